@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "conn/notes.h"
+
+#include "tap/detect.h"
+#include "tls/certificate.h"
+#include "tls/ja4.h"
+
+#include <linux/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define ALPN_NAMES_LIMIT 16
+
+void notes_start(struct conn *conn)
+{
+    struct record *record = &conn->record;
+    record->flow_id = record_new_flow_id();
+    record->flow = &conn->flow;
+    record->app_proto = "failed";
+    record->client.alert_in = record->client.alert_out = RECORD_NO_ALERT;
+    record->upstream.alert_in = record->upstream.alert_out = RECORD_NO_ALERT;
+    gettimeofday(&record->start, NULL);
+}
+
+static void note_alpn(struct conn *conn, struct reader list)
+{
+    const char **names = arena_alloc(&conn->arena, ALPN_NAMES_LIMIT * sizeof(*names));
+    size_t count = 0;
+    conn->alpn = (unsigned char *)arena_copy(&conn->arena, list.at, list.left);
+    conn->alpn_length = conn->alpn != NULL ? list.left : 0;
+    while (names != NULL && list.left > 0 && count < ALPN_NAMES_LIMIT) {
+        struct reader name = read_vector(&list, 1);
+        char *text = name.left > 0 ? arena_copy(&conn->arena, name.at, name.left) : NULL;
+        if (text == NULL)
+            break;
+        names[count++] = text;
+    }
+    conn->record.client_alpns = names;
+    conn->record.client_alpn_count = count;
+}
+
+void notes_hello(struct conn *conn, const struct hello *hello)
+{
+    struct record *record = &conn->record;
+    char *ja4 = arena_alloc(&conn->arena, JA4_SIZE);
+    if (ja4 != NULL)
+        ja4_fingerprint(hello, ja4);
+    record->ja4 = ja4;
+    record->app_proto = "tls";
+    if (hello->name[0] != '\0')
+        conn->flow.name = record->sni = arena_strdup(&conn->arena, hello->name);
+    conn->flow.hello_read = true;
+    if (hello->has_alpn)
+        note_alpn(conn, hello->alpn);
+    conn->offered_version = hello->max_version;
+    conn->ecdsa_for_12 = hello_takes_ecdsa(hello, TLS1_2_VERSION);
+    conn->ecdsa_for_13 = hello_takes_ecdsa(hello, TLS1_3_VERSION);
+}
+
+void notes_decision(struct conn *conn, const struct decision *decision, const char *action)
+{
+    struct record *record = &conn->record;
+    char place[RULE_PLACE_SIZE];
+    conn->decision = *decision;
+    record->action = action;
+    record->reason = reason_name(decision->reason);
+    record->policy_revision = policy_revision(policy_view_policy(conn->view));
+    record->rule = record->rule_place = NULL;
+    if (decision->rule == NULL)
+        return;
+    record->rule = decision->rule->text;
+    record->rule_place = arena_strdup(&conn->arena, rule_place(decision->rule, place));
+}
+
+/* Suricata's names: "TLSv1" is 1.0. */
+static const char *version_name(const SSL *ssl)
+{
+    switch (SSL_version(ssl)) {
+    case TLS1_3_VERSION:
+        return "TLS 1.3";
+    case TLS1_2_VERSION:
+        return "TLS 1.2";
+    case TLS1_1_VERSION:
+        return "TLS 1.1";
+    case TLS1_VERSION:
+        return "TLSv1";
+    default:
+        return "UNDETERMINED";
+    }
+}
+
+static const char *group_name(SSL *ssl)
+{
+    int group = (int)SSL_get_negotiated_group(ssl);
+    return group == 0 || group == NID_undef ? NULL : SSL_group_to_name(ssl, group);
+}
+
+void notes_session(struct conn *conn, struct record_session *session, const SSL *ssl,
+                   uint64_t start)
+{
+    const unsigned char *alpn;
+    unsigned alpn_length;
+    session->version = version_name(ssl);
+    session->cipher = SSL_CIPHER_standard_name(SSL_get_current_cipher(ssl));
+    session->group = group_name((SSL *)ssl);
+    session->resumed = SSL_session_reused(ssl) == 1;
+    session->handshake_ms = (uint32_t)(clock_ms() - start);
+    SSL_get0_alpn_selected(ssl, &alpn, &alpn_length);
+    if (alpn_length > 0)
+        session->alpn = arena_copy(&conn->arena, alpn, alpn_length);
+}
+
+void notes_origin(struct conn *conn, X509 *certificate)
+{
+    struct record_certificate *noted = &conn->record.certificate;
+    struct certificate_facts facts;
+    certificate_describe(&facts, certificate, &conn->arena);
+    *noted = (struct record_certificate){
+        .subject = facts.subject,
+        .issuer = facts.issuer,
+        .serial = facts.serial,
+        .not_before = facts.not_before,
+        .not_after = facts.not_after,
+        .fingerprint = facts.fingerprint,
+        .names = facts.names,
+        .name_count = facts.name_count,
+    };
+    conn->record.verified = true;
+    conn->record.verify = verify_text(&conn->verify);
+    conn->record.verify_code = verify_code(&conn->verify);
+}
+
+void notes_leaf(struct conn *conn, const struct leaf *leaf, bool cached)
+{
+    conn->record.forged_fingerprint = leaf->fingerprint;
+    conn->record.forged_sha256 = leaf->sha256;
+    conn->record.forged_cached = cached;
+}
+
+void notes_protocol(struct conn *conn, const uint8_t *bytes, size_t length, bool to_server)
+{
+    if (strcmp(conn->record.app_proto, "failed") == 0)
+        conn->record.app_proto = detect_protocol(bytes, length, to_server);
+}
+
+/* The kernel counts packets and bytes of the device's socket: RFC 4898's names. */
+static void note_traffic(struct conn *conn)
+{
+    struct record *record = &conn->record;
+    struct tcp_info info;
+    socklen_t length = sizeof(info);
+    memset(&info, 0, sizeof(info));
+    if (conn->device.endpoint.fd < 0 ||
+        getsockopt(conn->device.endpoint.fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0)
+        return;
+    record->packets_to_server = info.tcpi_segs_in;
+    record->packets_to_client = info.tcpi_segs_out;
+    record->bytes_to_server = info.tcpi_bytes_received;
+    record->bytes_to_client = info.tcpi_bytes_acked;
+}
+
+static void note_alerts(struct record_session *session, const struct endpoint *endpoint)
+{
+    session->alert_in = endpoint->alert_in;
+    session->alert_out = endpoint->alert_out;
+}
+
+void notes_end(struct conn *conn, enum ending ending)
+{
+    conn->record.ending = ending;
+    gettimeofday(&conn->record.end, NULL);
+    note_traffic(conn);
+    note_alerts(&conn->record.client, &conn->device.endpoint);
+    note_alerts(&conn->record.upstream, &conn->origin.endpoint);
+}

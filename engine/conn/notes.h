@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * notes.h - what a connection notes down of itself for its record. */
+#ifndef CONN_NOTES_H
+#define CONN_NOTES_H
+
+#include "conn/conn.h"
+#include "tls/hello.h"
+
+void notes_start(struct conn *conn);
+
+/* The ClientHello: name, ALPN, versions, fingerprint. Also keeps what the handshakes need of it. */
+void notes_hello(struct conn *conn, const struct hello *hello);
+
+/* A decision, and what is done about it. */
+void notes_decision(struct conn *conn, const struct decision *decision, const char *action);
+
+/* A finished handshake: version, cipher, group, ALPN. `start` in ms. */
+void notes_session(struct conn *conn, struct record_session *session, const SSL *ssl,
+                   uint64_t start);
+
+/* The origin's certificate, and whether it verified. */
+void notes_origin(struct conn *conn, X509 *certificate);
+
+void notes_leaf(struct conn *conn, const struct leaf *leaf, bool cached);
+
+/* The protocol that is spoken without TLS, from the first bytes that are seen of it. */
+void notes_protocol(struct conn *conn, const uint8_t *bytes, size_t length, bool to_server);
+
+/* Everything that is known only at the end. Sockets are still open. */
+void notes_end(struct conn *conn, enum ending ending);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "control/commands.h"
+
+#include "control/control.h"
+#include "control/stats.h"
+#include "gate/decided.h"
+#include "policy/explain.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const char *answer_status(struct control *control, const json_t *arguments,
+                                 struct jsonw *data)
+{
+    (void)arguments;
+    stats_write(data, control->engine, clock_ms() - control->started);
+    return NULL;
+}
+
+/* ---- the kernel's rules ---- */
+
+static void write_entry(const struct decided_entry *entry, void *context)
+{
+    struct jsonw *data = context;
+    const struct decided *decided = &entry->decided;
+    char ip[INET6_ADDRSTRLEN];
+    jsonw_object(data, NULL);
+    jsonw_string(data, "address", address_ip_text(&decided->origin, ip));
+    jsonw_uint(data, "port", decided->origin.port);
+    jsonw_string(data, "protocol", decided->protocol == IPPROTO_UDP ? "udp" : "tcp");
+    jsonw_uint(data, "age", (entry->timeout_ms - entry->expires_ms) / 1000);
+    jsonw_uint(data, "timeout", entry->timeout_ms / 1000);
+    jsonw_uint(data, "expires", entry->expires_ms / 1000);
+    jsonw_uint(data, "packets", entry->packets);
+    jsonw_uint(data, "bytes", entry->bytes);
+    jsonw_string(data, "rule", decided->comment);
+    jsonw_object_end(data);
+}
+
+static const char *answer_ignored(struct control *control, const json_t *arguments,
+                                  struct jsonw *data)
+{
+    (void)arguments;
+    const struct config *config = policy_config(control->engine->policy);
+    struct netlink netlink;
+    if (!netlink_open(&netlink, NETLINK_NETFILTER, 0))
+        return strerror(errno);
+    jsonw_array(data, NULL);
+    bool done = decided_list(&netlink, config->network.pass_timeout, write_entry, data);
+    jsonw_array_end(data);
+    int error = errno;
+    netlink_close(&netlink);
+    return done ? NULL : strerror(error);
+}
+
+/* ---- questions ---- */
+
+static const char *answer_explain(struct control *control, const json_t *arguments,
+                                  struct jsonw *data)
+{
+    const json_t *targets = json_object_get(arguments, "targets");
+    struct policy_view *view = policy_view_new(control->engine->policy);
+    const char *error = NULL;
+    if (view == NULL)
+        return "out of memory";
+    jsonw_array(data, NULL);
+    for (size_t i = 0; i < json_array_size(targets) && error == NULL; i++) {
+        const char *target = json_string_value(json_array_get(targets, i));
+        struct explanation explanation;
+        if (target != NULL && explain(&explanation, view, target))
+            explanation_write(data, target, &explanation);
+        else
+            error = "a target is address:port or name:port";
+    }
+    jsonw_array_end(data);
+    policy_view_unref(view);
+    return error;
+}
+
+static const char *answer_reload(struct control *control, const json_t *arguments,
+                                 struct jsonw *data)
+{
+    (void)arguments, (void)data;
+    control_reload(control);
+    return NULL;
+}
+
+static const struct {
+    const char *name;
+    const char *(*answer)(struct control *control, const json_t *arguments, struct jsonw *data);
+} commands[] = {
+    {"status", answer_status},
+    {"ignored", answer_ignored},
+    {"explain", answer_explain},
+    {"reload", answer_reload},
+};
+
+const char *commands_answer(void *context, const char *command, const json_t *arguments,
+                            struct jsonw *data)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+        if (strcmp(commands[i].name, command) == 0)
+            return commands[i].answer(context, arguments, data);
+    return "unknown command";
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "control/engine.h"
+
+#include "core/log.h"
+
+#include <limits.h>
+#include <openssl/err.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* Forged certificates that are kept; each takes some 3 KB. */
+#define LEAVES_LIMIT 4096
+/* Descriptors that are not connections': netlink, logs, pipes. */
+#define DESCRIPTORS_APART 128
+
+struct engine_change {
+    struct policy *policy;
+    void *admission;
+    size_t worker_count;
+    struct worker_policy workers[];
+};
+
+/* ---- what a policy needs ---- */
+
+static void keylog(const SSL *ssl, const char *line)
+{
+    struct recorder_feed *feed = tls_keylog_context(ssl);
+    char text[512];
+    int length = snprintf(text, sizeof(text), "%s\n", line);
+    if (length > 0 && (size_t)length < sizeof(text))
+        recorder_put(feed, OUTPUT_KEYLOG, text, (size_t)length);
+}
+
+static bool make_worker_policy(struct worker_policy *made, const struct engine *engine,
+                               struct policy *policy, X509_STORE *trust, size_t index)
+{
+    const struct tls_config *config = &policy_config(policy)->tls;
+    struct tls_settings settings = {
+        .min_version = config->min_version,
+        .trust = trust,
+        .authority = authority_certificate(engine->authority),
+        .keylog = config->keylog != NULL ? keylog : NULL,
+        .keylog_context = engine->worker_feeds[index],
+    };
+    made->view = policy_view_new(policy);
+    return made->view != NULL && tls_context_init(&made->tls, &settings);
+}
+
+static void free_change(struct engine_change *change)
+{
+    for (size_t i = 0; i < change->worker_count; i++) {
+        policy_view_unref(change->workers[i].view);
+        tls_context_fini(&change->workers[i].tls);
+    }
+    if (change->admission != NULL)
+        admission_judge.release(change->admission);
+    policy_unref(change->policy);
+    free(change);
+}
+
+static bool fill_change(struct engine_change *change, const struct engine *engine,
+                        X509_STORE *trust)
+{
+    for (size_t i = 0; i < change->worker_count; i++)
+        if (!make_worker_policy(&change->workers[i], engine, change->policy, trust, i))
+            return false;
+    struct policy_view *view = policy_view_new(change->policy);
+    if (view == NULL)
+        return false;
+    change->admission = admission_new(view, engine->gate_feed, &engine->state);
+    return true;
+}
+
+struct engine_change *engine_prepare(const struct engine *engine, struct policy *policy)
+{
+    const struct tls_config *config = &policy_config(policy)->tls;
+    X509_STORE *trust = verify_load_trust(config->trust);
+    if (trust == NULL) {
+        log_error("[tls] trust = %s: no certificates can be read from it", config->trust);
+        policy_unref(policy);
+        return NULL;
+    }
+    size_t size =
+        sizeof(struct engine_change) + engine->worker_count * sizeof(struct worker_policy);
+    struct engine_change *change = calloc(1, size);
+    CHECK(change != NULL);
+    change->policy = policy;
+    change->worker_count = engine->worker_count;
+    bool done = fill_change(change, engine, trust);
+    X509_STORE_free(trust);
+    if (done)
+        return change;
+    log_error("there is not enough memory for the policy");
+    free_change(change);
+    return NULL;
+}
+
+static void set_policy(struct engine *engine, struct policy *policy)
+{
+    policy_unref(engine->policy);
+    engine->policy = policy;
+}
+
+void engine_apply(struct engine *engine, struct engine_change *change)
+{
+    gate_reload(engine->gate, change->admission);
+    for (size_t i = 0; i < change->worker_count; i++)
+        worker_reload(engine->workers[i], &change->workers[i]);
+    set_policy(engine, change->policy);
+    free(change);
+    engine_reopen(engine);
+}
+
+/* ---- starting ---- */
+
+static struct recorder_paths record_paths(const struct config *config)
+{
+    return (struct recorder_paths){.events = config->events_file, .keylog = config->tls.keylog};
+}
+
+static bool open_authority(struct engine *engine, const struct config *config)
+{
+    char path[PATH_MAX];
+    bool made;
+    engine->authority = authority_open(config->tls.ca, &made);
+    if (engine->authority == NULL)
+        return false;
+    if (made) {
+        authority_certificate_path(config->tls.ca, path, sizeof(path));
+        log_info("made a new CA; install its certificate on the devices: %s", path);
+    }
+    snprintf(path, sizeof(path), "%s/leaf-keys.pem", config->state_directory);
+    if (!leaf_keys_open(&engine->leaf_keys, path))
+        return false;
+    engine->leaves = leaf_cache_new(engine->authority, &engine->leaf_keys, LEAVES_LIMIT);
+    return engine->leaves != NULL;
+}
+
+static bool open_records(struct engine *engine, const struct config *config)
+{
+    struct recorder_paths paths = record_paths(config);
+    engine->recorder = recorder_start(&paths, engine->worker_count + 1);
+    if (engine->recorder == NULL)
+        return false;
+    engine->gate_feed = recorder_feed(engine->recorder);
+    for (size_t i = 0; i < engine->worker_count; i++)
+        engine->worker_feeds[i] = recorder_feed(engine->recorder);
+    return true;
+}
+
+static void set_ports(uint8_t *ports, const struct network_config *network)
+{
+    for (size_t i = 0; i < network->port_count; i++)
+        for (uint32_t port = network->ports[i].first; port <= network->ports[i].last; port++)
+            ports[port >> 3] |= (uint8_t)(1u << (port & 7));
+}
+
+static bool open_gate(struct engine *engine, const struct network_config *network, void *admission)
+{
+    uint8_t ports[8192] = {0};
+    set_ports(ports, network);
+    struct gate_options options = {
+        .marks = marks_choose(network->mark, network->mark_mask),
+        .listen_port = (uint16_t)network->listen_port,
+        .use_queue = network->use_queue,
+        .queue = (uint16_t)network->queue,
+        .fail_closed = network->fail_closed,
+        .source_device = network->source_device,
+        .external_ruleset = network->external_ruleset,
+        .pass_timeout = network->pass_timeout,
+        .route_table = network->route_table,
+        .ports = ports,
+        .lan = network->lan.items,
+        .lan_count = network->lan.count,
+        .judge = admission_judge,
+        .log = recorder_log_sink,
+        .log_context = engine->gate_feed,
+    };
+    engine->gate = gate_open(&options, admission);
+    return engine->gate != NULL;
+}
+
+/* Two descriptors a connection. */
+static size_t conn_limit(const struct engine *engine)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > 2 * (rlim_t)UINT32_MAX)
+        return UINT32_MAX;
+    size_t descriptors = (size_t)limit.rlim_cur;
+    size_t share =
+        descriptors > 2 * DESCRIPTORS_APART ? descriptors - DESCRIPTORS_APART : descriptors / 2;
+    size_t conns = share / 2 / engine->worker_count;
+    return conns > 0 ? conns : 1;
+}
+
+static bool open_workers(struct engine *engine, const struct network_config *network,
+                         const struct worker_policy *policies)
+{
+    struct worker_options options = {
+        .listen_port = (uint16_t)network->listen_port,
+        .source_device = network->source_device,
+        .conn_limit = conn_limit(engine),
+        .leaves = engine->leaves,
+        .gate = engine->gate,
+        .state = &engine->state,
+    };
+    for (size_t i = 0; i < engine->worker_count; i++) {
+        options.feed = engine->worker_feeds[i];
+        engine->workers[i] = worker_open(&options, &policies[i]);
+        if (engine->workers[i] == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* The ruleset decides how the queue is reached, and whether the workers have to teach the kernel.
+ */
+static bool start_threads(struct engine *engine)
+{
+    if (!gate_start(engine->gate))
+        return false;
+    bool teach = gate_queue_kind(engine->gate) == QUEUE_NONE;
+    for (size_t i = 0; i < engine->worker_count; i++) {
+        engine->workers[i]->options.teach_kernel = teach;
+        if (!worker_start(engine->workers[i]))
+            return false;
+    }
+    return true;
+}
+
+static size_t count_workers(const struct network_config *network)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (network->workers > 0)
+        return network->workers;
+    return cores > 0 ? (size_t)cores : 1;
+}
+
+/* Shares a prepared policy out among the parts that are opened with it. */
+static bool open_parts(struct engine *engine, struct engine_change *change)
+{
+    const struct network_config *network = &policy_config(change->policy)->network;
+    void *admission = change->admission;
+    change->admission = NULL;
+    if (!open_gate(engine, network, admission) || !open_workers(engine, network, change->workers))
+        return false;
+    return start_threads(engine);
+}
+
+static bool start(struct engine *engine, struct policy *policy)
+{
+    const struct config *config = policy_config(policy);
+    engine->state.fail_closed = config->network.fail_closed;
+    if (!open_authority(engine, config) || !open_records(engine, config)) {
+        policy_unref(policy);
+        return false;
+    }
+    struct engine_change *change = engine_prepare(engine, policy);
+    if (change == NULL)
+        return false;
+    bool done = open_parts(engine, change);
+    /* Workers that were opened have taken theirs over. */
+    for (size_t i = 0; i < engine->worker_count && engine->workers[i] != NULL; i++)
+        change->workers[i] = (struct worker_policy){0};
+    if (done) {
+        set_policy(engine, change->policy);
+        change->policy = NULL;
+    }
+    free_change(change);
+    return done;
+}
+
+struct engine *engine_start(struct policy *policy)
+{
+    struct engine *engine = calloc(1, sizeof(*engine));
+    CHECK(engine != NULL);
+    engine->worker_count = count_workers(&policy_config(policy)->network);
+    engine->workers = calloc(engine->worker_count, sizeof(*engine->workers));
+    engine->worker_feeds = calloc(engine->worker_count, sizeof(*engine->worker_feeds));
+    CHECK(engine->workers != NULL && engine->worker_feeds != NULL);
+    if (start(engine, policy))
+        return engine;
+    engine_stop(engine);
+    return NULL;
+}
+
+/* ---- running and stopping ---- */
+
+void engine_drain(struct engine *engine)
+{
+    atomic_store(&engine->state.draining, true);
+}
+
+uint64_t engine_active(const struct engine *engine)
+{
+    uint64_t active = 0;
+    for (size_t i = 0; i < engine->worker_count; i++)
+        active += counter_read(&engine->workers[i]->counters.active);
+    return active;
+}
+
+void engine_reopen(struct engine *engine)
+{
+    struct recorder_paths paths = record_paths(policy_config(engine->policy));
+    recorder_reopen(engine->recorder, &paths);
+}
+
+void engine_stop(struct engine *engine)
+{
+    /* The door first: from here on connections go their own way. */
+    if (engine->gate != NULL)
+        gate_close(engine->gate);
+    for (size_t i = 0; i < engine->worker_count; i++)
+        if (engine->workers[i] != NULL)
+            worker_close(engine->workers[i]);
+    recorder_stop(engine->recorder);
+    leaf_cache_free(engine->leaves);
+    leaf_keys_free(&engine->leaf_keys);
+    authority_free(engine->authority);
+    policy_unref(engine->policy);
+    free(engine->workers);
+    free(engine->worker_feeds);
+    free(engine);
+}

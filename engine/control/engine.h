@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * engine.h - all running parts, and the order in which they start and stop.
+ *
+ * The control thread's. What others may take from us (queue, table, port) is taken first, so that a
+ * second instance fails before it has touched anything; the ruleset comes into force last. */
+#ifndef CONTROL_ENGINE_H
+#define CONTROL_ENGINE_H
+
+#include "conn/worker.h"
+#include "policy/policy.h"
+
+struct engine {
+    struct policy *policy; /* in force */
+    struct authority *authority;
+    struct leaf_keys leaf_keys;
+    struct leaf_cache *leaves;
+    struct recorder *recorder;
+    struct recorder_feed *gate_feed;
+    struct engine_state state;
+    struct gate *gate;
+    struct worker **workers;
+    struct recorder_feed **worker_feeds;
+    size_t worker_count;
+};
+
+/* Starts everything by this policy, which goes over, also on failure. NULL after the reason was
+ * logged. */
+struct engine *engine_start(struct policy *policy) must_check;
+
+/* Everything that a new policy needs, made ready: by a thread that has time. */
+struct engine_change;
+struct engine_change *engine_prepare(const struct engine *engine, struct policy *policy) must_check;
+
+/* Puts it in force, for every connection that comes from now on. */
+void engine_apply(struct engine *engine, struct engine_change *change);
+
+/* From now on new connections pass; the open ones go on. */
+void engine_drain(struct engine *engine);
+uint64_t engine_active(const struct engine *engine);
+
+/* Opens the records' files anew. */
+void engine_reopen(struct engine *engine);
+
+/* Ends everything. */
+void engine_stop(struct engine *engine);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "control/reload.h"
+
+#include "core/log.h"
+
+#include <pthread.h>
+#include <string.h>
+
+struct reload {
+    struct message message;
+    struct reload_source source;
+    const struct engine *engine;
+    const struct config *running; /* the policy that holds it stays in force till we are done */
+    uint64_t revision;
+    struct mailbox *mailbox;
+    struct engine_change *change;
+    void (*done)(void *receiver, struct engine_change *change);
+};
+
+struct policy *reload_read(const struct reload_source *source, uint64_t revision, bool use_cache)
+{
+    struct report report = {0};
+    struct policy *policy = NULL;
+    struct config *config =
+        config_load(source->path, source->ignore, source->ignore_count, &report);
+    if (config != NULL)
+        policy = policy_new(config, revision, use_cache, &report);
+    report_log(&report);
+    report_fini(&report);
+    return policy;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0;
+}
+
+static bool same_lan(const struct words *a, const struct words *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (!same_text(a->items[i], b->items[i]))
+            return false;
+    return true;
+}
+
+static bool same_ports(const struct network_config *a, const struct network_config *b)
+{
+    return a->port_count == b->port_count &&
+           memcmp(a->ports, b->ports, a->port_count * sizeof(*a->ports)) == 0;
+}
+
+/* What is built into the ruleset, or was opened once and for all, stays as it is until a restart.
+ */
+static void tell_what_stays(const struct config *old, const struct config *new)
+{
+    const struct network_config *a = &old->network, *b = &new->network;
+    const struct {
+        const char *key;
+        bool same;
+    } kept[] = {
+        {"[network] lan", same_lan(&a->lan, &b->lan)},
+        {"[network] port", same_ports(a, b)},
+        {"[network] listen-port", a->listen_port == b->listen_port},
+        {"[network] queue", a->use_queue == b->use_queue && a->queue == b->queue},
+        {"[network] mark", a->mark == b->mark && a->mark_mask == b->mark_mask},
+        {"[network] on-failure", a->fail_closed == b->fail_closed},
+        {"[network] source-address", a->source_device == b->source_device},
+        {"[network] ruleset", a->external_ruleset == b->external_ruleset},
+        {"[network] pass-timeout", a->pass_timeout == b->pass_timeout},
+        {"[network] route-table", a->route_table == b->route_table},
+        {"[network] workers", a->workers == b->workers},
+        {"[tls] ca", same_text(old->tls.ca, new->tls.ca)},
+        {"[control] socket", same_text(old->control_socket, new->control_socket)},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+        if (!kept[i].same)
+            log_warning("%s has changed: that takes effect after a restart", kept[i].key);
+}
+
+static void deliver(struct message *message, void *receiver)
+{
+    struct reload *reload = container_of(message, struct reload, message);
+    reload->done(receiver, reload->change);
+    free(reload);
+}
+
+static void *run(void *context)
+{
+    struct reload *reload = context;
+    pthread_setname_np(pthread_self(), "reload");
+    struct policy *policy = reload_read(&reload->source, reload->revision, true);
+    if (policy != NULL) {
+        tell_what_stays(reload->running, policy_config(policy));
+        reload->change = engine_prepare(reload->engine, policy);
+    }
+    mailbox_post(reload->mailbox, &reload->message);
+    return NULL;
+}
+
+bool reload_start(const struct reload_source *source, const struct engine *engine,
+                  uint64_t revision, struct mailbox *mailbox,
+                  void (*done)(void *receiver, struct engine_change *change))
+{
+    pthread_t thread;
+    struct reload *reload = calloc(1, sizeof(*reload));
+    CHECK(reload != NULL);
+    *reload = (struct reload){
+        .message.deliver = deliver,
+        .source = *source,
+        .engine = engine,
+        .running = policy_config(engine->policy),
+        .revision = revision,
+        .mailbox = mailbox,
+        .done = done,
+    };
+    if (pthread_create(&thread, NULL, run, reload) != 0) {
+        free(reload);
+        return false;
+    }
+    pthread_detach(thread);
+    return true;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "control/stats.h"
+
+#include "core/version.h"
+
+#include <unistd.h>
+
+static void write_policy(struct jsonw *json, const struct policy *policy)
+{
+    struct patterns_split split = patterns_split(policy_ignore(policy));
+    jsonw_object(json, "policy");
+    jsonw_string(json, "file", policy_config(policy)->path);
+    jsonw_uint(json, "revision", policy_revision(policy));
+    jsonw_uint(json, "ignore_patterns", patterns_count(policy_ignore(policy)));
+    jsonw_uint(json, "by_hyperscan", split.hyperscan);
+    jsonw_uint(json, "by_hyperscan_and_pcre2", split.confirmed);
+    jsonw_uint(json, "by_pcre2", split.pcre2);
+    jsonw_object_end(json);
+}
+
+/* The kernel's own count of packets that found the queue full: column 6 of its table. */
+static uint64_t queue_dropped(uint32_t queue)
+{
+    FILE *table = fopen("/proc/net/netfilter/nfnetlink_queue", "re");
+    unsigned number;
+    unsigned long long full, user, dropped = 0;
+    if (table == NULL)
+        return 0;
+    while (fscanf(table, "%u %*u %*u %*u %*u %llu %llu %*u %*u", &number, &full, &user) == 3)
+        if (number == queue)
+            dropped = full + user;
+    fclose(table);
+    return dropped;
+}
+
+static void write_gate(struct jsonw *json, const struct engine *engine)
+{
+    const struct gate_counters *counters = gate_counters(engine->gate);
+    char lan[1024];
+    gate_lan_text(engine->gate, lan, sizeof(lan));
+    jsonw_object(json, "gate");
+    jsonw_string(json, "lan", lan);
+    jsonw_string(json, "queue", queue_kind_text(gate_queue_kind(engine->gate)));
+    jsonw_uint(json, "packets", counter_read(&counters->packets));
+    jsonw_uint(json, "passed", counter_read(&counters->passed));
+    jsonw_uint(json, "taken", counter_read(&counters->taken));
+    jsonw_uint(json, "unreadable", counter_read(&counters->unreadable));
+    jsonw_uint(json, "dropped", queue_dropped(policy_config(engine->policy)->network.queue));
+    jsonw_uint(json, "kernel_rules_added", counter_read(&counters->remembered));
+    jsonw_uint(json, "kernel_rules_refused", counter_read(&counters->forgotten));
+    jsonw_object_end(json);
+}
+
+static void write_connections(struct jsonw *json, const struct engine *engine)
+{
+    uint64_t accepted = 0, intercepted = 0, passed = 0, failed = 0, refused = 0;
+    for (size_t i = 0; i < engine->worker_count; i++) {
+        const struct worker_counters *counters = &engine->workers[i]->counters;
+        accepted += counter_read(&counters->accepted);
+        intercepted += counter_read(&counters->intercepted);
+        passed += counter_read(&counters->passed);
+        failed += counter_read(&counters->failed);
+        refused += counter_read(&counters->refused);
+    }
+    jsonw_object(json, "connections");
+    jsonw_uint(json, "active", engine_active(engine));
+    jsonw_uint(json, "accepted", accepted);
+    jsonw_uint(json, "intercepted", intercepted);
+    jsonw_uint(json, "passed", passed);
+    jsonw_uint(json, "failed", failed);
+    jsonw_uint(json, "refused", refused);
+    jsonw_object_end(json);
+}
+
+static void write_leaves(struct jsonw *json, struct engine *engine)
+{
+    struct leaf_cache_numbers numbers = leaf_cache_numbers(engine->leaves);
+    jsonw_object(json, "certificates");
+    jsonw_uint(json, "kept", numbers.leaves);
+    jsonw_uint(json, "reused", numbers.hits);
+    jsonw_uint(json, "forged", numbers.misses);
+    jsonw_object_end(json);
+}
+
+static void write_records(struct jsonw *json, const struct engine *engine)
+{
+    const struct recorder_counters *counters = recorder_counters(engine->recorder);
+    jsonw_object(json, "records");
+    jsonw_string(json, "file", policy_config(engine->policy)->events_file);
+    jsonw_uint(json, "written", counter_read(&counters->written));
+    jsonw_uint(json, "lost", counter_read(&counters->lost) + recorder_dropped(engine->recorder));
+    jsonw_object_end(json);
+}
+
+void stats_write(struct jsonw *json, struct engine *engine, uint64_t uptime_ms)
+{
+    jsonw_object(json, NULL);
+    jsonw_string(json, "version", INTERCEPTD_VERSION);
+    jsonw_uint(json, "pid", (uint64_t)getpid());
+    jsonw_uint(json, "uptime", uptime_ms / 1000);
+    jsonw_uint(json, "workers", engine->worker_count);
+    write_policy(json, engine->policy);
+    write_gate(json, engine);
+    write_connections(json, engine);
+    write_leaves(json, engine);
+    write_records(json, engine);
+    jsonw_object_end(json);
+}

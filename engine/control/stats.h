@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * stats.h - how the engine is, in numbers. */
+#ifndef CONTROL_STATS_H
+#define CONTROL_STATS_H
+
+#include "control/engine.h"
+#include "core/jsonw.h"
+
+/* Writes one JSON object. Counters are read as they run: no two of them at the same instant. */
+void stats_write(struct jsonw *json, struct engine *engine, uint64_t uptime_ms);
+
+#endif

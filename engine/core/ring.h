@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * ring.h - a queue of byte records between one writing and one reading thread.
+ *
+ * Neither side ever waits: a record that does not fit is refused. */
+#ifndef CORE_RING_H
+#define CORE_RING_H
+
+#include "core/macros.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ring {
+    unsigned char *bytes;
+    size_t size;                      /* a power of two */
+    _Alignas(64) _Atomic size_t head; /* the reader's: everything before it is consumed */
+    _Alignas(64) _Atomic size_t tail; /* the writer's: everything before it is readable */
+};
+
+bool ring_init(struct ring *ring, size_t size) must_check;
+void ring_fini(struct ring *ring);
+
+/* Writer: copies the record in, with a tag for the reader. False if there is no room for it. */
+bool ring_put(struct ring *ring, uint32_t tag, const void *record, size_t length) must_check;
+
+/* Reader: the oldest record, which stays valid until ring_consume(); NULL if there is none. */
+const void *ring_peek(struct ring *ring, uint32_t *tag, size_t *length);
+void ring_consume(struct ring *ring);
+
+#endif

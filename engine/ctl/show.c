@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ctl/show.h"
+
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text != NULL ? text : "";
+}
+
+static uint64_t number_of(const json_t *object, const char *key)
+{
+    return (uint64_t)json_integer_value(json_object_get(object, key));
+}
+
+/* Text from elsewhere must not steer the terminal. */
+static void print_safely(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c < ' ' || c == 0x7f)
+            printf("\\x%02x", c);
+        else
+            putchar(c);
+    }
+}
+
+/* "59m 12s". */
+static const char *duration(uint64_t seconds, char text[static 24])
+{
+    if (seconds < 60)
+        snprintf(text, 24, "%" PRIu64 "s", seconds);
+    else if (seconds < 3600)
+        snprintf(text, 24, "%" PRIu64 "m %" PRIu64 "s", seconds / 60, seconds % 60);
+    else if (seconds < 86400)
+        snprintf(text, 24, "%" PRIu64 "h %" PRIu64 "m", seconds / 3600, seconds / 60 % 60);
+    else
+        snprintf(text, 24, "%" PRIu64 "d %" PRIu64 "h", seconds / 86400, seconds / 3600 % 24);
+    return text;
+}
+
+void show_json(const json_t *data)
+{
+    json_dumpf(data, stdout, JSON_INDENT(2));
+    putchar('\n');
+}
+
+void show_status(const json_t *data)
+{
+    const json_t *policy = json_object_get(data, "policy");
+    const json_t *gate = json_object_get(data, "gate");
+    const json_t *connections = json_object_get(data, "connections");
+    const json_t *certificates = json_object_get(data, "certificates");
+    const json_t *records = json_object_get(data, "records");
+    char uptime[24];
+    printf("interceptd %s, process %" PRIu64 ", up %s, %" PRIu64 " workers\n",
+           text_of(data, "version"), number_of(data, "pid"),
+           duration(number_of(data, "uptime"), uptime), number_of(data, "workers"));
+    printf("policy        %s, revision %" PRIu64 ", %" PRIu64 " ignore patterns\n",
+           text_of(policy, "file"), number_of(policy, "revision"),
+           number_of(policy, "ignore_patterns"));
+    printf("devices on    %s\n", text_of(gate, "lan"));
+    printf("queue         %s: %" PRIu64 " packets, %" PRIu64 " passed, %" PRIu64 " taken, %" PRIu64
+           " dropped\n",
+           text_of(gate, "queue"), number_of(gate, "packets"), number_of(gate, "passed"),
+           number_of(gate, "taken"), number_of(gate, "dropped"));
+    printf("kernel rules  %" PRIu64 " added, %" PRIu64 " had no room\n",
+           number_of(gate, "kernel_rules_added"), number_of(gate, "kernel_rules_refused"));
+    printf("connections   %" PRIu64 " open; %" PRIu64 " accepted: %" PRIu64 " intercepted, %" PRIu64
+           " passed on, %" PRIu64 " failed, %" PRIu64 " refused\n",
+           number_of(connections, "active"), number_of(connections, "accepted"),
+           number_of(connections, "intercepted"), number_of(connections, "passed"),
+           number_of(connections, "failed"), number_of(connections, "refused"));
+    printf("certificates  %" PRIu64 " kept; %" PRIu64 " forged, %" PRIu64 " used again\n",
+           number_of(certificates, "kept"), number_of(certificates, "forged"),
+           number_of(certificates, "reused"));
+    printf("records       %" PRIu64 " written, %" PRIu64 " lost%s%s\n",
+           number_of(records, "written"), number_of(records, "lost"),
+           text_of(records, "file")[0] != '\0' ? ", to " : "", text_of(records, "file"));
+}
+
+void show_ignored(const json_t *data)
+{
+    size_t index;
+    const json_t *entry;
+    if (json_array_size(data) == 0) {
+        puts("the kernel has no rules of ours: no destination was ignored lately");
+        return;
+    }
+    printf("%-5s %-28s %10s %10s %10s %12s  %s\n", "PROTO", "DESTINATION", "AGE", "EXPIRES",
+           "PACKETS", "BYTES", "RULE");
+    json_array_foreach(data, index, entry)
+    {
+        char destination[64], age[24], expires[24];
+        const char *address = text_of(entry, "address");
+        snprintf(destination, sizeof(destination),
+                 strchr(address, ':') != NULL ? "[%s]:%" PRIu64 : "%s:%" PRIu64, address,
+                 number_of(entry, "port"));
+        printf("%-5s %-28s %10s %10s %10" PRIu64 " %12" PRIu64 "  ", text_of(entry, "protocol"),
+               destination, duration(number_of(entry, "age"), age),
+               duration(number_of(entry, "expires"), expires), number_of(entry, "packets"),
+               number_of(entry, "bytes"));
+        print_safely(text_of(entry, "rule"));
+        putchar('\n');
+    }
+}
+
+static void print_place(const json_t *answer)
+{
+    if (strcmp(text_of(answer, "file"), "--ignore") == 0)
+        printf("(--ignore)");
+    else
+        printf("(%s:%" PRIu64 ")", text_of(answer, "file"), number_of(answer, "line"));
+}
+
+void show_explanations(const json_t *data)
+{
+    size_t index;
+    const json_t *answer;
+    json_array_foreach(data, index, answer)
+    {
+        const char *reason = text_of(answer, "reason");
+        print_safely(text_of(answer, "target"));
+        printf(" %s", text_of(answer, "verdict"));
+        if (json_object_get(answer, "pattern") != NULL) {
+            printf(" by ");
+            print_safely(text_of(answer, "pattern"));
+            printf(" ");
+            print_place(answer);
+        } else if (strcmp(reason, "not_allowed") == 0) {
+            printf(" (no allow pattern is found in it)");
+        } else {
+            printf(" (no ignore pattern is found in it)");
+        }
+        putchar('\n');
+        if (json_is_true(json_object_get(answer, "name_unseen")))
+            fprintf(stderr,
+                    "note: %s is a name, and patterns are tried against addresses alone (match = "
+                    "address); connections are ignored by name with match = address sni\n",
+                    text_of(answer, "target"));
+    }
+}

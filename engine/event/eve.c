@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "event/eve.h"
+
+#include "core/jsonw.h"
+
+#include <time.h>
+
+/* The longest event: a hundred names of a certificate at their longest. */
+#define EVENT_SIZE ((size_t)48 << 10)
+
+/* "2026-11-23T12:00:00.123456+0000", with no colon in the offset: EVE's form. */
+static void write_time(struct jsonw *json, const char *key, const struct timeval *time)
+{
+    char text[48];
+    struct tm parts;
+    gmtime_r(&time->tv_sec, &parts);
+    size_t length = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(text + length, sizeof(text) - length, ".%06ld+0000", (long)time->tv_usec);
+    jsonw_string(json, key, text);
+}
+
+static void write_header(struct jsonw *json, const char *type, const struct record *record,
+                         const struct timeval *now)
+{
+    const struct flow *flow = record->flow;
+    char ip[INET6_ADDRSTRLEN];
+    write_time(json, "timestamp", now);
+    jsonw_uint(json, "flow_id", record->flow_id);
+    if (flow->interface[0] != '\0')
+        jsonw_string(json, "in_iface", flow->interface);
+    jsonw_string(json, "event_type", type);
+    jsonw_string(json, "src_ip", address_ip_text(&flow->device, ip));
+    jsonw_uint(json, "src_port", flow->device.port);
+    jsonw_string(json, "dest_ip", address_ip_text(&flow->origin, ip));
+    jsonw_uint(json, "dest_port", flow->origin.port);
+    jsonw_string(json, "proto", flow->protocol == IPPROTO_UDP ? "UDP" : "TCP");
+    jsonw_string(json, "app_proto", record->app_proto);
+}
+
+static void write_list(struct jsonw *json, const char *key, const char *const *items, size_t count)
+{
+    if (count == 0)
+        return;
+    jsonw_array(json, key);
+    for (size_t i = 0; i < count; i++)
+        jsonw_string(json, NULL, items[i]);
+    jsonw_array_end(json);
+}
+
+static void write_tls(struct jsonw *json, const struct record *record)
+{
+    const struct record_certificate *certificate = &record->certificate;
+    jsonw_object(json, "tls");
+    jsonw_string(json, "subject", certificate->subject);
+    jsonw_string(json, "issuerdn", certificate->issuer);
+    jsonw_string(json, "serial", certificate->serial);
+    jsonw_string(json, "fingerprint", certificate->fingerprint);
+    jsonw_string(json, "sni", record->sni);
+    jsonw_string(json, "version",
+                 record->client.version != NULL ? record->client.version : "UNDETERMINED");
+    jsonw_string(json, "notbefore", certificate->not_before);
+    jsonw_string(json, "notafter", certificate->not_after);
+    jsonw_string(json, "ja4", record->ja4);
+    write_list(json, "client_alpns", record->client_alpns, record->client_alpn_count);
+    if (record->upstream.alpn != NULL)
+        write_list(json, "server_alpns", &record->upstream.alpn, 1);
+    write_list(json, "subjectaltname", certificate->names, certificate->name_count);
+    jsonw_object_end(json);
+}
+
+static uint64_t age_of(const struct record *record)
+{
+    return record->end.tv_sec > record->start.tv_sec
+               ? (uint64_t)(record->end.tv_sec - record->start.tv_sec)
+               : 0;
+}
+
+static void write_flow(struct jsonw *json, const struct record *record)
+{
+    jsonw_object(json, "flow");
+    jsonw_uint(json, "pkts_toserver", record->packets_to_server);
+    jsonw_uint(json, "pkts_toclient", record->packets_to_client);
+    jsonw_uint(json, "bytes_toserver", record->bytes_to_server);
+    jsonw_uint(json, "bytes_toclient", record->bytes_to_client);
+    write_time(json, "start", &record->start);
+    write_time(json, "end", &record->end);
+    jsonw_uint(json, "age", age_of(record));
+    jsonw_string(json, "state", "closed");
+    jsonw_string(json, "reason", record->ending == ENDING_SHUTDOWN ? "shutdown" : "timeout");
+    jsonw_bool(json, "alerted", false);
+    jsonw_object_end(json);
+}
+
+static void write_session(struct jsonw *json, const struct record_session *session)
+{
+    jsonw_string(json, "version", session->version);
+    jsonw_string(json, "cipher", session->cipher);
+    jsonw_string(json, "group", session->group);
+    jsonw_string(json, "alpn", session->alpn);
+    if (session->version != NULL) {
+        jsonw_bool(json, "resumed", session->resumed);
+        jsonw_uint(json, "handshake_ms", session->handshake_ms);
+    }
+    if (session->alert_in != RECORD_NO_ALERT)
+        jsonw_int(json, "alert_in", session->alert_in);
+    if (session->alert_out != RECORD_NO_ALERT)
+        jsonw_int(json, "alert_out", session->alert_out);
+}
+
+static bool has_session(const struct record_session *session)
+{
+    return session->version != NULL || session->alert_in != RECORD_NO_ALERT ||
+           session->alert_out != RECORD_NO_ALERT;
+}
+
+static void write_upstream(struct jsonw *json, const struct record *record)
+{
+    char ip[INET6_ADDRSTRLEN];
+    jsonw_object(json, "upstream");
+    jsonw_string(json, "ip", address_ip_text(&record->flow->origin, ip));
+    jsonw_uint(json, "port", record->flow->origin.port);
+    write_session(json, &record->upstream);
+    if (record->verified) {
+        jsonw_string(json, "verify", record->verify);
+        jsonw_int(json, "verify_code", record->verify_code);
+    }
+    jsonw_object_end(json);
+}
+
+static void write_device(struct jsonw *json, const struct flow *flow)
+{
+    char mac[MAC_TEXT_SIZE];
+    if (!flow->has_mac)
+        return;
+    jsonw_object(json, "device");
+    jsonw_string(json, "mac", mac_text(flow->mac, mac));
+    jsonw_object_end(json);
+}
+
+static void write_intercept(struct jsonw *json, const struct record *record)
+{
+    jsonw_object(json, "intercept");
+    jsonw_string(json, "action", record->action);
+    jsonw_string(json, "reason", record->reason);
+    jsonw_string(json, "rule", record->rule);
+    jsonw_string(json, "rule_place", record->rule_place);
+    jsonw_uint(json, "policy_rev", record->policy_revision);
+    write_device(json, record->flow);
+    if (has_session(&record->client)) {
+        jsonw_object(json, "client");
+        write_session(json, &record->client);
+        jsonw_object_end(json);
+    }
+    if (has_session(&record->upstream))
+        write_upstream(json, record);
+    if (record->forged_fingerprint != NULL) {
+        jsonw_object(json, "forged");
+        jsonw_string(json, "fingerprint", record->forged_fingerprint);
+        jsonw_string(json, "sha256", record->forged_sha256);
+        jsonw_bool(json, "cached", record->forged_cached);
+        jsonw_object_end(json);
+    }
+    if (record->ending != ENDING_NONE)
+        jsonw_string(json, "ending", ending_name(record->ending));
+    jsonw_object_end(json);
+}
+
+void eve_write(struct recorder_feed *feed, enum eve_type type, const struct record *record)
+{
+    static const char *const names[] = {
+        [EVE_INTERCEPT] = "intercept", [EVE_TLS] = "tls", [EVE_FLOW] = "flow"};
+    char buffer[EVENT_SIZE];
+    struct jsonw json;
+    struct timeval now;
+    if (!recorder_wants(feed, OUTPUT_EVENTS))
+        return;
+    gettimeofday(&now, NULL);
+    jsonw_init(&json, buffer, sizeof(buffer) - 1);
+    jsonw_object(&json, NULL);
+    write_header(&json, names[type], record, &now);
+    if (type == EVE_TLS)
+        write_tls(&json, record);
+    if (type == EVE_FLOW)
+        write_flow(&json, record);
+    write_intercept(&json, record);
+    jsonw_object_end(&json);
+    if (jsonw_text(&json) == NULL)
+        return;
+    buffer[json.length] = '\n';
+    recorder_put(feed, OUTPUT_EVENTS, buffer, json.length + 1);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * record.h - what is known of one connection, to be written down.
+ *
+ * Filled bit by bit by whoever finds things out; all text is borrowed from the owner, NULL or 0
+ * where nothing is known. */
+#ifndef EVENT_RECORD_H
+#define EVENT_RECORD_H
+
+#include "core/ending.h"
+#include "core/flow.h"
+
+#include <sys/time.h>
+
+/* No alert has this number. */
+#define RECORD_NO_ALERT (-1)
+
+/* The TLS session with one side. */
+struct record_session {
+    const char *version; /* "TLS 1.3", as Suricata writes it */
+    const char *cipher;  /* "TLS_AES_256_GCM_SHA384" */
+    const char *group;   /* "X25519" */
+    const char *alpn;
+    bool resumed;
+    uint32_t handshake_ms;
+    int alert_in, alert_out; /* TLS alerts received and sent */
+};
+
+/* Facts of the origin's certificate; see tls/certificate.h. */
+struct record_certificate {
+    const char *subject, *issuer, *serial, *not_before, *not_after, *fingerprint;
+    const char *const *names;
+    size_t name_count;
+};
+
+struct record {
+    uint64_t flow_id;
+    const struct flow *flow;
+    struct timeval start, end;
+
+    const char *action; /* "intercept", "passthrough", "bypass" */
+    const char *reason;
+    const char *rule;       /* the pattern that decided */
+    const char *rule_place; /* "file:line" */
+    uint64_t policy_revision;
+    enum ending ending;
+
+    const char *app_proto; /* "tls", "http", …; "failed" if unknown */
+    const char *sni, *ja4;
+    const char *const *client_alpns;
+    size_t client_alpn_count;
+    struct record_session client, upstream;
+    struct record_certificate certificate;
+    bool verified;      /* the two below are set */
+    const char *verify; /* "ok", or what is wrong with the origin's certificate */
+    int verify_code;    /* X509_V_ERR_… */
+    const char *forged_fingerprint, *forged_sha256;
+    bool forged_cached;
+
+    uint64_t packets_to_server, packets_to_client;
+    uint64_t bytes_to_server, bytes_to_client; /* of payload, on the device's side */
+};
+
+/* A flow_id: 51 random bits, never 0. No two connections share one, also over restarts. */
+uint64_t record_new_flow_id(void);
+
+#endif

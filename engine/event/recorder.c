@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "event/recorder.h"
+
+#include "core/file.h"
+#include "core/log.h"
+#include "core/loop.h"
+#include "core/mailbox.h"
+#include "core/ring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define RING_SIZE ((size_t)1 << 20)
+#define BUFFER_SIZE ((size_t)64 << 10)
+#define RECORDS_A_TURN 4096
+
+struct recorder_feed {
+    struct recorder *recorder;
+    struct ring ring;
+    struct counter dropped;
+};
+
+/* One file. Only the recorder's thread touches it, but for `wanted`. */
+struct file_output {
+    char *path; /* NULL: standard error, or not wanted */
+    int fd;
+    atomic_bool wanted;
+    bool failing;
+    bool torn; /* the last line was cut: the next must start on a line of its own */
+    size_t length, lines;
+    char buffer[BUFFER_SIZE];
+};
+
+struct recorder {
+    struct loop loop;
+    struct mailbox mailbox;
+    struct watch data_watch;
+    int data; /* eventfd: there is something in a ring */
+    atomic_bool asleep;
+    pthread_t thread;
+    struct recorder_counters counters;
+    struct file_output outputs[OUTPUTS];
+    size_t feed_limit;
+    atomic_size_t feed_count;
+    struct recorder_feed feeds[];
+};
+
+/* ---- outputs ---- */
+
+static const mode_t modes[OUTPUTS] = {
+    [OUTPUT_EVENTS] = 0640, [OUTPUT_KEYLOG] = 0600, [OUTPUT_LOG] = 0};
+
+static void tell_failure(struct file_output *output)
+{
+    if (!output->failing)
+        log_warning("%s: %m: paused; lines are counted as lost until it works again",
+                    output->path != NULL ? output->path : "standard error");
+    output->failing = true;
+}
+
+static void tell_recovery(struct file_output *output)
+{
+    if (output->failing && output->path != NULL)
+        log_info("%s: works again", output->path);
+    output->failing = false;
+}
+
+static bool open_output(struct file_output *output, mode_t mode)
+{
+    if (output->path == NULL)
+        return true;
+    if (!file_make_parents(output->path, 0755))
+        return false;
+    output->fd = open(output->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, mode);
+    return output->fd >= 0;
+}
+
+static void close_output(struct file_output *output)
+{
+    if (output->path != NULL && output->fd >= 0)
+        close(output->fd);
+    output->fd = -1;
+    output->torn = false;
+}
+
+/* Writes the buffer out. What cannot be written is lost, and counted. */
+static void flush_output(struct recorder *recorder, enum output which)
+{
+    struct file_output *output = &recorder->outputs[which];
+    size_t at = 0;
+    if (output->length == 0)
+        return;
+    if (output->fd < 0 && !open_output(output, modes[which]))
+        tell_failure(output);
+    while (output->fd >= 0 && at < output->length) {
+        ssize_t count = write(output->fd, output->buffer + at, output->length - at);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            break;
+        at += (size_t)count;
+    }
+    if (at == output->length) {
+        counter_add(&recorder->counters.written, output->lines);
+        tell_recovery(output);
+    } else {
+        counter_add(&recorder->counters.lost, output->lines);
+        tell_failure(output);
+        if (at > 0)
+            output->torn = output->buffer[at - 1] != '\n';
+    }
+    output->length = output->lines = 0;
+}
+
+static void append_line(struct recorder *recorder, enum output which, const char *line,
+                        size_t length)
+{
+    struct file_output *output = &recorder->outputs[which];
+    if (output->length + length + 1 > BUFFER_SIZE)
+        flush_output(recorder, which);
+    if (length + 1 > BUFFER_SIZE) {
+        counter_add(&recorder->counters.lost, 1);
+        return;
+    }
+    if (output->torn) {
+        output->buffer[output->length++] = '\n';
+        output->torn = false;
+    }
+    memcpy(output->buffer + output->length, line, length);
+    output->length += length;
+    output->lines++;
+}
+
+/* ---- feeds ---- */
+
+/* A record's tag is its output. */
+static bool drain_feed(struct recorder *recorder, struct recorder_feed *feed)
+{
+    uint32_t which;
+    size_t length, count = 0;
+    const char *line;
+    while (count < RECORDS_A_TURN && (line = ring_peek(&feed->ring, &which, &length)) != NULL) {
+        append_line(recorder, (enum output)which, line, length);
+        ring_consume(&feed->ring);
+        count++;
+    }
+    return count > 0;
+}
+
+static bool drain_feeds(struct recorder *recorder)
+{
+    bool any = false;
+    size_t count = atomic_load(&recorder->feed_count);
+    for (size_t i = 0; i < count; i++)
+        any = drain_feed(recorder, &recorder->feeds[i]) || any;
+    for (enum output which = 0; which < OUTPUTS; which++)
+        flush_output(recorder, which);
+    return any;
+}
+
+static void data_ready(struct watch *watch, uint32_t events)
+{
+    (void)events;
+    struct recorder *recorder = container_of(watch, struct recorder, data_watch);
+    uint64_t count;
+    (void)!read(recorder->data, &count, sizeof(count));
+    atomic_store(&recorder->asleep, false);
+    (void)drain_feeds(recorder);
+    /* A feed that saw us awake does not ring: so look once more after lying down. */
+    atomic_store(&recorder->asleep, true);
+    if (drain_feeds(recorder))
+        loop_again(&recorder->loop, watch);
+}
+
+bool recorder_wants(const struct recorder_feed *feed, enum output output)
+{
+    return atomic_load_explicit(&feed->recorder->outputs[output].wanted, memory_order_relaxed);
+}
+
+void recorder_put(struct recorder_feed *feed, enum output output, const char *line, size_t length)
+{
+    if (!recorder_wants(feed, output))
+        return;
+    if (!ring_put(&feed->ring, output, line, length)) {
+        counter_add(&feed->dropped, 1);
+        return;
+    }
+    /* Pairs with the look after lying down: either that sees the record, or this sees the sleep. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load(&feed->recorder->asleep) && atomic_exchange(&feed->recorder->asleep, false)) {
+        uint64_t one = 1;
+        (void)!write(feed->recorder->data, &one, sizeof(one));
+    }
+}
+
+void recorder_log_sink(void *feed, const char *line, size_t length)
+{
+    recorder_put(feed, OUTPUT_LOG, line, length);
+}
+
+struct recorder_feed *recorder_feed(struct recorder *recorder)
+{
+    size_t index = atomic_load(&recorder->feed_count);
+    CHECK(index < recorder->feed_limit);
+    struct recorder_feed *feed = &recorder->feeds[index];
+    feed->recorder = recorder;
+    CHECK(ring_init(&feed->ring, RING_SIZE));
+    atomic_store(&recorder->feed_count, index + 1);
+    return feed;
+}
+
+uint64_t recorder_dropped(const struct recorder *recorder)
+{
+    uint64_t dropped = 0;
+    size_t count = atomic_load(&recorder->feed_count);
+    for (size_t i = 0; i < count; i++)
+        dropped += counter_read(&recorder->feeds[i].dropped);
+    return dropped;
+}
+
+const struct recorder_counters *recorder_counters(const struct recorder *recorder)
+{
+    return &recorder->counters;
+}
+
+/* ---- messages ---- */
+
+struct reopen_message {
+    struct message message;
+    char *paths[OUTPUTS];
+};
+
+static void deliver_reopen(struct message *message, void *receiver)
+{
+    struct recorder *recorder = receiver;
+    struct reopen_message *reopen = container_of(message, struct reopen_message, message);
+    for (enum output which = 0; which < OUTPUT_LOG; which++) {
+        struct file_output *output = &recorder->outputs[which];
+        flush_output(recorder, which);
+        close_output(output);
+        free(output->path);
+        output->path = reopen->paths[which];
+        atomic_store(&output->wanted, output->path != NULL);
+        if (!open_output(output, modes[which]))
+            tell_failure(output);
+    }
+    free(reopen);
+}
+
+static char *copy_path(const char *path)
+{
+    if (path == NULL)
+        return NULL;
+    char *copy = strdup(path);
+    CHECK(copy != NULL);
+    return copy;
+}
+
+void recorder_reopen(struct recorder *recorder, const struct recorder_paths *paths)
+{
+    struct reopen_message *reopen = calloc(1, sizeof(*reopen));
+    CHECK(reopen != NULL);
+    reopen->message.deliver = deliver_reopen;
+    reopen->paths[OUTPUT_EVENTS] = copy_path(paths->events);
+    reopen->paths[OUTPUT_KEYLOG] = copy_path(paths->keylog);
+    mailbox_post(&recorder->mailbox, &reopen->message);
+}
+
+void recorder_ping(struct recorder *recorder, void (*pong)(void *context), void *context)
+{
+    mailbox_call(&recorder->mailbox, pong, context);
+}
+
+/* ---- starting and stopping ---- */
+
+static void *run(void *context)
+{
+    struct recorder *recorder = context;
+    pthread_setname_np(pthread_self(), "recorder");
+    data_ready(&recorder->data_watch, 0);
+    loop_run(&recorder->loop);
+    while (drain_feeds(recorder))
+        ;
+    return NULL;
+}
+
+static bool open_outputs(struct recorder *recorder, const struct recorder_paths *paths)
+{
+    recorder->outputs[OUTPUT_EVENTS].path = copy_path(paths->events);
+    recorder->outputs[OUTPUT_KEYLOG].path = copy_path(paths->keylog);
+    for (enum output which = 0; which < OUTPUTS; which++) {
+        struct file_output *output = &recorder->outputs[which];
+        output->fd = which == OUTPUT_LOG ? STDERR_FILENO : -1;
+        atomic_init(&output->wanted, which == OUTPUT_LOG || output->path != NULL);
+        if (!open_output(output, modes[which])) {
+            log_error("%s: %m", output->path);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void free_recorder(struct recorder *recorder)
+{
+    for (size_t i = 0; i < atomic_load(&recorder->feed_count); i++)
+        ring_fini(&recorder->feeds[i].ring);
+    for (enum output which = 0; which < OUTPUT_LOG; which++) {
+        close_output(&recorder->outputs[which]);
+        free(recorder->outputs[which].path);
+    }
+    loop_fini(&recorder->loop);
+    if (recorder->data >= 0)
+        close(recorder->data);
+    free(recorder);
+}
+
+struct recorder *recorder_start(const struct recorder_paths *paths, size_t feed_limit)
+{
+    struct recorder *recorder =
+        calloc(1, sizeof(*recorder) + feed_limit * sizeof(recorder->feeds[0]));
+    CHECK(recorder != NULL);
+    recorder->feed_limit = feed_limit;
+    recorder->data = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (!loop_init(&recorder->loop) || recorder->data < 0 ||
+        !mailbox_init(&recorder->mailbox, &recorder->loop, recorder) ||
+        !loop_add(&recorder->loop, &recorder->data_watch, recorder->data, EPOLLIN, data_ready)) {
+        log_error("the recorder could not be set up: %m");
+        free_recorder(recorder);
+        return NULL;
+    }
+    if (!open_outputs(recorder, paths)) {
+        free_recorder(recorder);
+        return NULL;
+    }
+    if (pthread_create(&recorder->thread, NULL, run, recorder) != 0) {
+        log_error("the recorder's thread could not be started");
+        free_recorder(recorder);
+        return NULL;
+    }
+    return recorder;
+}
+
+void recorder_stop(struct recorder *recorder)
+{
+    if (recorder == NULL)
+        return;
+    mailbox_call(&recorder->mailbox, loop_stop, &recorder->loop);
+    pthread_join(recorder->thread, NULL);
+    mailbox_fini(&recorder->mailbox);
+    free_recorder(recorder);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * recorder.h - the thread that writes files, so that nobody else has to wait for a disk.
+ *
+ * Each thread that has something to write gets a feed: a ring that it alone fills. What does not
+ * fit is dropped and counted. An output that fails (a full disk) is paused, its lines are counted
+ * as lost, and it is tried again; traffic never notices. */
+#ifndef EVENT_RECORDER_H
+#define EVENT_RECORDER_H
+
+#include "core/counter.h"
+#include "core/macros.h"
+
+#include <stdbool.h>
+
+enum output {
+    OUTPUT_EVENTS, /* eve.json */
+    OUTPUT_KEYLOG, /* TLS secrets: readable by the owner only */
+    OUTPUT_LOG,    /* standard error */
+};
+#define OUTPUTS 3
+
+struct recorder;
+struct recorder_feed;
+
+/* Where lines go: NULL for an output that is not wanted. Copied. */
+struct recorder_paths {
+    const char *events, *keylog;
+};
+
+struct recorder_counters {
+    struct counter written; /* lines, of all outputs */
+    struct counter lost;    /* lines that an output could not take */
+};
+
+/* Opens the files and starts the thread. NULL after the reason was logged. */
+struct recorder *recorder_start(const struct recorder_paths *paths, size_t feed_limit) must_check;
+
+/* Writes what is still there, ends the thread, closes the files. The feeds are gone with it. */
+void recorder_stop(struct recorder *recorder);
+
+/* Opens the files anew, under these names: after a rotation, or another configuration. Control
+ * thread. */
+void recorder_reopen(struct recorder *recorder, const struct recorder_paths *paths);
+
+/* A feed for one thread. Never more than `feed_limit` of them. Control thread. */
+struct recorder_feed *recorder_feed(struct recorder *recorder) must_check;
+
+/* True if somebody wants these lines: for callers that would have to format first. */
+bool recorder_wants(const struct recorder_feed *feed, enum output output);
+
+/* Hands over one line, which ends with a newline. The feed's thread only; never waits. */
+void recorder_put(struct recorder_feed *feed, enum output output, const char *line, size_t length);
+
+/* Lines that did not fit into the feeds' rings. */
+uint64_t recorder_dropped(const struct recorder *recorder);
+const struct recorder_counters *recorder_counters(const struct recorder *recorder);
+
+/* A log_sink: makes a feed's thread log through the recorder. `context` is the feed. */
+void recorder_log_sink(void *feed, const char *line, size_t length);
+
+/* Calls `pong(context)` from the recorder's thread: it is alive. Any thread. */
+void recorder_ping(struct recorder *recorder, void (*pong)(void *context), void *context);
+
+#endif

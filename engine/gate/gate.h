@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * gate.h - the kernel's door: the thread that answers for each new connection before its first
+ * packet goes on, and keeps our table in the kernel.
+ *
+ * Nothing slow happens in this thread, ever: a SYN waits for it. It knows no policy; it asks the
+ * judge that it was given. Functions may be called from the thread that opened the gate, unless
+ * they say otherwise. */
+#ifndef GATE_GATE_H
+#define GATE_GATE_H
+
+#include "core/counter.h"
+#include "core/flow.h"
+#include "core/log.h"
+#include "gate/decided.h"
+#include "gate/interfaces.h"
+#include "gate/ruleset.h"
+
+/* What the judge says of a connection. */
+struct gate_answer {
+    enum verdict verdict;
+    bool remember; /* the kernel may decide all connections to this destination so */
+};
+
+/* Who decides. `policy` is what gate_open() or gate_reload() was given last; all calls come from
+ * the gate's thread. */
+struct gate_judge {
+    /* The packet waits for this. */
+    struct gate_answer (*decide)(void *policy, const struct flow *flow);
+    /* The packet has gone on: the time to write down what decide() just said of it, and to explain
+     * it to whoever lists the kernel's rules. */
+    void (*note)(void *policy, const struct flow *flow, char comment[static DECIDED_COMMENT_SIZE]);
+    void (*release)(void *policy);
+};
+
+struct gate_options {
+    struct marks marks;
+    uint16_t listen_port;
+    bool use_queue;
+    uint16_t queue;
+    bool fail_closed;
+    bool source_device;
+    bool external_ruleset;
+    uint32_t pass_timeout; /* seconds */
+    uint32_t route_table;
+    const uint8_t *ports;   /* as in struct ruleset; borrowed during gate_open() */
+    const char *const *lan; /* names of interfaces, borrowed for the gate's life; */
+    size_t lan_count;       /* none: found, and followed as they change */
+    struct gate_judge judge;
+    log_sink *log; /* where the gate's thread logs to; NULL: to standard error */
+    void *log_context;
+};
+
+/* Written by the gate's thread, read by any. */
+struct gate_counters {
+    struct counter packets;    /* that came through the queue */
+    struct counter passed;     /* answered with PASS */
+    struct counter taken;      /* answered with TAKE */
+    struct counter unreadable; /* of no use to us: passed */
+    struct counter remembered; /* kernel rules added */
+    struct counter forgotten;  /* kernel rules that could not be added: the set was full */
+};
+
+struct gate;
+
+/* Takes hold of everything in the kernel that others could have (queue, table), and starts nothing.
+ * `policy` goes over to the gate, also on failure. NULL after the reason was logged. */
+struct gate *gate_open(const struct gate_options *options, void *policy) must_check;
+
+/* Starts the thread and, last of all, puts the ruleset in force. False after the reason was logged.
+ */
+bool gate_start(struct gate *gate) must_check;
+
+/* A new policy, which the gate takes over: from one moment on every new connection is decided by
+ * it, and what the kernel remembered of the old one is gone. Any thread. */
+void gate_reload(struct gate *gate, void *policy);
+
+/* A worker has decided a connection that the kernel may decide by itself from now on. Any thread.
+ */
+void gate_remember(struct gate *gate, const struct decided *decided);
+
+/* Calls `pong(context)` from the gate's thread: it is alive. Any thread. */
+void gate_ping(struct gate *gate, void (*pong)(void *context), void *context);
+
+/* Ends the thread, takes the ruleset and the routes away, also where they would fail closed: an
+ * orderly end is no failure. Frees the gate. */
+void gate_close(struct gate *gate);
+
+const struct gate_counters *gate_counters(const struct gate *gate);
+enum queue_kind gate_queue_kind(const struct gate *gate);
+const char *queue_kind_text(enum queue_kind kind);
+
+/* The devices' interfaces, as they are now, separated by blanks. Any thread. */
+void gate_lan_text(struct gate *gate, char *text, size_t size);
+
+#endif

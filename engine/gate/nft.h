@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * nft.h - a thin layer over libnftnl: sets, chains and rules, written almost as nft(8) writes them.
+ *
+ * Everything goes into the transaction that nft_begin() starts; it is for one thread. A rule is
+ * begun, its expressions are appended in the order in which the kernel evaluates them, and it is
+ * ended. Register 1 carries what the last load read. */
+#ifndef GATE_NFT_H
+#define GATE_NFT_H
+
+#include "gate/netlink.h"
+
+#include <netinet/in.h>
+
+struct nftnl_rule;
+
+struct nft {
+    struct netlink_batch batch;
+    const char *table; /* in family inet */
+    struct nftnl_rule *rule;
+    /* What each message is about, by sequence number: names the culprit when the kernel refuses. */
+    uint32_t first_sequence;
+    const char *subjects[96];
+};
+
+/* What the elements of a set are. */
+enum nft_key {
+    NFT_KEY_INTERFACE,        /* ifname */
+    NFT_KEY_PORT,             /* inet_service */
+    NFT_KEY_PROTO_ADDR4_PORT, /* inet_proto . ipv4_addr . inet_service */
+    NFT_KEY_PROTO_ADDR6_PORT, /* inet_proto . ipv6_addr . inet_service */
+};
+#define NFT_KEY_MAX_SIZE 24
+size_t nft_key_size(enum nft_key key);
+
+void nft_begin(struct nft *nft, struct netlink *netlink, const char *table);
+/* False with errno; *subject (unless NULL) then names what the kernel refused, or is NULL. */
+bool nft_commit(struct nft *nft, const char **subject) must_check;
+
+/* `subject` is what a refusal is blamed on: a string that outlives the transaction. */
+void nft_add_table(struct nft *nft, uint32_t flags, const char *subject);
+void nft_delete_table(struct nft *nft);
+
+struct nft_set {
+    const char *name;
+    enum nft_key key;
+    bool interval;
+    bool counter;        /* count what each element matches */
+    uint32_t timeout;    /* seconds that an element lives; 0: for ever */
+    uint32_t size_limit; /* elements; 0: none */
+};
+void nft_add_set(struct nft *nft, const struct nft_set *set, const char *subject);
+void nft_flush_set(struct nft *nft, const char *name);
+
+/* One element; `comment` (or NULL) is shown by nft list. For an interval the key is its first
+ * member, and `end` (or NULL) the first one behind it. */
+void nft_add_element(struct nft *nft, const char *set, enum nft_key key, const void *value,
+                     const void *end, const char *comment);
+
+struct nft_base_chain {
+    uint32_t hook; /* NF_INET_... */
+    int32_t priority;
+};
+/* `base` is NULL for a chain that others go to. */
+void nft_add_chain(struct nft *nft, const char *name, const struct nft_base_chain *base);
+
+void nft_rule(struct nft *nft, const char *chain);
+void nft_rule_end(struct nft *nft, const char *subject);
+
+/* Conditions: the rule goes on only if they hold. */
+void nft_family(struct nft *nft, uint8_t family);     /* meta nfproto */
+void nft_protocol(struct nft *nft, uint8_t protocol); /* meta l4proto */
+void nft_mark_is(struct nft *nft, uint32_t mask, uint32_t value, bool equal);
+void nft_ct_mark_is(struct nft *nft, uint32_t mask, uint32_t value);
+void nft_ct_state_new(struct nft *nft);
+void nft_tcp_flags_syn(struct nft *nft); /* tcp flags & (fin|syn|rst|ack) == syn */
+void nft_destination_port(struct nft *nft, uint16_t port);
+void nft_destination_port_in(struct nft *nft, const char *set);
+void nft_destination_not_unicast(struct nft *nft); /* fib daddr type != unicast */
+void nft_interface_not_in(struct nft *nft, const char *set);
+/* Protocol, destination address and port are in the set, whose key must be one of those. */
+void nft_destination_in(struct nft *nft, const char *set, enum nft_key key);
+void nft_socket_transparent(struct nft *nft); /* socket transparent 1 socket wildcard 0 */
+
+/* Actions. */
+void nft_set_mark(struct nft *nft, uint32_t mask, uint32_t value);    /* the other bits stay */
+void nft_set_ct_mark(struct nft *nft, uint32_t mask, uint32_t value); /* the other bits stay */
+void nft_accept(struct nft *nft);
+void nft_drop(struct nft *nft);
+void nft_goto(struct nft *nft, const char *chain);
+void nft_tproxy(struct nft *nft, uint16_t port);
+void nft_reject_icmp(struct nft *nft); /* icmpx port-unreachable */
+void nft_reject_tcp(struct nft *nft);  /* tcp reset */
+void nft_queue(struct nft *nft, uint16_t number, bool bypass);
+/* The same by the xtables target, for kernels without nft_queue. */
+void nft_queue_xtables(struct nft *nft, uint16_t number, bool bypass);
+
+#endif

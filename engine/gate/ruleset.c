@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The comments in here are the rules as nft(8) prints them. */
+#include "gate/ruleset.h"
+
+#include "gate/decided.h"
+#include "gate/nft.h"
+
+#include <errno.h>
+#include <libnftnl/common.h>
+#include <libnftnl/set.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter_ipv4.h>
+#include <string.h>
+
+struct marks marks_choose(uint32_t take, uint32_t mask)
+{
+    uint32_t others[2] = {0, 0};
+    /* (value - mask) & mask walks through the values of a mask, from the lowest on. */
+    uint32_t value = 0;
+    for (size_t found = 0; found < ARRAY_SIZE(others);) {
+        value = (value - mask) & mask;
+        if (value != take)
+            others[found++] = value;
+    }
+    return (struct marks){.mask = mask, .take = take, .pass = others[0], .refuse = others[1]};
+}
+
+static void add_lan(struct nft *nft, const char (*lan)[IFNAMSIZ], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char name[IFNAMSIZ] = "";
+        strncpy(name, lan[i], sizeof(name) - 1);
+        nft_add_element(nft, "lan", NFT_KEY_INTERFACE, name, NULL, NULL);
+    }
+}
+
+static void add_ports(struct nft *nft, const uint8_t *ports)
+{
+    for (uint32_t first = 0; first <= UINT16_MAX; first++) {
+        if (!port_is_in(ports, (uint16_t)first))
+            continue;
+        uint32_t end = first;
+        while (end <= UINT16_MAX && port_is_in(ports, (uint16_t)end))
+            end++;
+        uint16_t wire_first = htons((uint16_t)first), wire_end = htons((uint16_t)end);
+        nft_add_element(nft, "ports", NFT_KEY_PORT, &wire_first,
+                        end <= UINT16_MAX ? &wire_end : NULL, NULL);
+        first = end;
+    }
+}
+
+static void add_sets(struct nft *nft, const struct ruleset *ruleset)
+{
+    nft_add_set(nft, &(struct nft_set){.name = "lan", .key = NFT_KEY_INTERFACE}, "sets");
+    nft_add_set(nft, &(struct nft_set){.name = "ports", .key = NFT_KEY_PORT, .interval = true},
+                "sets of intervals");
+    for (size_t i = 0; i < DECIDED_SETS; i++) {
+        const struct decided_set *set = &decided_sets[i];
+        struct nft_set options = {.name = set->name,
+                                  .key = set->key,
+                                  .counter = set->verdict == VERDICT_PASS,
+                                  .timeout = ruleset->pass_timeout,
+                                  .size_limit = RULESET_SIZE_LIMIT};
+        nft_add_set(nft, &options, "sets with timeouts and counters");
+    }
+}
+
+static void add_chains(struct nft *nft)
+{
+    static const struct nft_base_chain decide = {NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE - 10};
+    static const struct nft_base_chain divert = {NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE - 9};
+    static const struct nft_base_chain forward = {NF_INET_FORWARD, NF_IP_PRI_FILTER - 10};
+    static const struct nft_base_chain input = {NF_INET_LOCAL_IN, NF_IP_PRI_FILTER - 10};
+    nft_add_chain(nft, "pass", NULL);
+    nft_add_chain(nft, "refuse", NULL);
+    nft_add_chain(nft, "ask", NULL);
+    nft_add_chain(nft, "decide", &decide);
+    nft_add_chain(nft, "divert", &divert);
+    nft_add_chain(nft, "forward", &forward);
+    nft_add_chain(nft, "input", &input);
+}
+
+static void add_pass_and_refuse(struct nft *nft, const struct marks *marks)
+{
+    /* ct mark set ct mark & ~MASK | PASS accept */
+    nft_rule(nft, "pass");
+    nft_set_ct_mark(nft, marks->mask, marks->pass);
+    nft_accept(nft);
+    nft_rule_end(nft, "ct mark");
+
+    /* meta mark set meta mark & ~MASK | REFUSE accept */
+    nft_rule(nft, "refuse");
+    nft_set_mark(nft, marks->mask, marks->refuse);
+    nft_accept(nft);
+    nft_rule_end(nft, "meta mark");
+}
+
+static void add_decide(struct nft *nft)
+{
+    /* iifname != @lan accept */
+    nft_rule(nft, "decide");
+    nft_interface_not_in(nft, "lan");
+    nft_accept(nft);
+    nft_rule_end(nft, "meta iifname");
+
+    /* meta l4proto . ip daddr . th dport @passed4 goto pass, and the same for ip6 */
+    for (size_t i = 0; i < DECIDED_SETS; i++) {
+        if (decided_sets[i].verdict != VERDICT_PASS)
+            continue;
+        nft_rule(nft, "decide");
+        nft_destination_in(nft, decided_sets[i].name, decided_sets[i].key);
+        nft_goto(nft, "pass");
+        nft_rule_end(nft, "set lookup");
+    }
+
+    /* tcp flags & (fin | syn | rst | ack) == syn tcp dport @ports goto ask */
+    nft_rule(nft, "decide");
+    nft_tcp_flags_syn(nft);
+    nft_destination_port_in(nft, "ports");
+    nft_goto(nft, "ask");
+    nft_rule_end(nft, "tcp flags");
+
+    /* udp dport 443 udp dport @ports ct state new goto ask */
+    nft_rule(nft, "decide");
+    nft_protocol(nft, IPPROTO_UDP);
+    nft_destination_port(nft, 443);
+    nft_destination_port_in(nft, "ports");
+    nft_ct_state_new(nft);
+    nft_goto(nft, "ask");
+    nft_rule_end(nft, "ct state");
+}
+
+static void add_queue(struct nft *nft, const struct ruleset *ruleset)
+{
+    nft_rule(nft, "ask");
+    switch (ruleset->queue_kind) {
+    case QUEUE_NATIVE: /* queue flags bypass to QUEUE */
+        nft_queue(nft, ruleset->queue, !ruleset->fail_closed);
+        nft_rule_end(nft, "queue");
+        return;
+    case QUEUE_XTABLES:
+        nft_queue_xtables(nft, ruleset->queue, !ruleset->fail_closed);
+        nft_rule_end(nft, "queue");
+        return;
+    case QUEUE_NONE: /* meta l4proto tcp meta mark set meta mark & ~MASK | TAKE accept */
+        nft_protocol(nft, IPPROTO_TCP);
+        nft_set_mark(nft, ruleset->marks.mask, ruleset->marks.take);
+        nft_accept(nft);
+        nft_rule_end(nft, "meta mark");
+        /* goto refuse */
+        nft_rule(nft, "ask");
+        nft_goto(nft, "refuse");
+        nft_rule_end(nft, "goto");
+        return;
+    }
+}
+
+static void add_ask(struct nft *nft, const struct ruleset *ruleset)
+{
+    /* fib daddr type != unicast accept */
+    nft_rule(nft, "ask");
+    nft_destination_not_unicast(nft);
+    nft_accept(nft);
+    nft_rule_end(nft, "fib");
+
+    /* meta l4proto . ip daddr . th dport @refused4 goto refuse, and the same for ip6 */
+    for (size_t i = 0; i < DECIDED_SETS; i++) {
+        if (decided_sets[i].verdict != VERDICT_TAKE)
+            continue;
+        nft_rule(nft, "ask");
+        nft_destination_in(nft, decided_sets[i].name, decided_sets[i].key);
+        nft_goto(nft, "refuse");
+        nft_rule_end(nft, "set lookup");
+    }
+    add_queue(nft, ruleset);
+}
+
+static void add_divert(struct nft *nft, const struct ruleset *ruleset)
+{
+    const struct marks *marks = &ruleset->marks;
+    /* meta mark & MASK == TAKE meta l4proto tcp tproxy to :PORT
+     *     ct mark set ct mark & ~MASK | TAKE accept */
+    nft_rule(nft, "divert");
+    nft_mark_is(nft, marks->mask, marks->take, true);
+    nft_protocol(nft, IPPROTO_TCP);
+    nft_tproxy(nft, ruleset->listen_port);
+    nft_set_ct_mark(nft, marks->mask, marks->take);
+    nft_accept(nft);
+    nft_rule_end(nft, "tproxy");
+
+    /* meta mark & MASK == TAKE drop */
+    if (ruleset->fail_closed) {
+        nft_rule(nft, "divert");
+        nft_mark_is(nft, marks->mask, marks->take, true);
+        nft_drop(nft);
+        nft_rule_end(nft, "drop");
+    }
+
+    /* meta mark & MASK == PASS goto pass */
+    nft_rule(nft, "divert");
+    nft_mark_is(nft, marks->mask, marks->pass, true);
+    nft_goto(nft, "pass");
+    nft_rule_end(nft, "meta mark");
+
+    /* ct mark & MASK == PASS accept */
+    nft_rule(nft, "divert");
+    nft_ct_mark_is(nft, marks->mask, marks->pass);
+    nft_accept(nft);
+    nft_rule_end(nft, "ct mark");
+
+    /* ct mark & MASK == TAKE meta mark set meta mark & ~MASK | TAKE accept */
+    nft_rule(nft, "divert");
+    nft_ct_mark_is(nft, marks->mask, marks->take);
+    nft_set_mark(nft, marks->mask, marks->take);
+    nft_accept(nft);
+    nft_rule_end(nft, "ct mark");
+
+    /* meta l4proto tcp socket transparent 1 socket wildcard 0
+     *     meta mark set meta mark & ~MASK | TAKE accept */
+    if (ruleset->source_device) {
+        nft_rule(nft, "divert");
+        nft_protocol(nft, IPPROTO_TCP);
+        nft_socket_transparent(nft);
+        nft_set_mark(nft, marks->mask, marks->take);
+        nft_accept(nft);
+        nft_rule_end(nft, "socket");
+    }
+}
+
+static void add_forward_and_input(struct nft *nft, const struct ruleset *ruleset)
+{
+    const struct marks *marks = &ruleset->marks;
+    /* meta mark & MASK == REFUSE reject */
+    nft_rule(nft, "forward");
+    nft_mark_is(nft, marks->mask, marks->refuse, true);
+    nft_reject_icmp(nft);
+    nft_rule_end(nft, "reject");
+
+    /* tcp dport PORT meta mark & MASK != TAKE reject with tcp reset */
+    nft_rule(nft, "input");
+    nft_protocol(nft, IPPROTO_TCP);
+    nft_destination_port(nft, ruleset->listen_port);
+    nft_mark_is(nft, marks->mask, marks->take, false);
+    nft_reject_tcp(nft);
+    nft_rule_end(nft, "reject");
+}
+
+bool ruleset_install(struct netlink *netlink, const struct ruleset *ruleset, const char **subject)
+{
+    struct nft nft;
+    nft_begin(&nft, netlink, RULESET_TABLE);
+    /* What an engine that failed closed has left behind goes first. */
+    nft_add_table(&nft, 0, "table");
+    nft_delete_table(&nft);
+    nft_add_table(&nft, ruleset->fail_closed ? 0 : NFT_TABLE_F_OWNER, "table");
+    add_sets(&nft, ruleset);
+    add_chains(&nft);
+    add_pass_and_refuse(&nft, &ruleset->marks);
+    add_decide(&nft);
+    add_ask(&nft, ruleset);
+    add_divert(&nft, ruleset);
+    add_forward_and_input(&nft, ruleset);
+    add_lan(&nft, ruleset->lan, ruleset->lan_count);
+    add_ports(&nft, ruleset->ports);
+    return nft_commit(&nft, subject);
+}
+
+void ruleset_remove(struct netlink *netlink)
+{
+    struct nft nft;
+    nft_begin(&nft, netlink, RULESET_TABLE);
+    nft_add_table(&nft, 0, "table");
+    nft_delete_table(&nft);
+    (void)!nft_commit(&nft, NULL);
+}
+
+bool ruleset_set_lan(struct netlink *netlink, const char (*lan)[IFNAMSIZ], size_t count)
+{
+    struct nft nft;
+    nft_begin(&nft, netlink, RULESET_TABLE);
+    nft_flush_set(&nft, "lan");
+    add_lan(&nft, lan, count);
+    return nft_commit(&nft, NULL);
+}
+
+bool ruleset_exists(struct netlink *netlink)
+{
+    char buffer[NETLINK_REQUEST_SIZE];
+    for (size_t i = 0; i < DECIDED_SETS; i++) {
+        struct nlmsghdr *request = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETSET, NFPROTO_INET,
+                                                         NLM_F_ACK, ++netlink->sequence);
+        mnl_attr_put_strz(request, NFTA_SET_TABLE, RULESET_TABLE);
+        mnl_attr_put_strz(request, NFTA_SET_NAME, decided_sets[i].name);
+        if (!netlink_talk(netlink, request, NULL, NULL))
+            return false;
+    }
+    return true;
+}

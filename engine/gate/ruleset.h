@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * ruleset.h - our table in the kernel: `inet interceptd`.
+ *
+ * nft/interceptd.nft is the same ruleset as text, with the reasons; read that first. This builds it
+ * in one transaction. With the owner flag the kernel removes the table when our netlink socket
+ * closes, however we end, and keeps everybody else's hands off it: a router without us is a plain
+ * router.
+ *
+ * One thread at a time: the one that holds the netlink socket. */
+#ifndef GATE_RULESET_H
+#define GATE_RULESET_H
+
+#include "core/flow.h"
+#include "gate/netlink.h"
+
+#define RULESET_TABLE "interceptd"
+/* Elements that each of the sets of decisions takes. */
+#define RULESET_SIZE_LIMIT 131072
+
+/* How a new connection's first packet comes to us. */
+enum queue_kind {
+    QUEUE_NATIVE,  /* the queue statement of nftables */
+    QUEUE_XTABLES, /* the NFQUEUE target of xtables, through nft_compat */
+    QUEUE_NONE,    /* not at all: every connection is taken, and decided by a worker */
+};
+
+/* The values of the packet mark, within `mask`; other bits belong to others. The first two are the ct
+ * mark too, once a connection is decided. */
+struct marks {
+    uint32_t mask;
+    uint32_t take;   /* for the local listener */
+    uint32_t pass;   /* decided: goes through */
+    uint32_t refuse; /* is answered with an ICMP error */
+};
+
+/* `take` is the operator's; the other two are the lowest values left in the mask. */
+struct marks marks_choose(uint32_t take, uint32_t mask);
+
+struct ruleset {
+    struct marks marks;
+    uint16_t listen_port;
+    uint16_t queue;
+    enum queue_kind queue_kind;
+    bool source_device;    /* origins see the device's address: their answers come to us */
+    bool fail_closed;      /* stays behind when we end, and lets nothing new through */
+    uint32_t pass_timeout; /* seconds */
+    const uint8_t *ports;  /* 65536 bits: the TCP ports that are taken */
+    const char (*lan)[IFNAMSIZ];
+    size_t lan_count;
+};
+
+/* The bit of a port in such a map. */
+static inline bool port_is_in(const uint8_t *ports, uint16_t port)
+{
+    return (ports[port >> 3] >> (port & 7) & 1) != 0;
+}
+
+/* Replaces the table, atomically, by what `ruleset` says. False with errno; *subject then names
+ * what the kernel refused (a feature, in nft's words), or is NULL. EPERM with "table": it is owned
+ * by another process. */
+bool ruleset_install(struct netlink *netlink, const struct ruleset *ruleset,
+                     const char **subject) must_check;
+
+/* Removes a table that is not owned; an owned one goes with the socket. */
+void ruleset_remove(struct netlink *netlink);
+
+/* Changes which interfaces are the devices', and which ports are taken. */
+bool ruleset_set_lan(struct netlink *netlink, const char (*lan)[IFNAMSIZ], size_t count) must_check;
+
+/* True if a table of this name, with our sets, is there: for `ruleset = external`. */
+bool ruleset_exists(struct netlink *netlink);
+
+#endif

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * inih splits the lines; what it cannot do is done here: it tells a handler no line number, and of
+ * the lines that it cannot split it tells the first only. So its input passes through `next_line`,
+ * which counts, and notices the lines that came to nothing. */
+#include "policy/config.h"
+
+#include "core/file.h"
+#include "policy/pattern_file.h"
+#include "policy/schema.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <ini.h>
+#include <string.h>
+
+#define LONGEST_LINE 65500
+#define LONGEST_SECTION 49 /* inih cuts there */
+
+struct parser {
+    struct config *config;
+    struct report *report;
+    const char *next, *end; /* of the input */
+    const char *line;       /* the line that inih is reading */
+    struct place place;     /* of that line */
+    bool wants_key;         /* it is no comment and no section, so a key must come of it */
+    bool at_line_start;     /* false while inih fetches a line in pieces */
+    char *section;          /* a copy, to notice where a new one starts */
+    bool section_valid;
+    unsigned *first_use;          /* line of each key's first use, by its place in the schema */
+    struct device_config *device; /* the section's, if it is a [device NAME] */
+    struct device_config **device_tail;
+};
+
+static void complain(const struct parser *parser, const char *section, const char *name,
+                     const char *text, const char *complaint)
+{
+    report_error(parser->report, parser->place, 0, "[%s] %s = %.100s: %s", section, name, text,
+                 complaint);
+}
+
+/* Behind the last character of a line's text: comments and blanks are inih's to strip. */
+static const char *line_end(const struct parser *parser)
+{
+    const char *newline = memchr(parser->next, '\n', (size_t)(parser->end - parser->next));
+    return newline != NULL ? newline + 1 : parser->end;
+}
+
+static void finish_line(struct parser *parser)
+{
+    if (parser->wants_key)
+        report_error(parser->report, parser->place, 0, "expected key = value");
+    parser->wants_key = false;
+}
+
+/* Looks at a line before inih does. False if inih shall not see it. */
+static bool start_line(struct parser *parser)
+{
+    const char *end = line_end(parser);
+    parser->line = parser->next;
+    parser->place.line++;
+    size_t length = (size_t)(end - parser->next);
+    if (memchr(parser->line, '\0', length) != NULL || length > LONGEST_LINE) {
+        report_error(parser->report, parser->place, 0,
+                     length > LONGEST_LINE ? "the line is too long" : "a NUL byte in the line");
+        return false;
+    }
+    const char *first = parser->line;
+    while (first < end && isspace((unsigned char)*first))
+        first++;
+    if (first == end || *first == '#' || *first == ';')
+        return true;
+    parser->wants_key = *first != '[';
+    if (*first == '[' && memchr(first, ']', (size_t)(end - first)) == NULL)
+        report_error(parser->report, parser->place, 0, "expected [section]");
+    return true;
+}
+
+/* An ini_reader, with the contract of fgets(3). */
+static char *next_line(char *buffer, int size, void *user)
+{
+    struct parser *parser = user;
+    if (parser->at_line_start) {
+        finish_line(parser);
+        while (parser->next < parser->end && !start_line(parser))
+            parser->next = line_end(parser);
+    }
+    if (parser->next == parser->end)
+        return NULL;
+    size_t length = (size_t)(line_end(parser) - parser->next);
+    if (length > (size_t)size - 1)
+        length = (size_t)size - 1;
+    memcpy(buffer, parser->next, length);
+    buffer[length] = '\0';
+    parser->next += length;
+    parser->at_line_start = parser->next == parser->end || parser->next[-1] == '\n';
+    return buffer;
+}
+
+static void store(struct parser *parser, const struct schema_key *key, const char *text)
+{
+    struct value value = {
+        .text = text, .place = parser->place, .config = parser->config, .report = parser->report};
+    const char *found = parser->line != NULL ? strstr(parser->line, text) : NULL;
+    if (found != NULL)
+        value.column = (unsigned)(found - parser->line) + 1;
+    char *base = parser->device != NULL ? (char *)parser->device : (char *)parser->config;
+    const char *complaint = key->parse(&value, base + key->offset);
+    if (complaint != NULL)
+        complain(parser, parser->section != NULL ? parser->section : key->section, key->name, text,
+                 complaint);
+}
+
+static bool enter_device(struct parser *parser, const char *name)
+{
+    struct config *config = parser->config;
+    for (struct device_config *device = config->devices; device != NULL; device = device->next) {
+        if (strcmp(device->name, name) == 0) {
+            report_error(parser->report, parser->place, 0, "[device %s] stands at line %u already",
+                         name, device->place.line);
+            return false;
+        }
+    }
+    struct device_config *device = arena_alloc(&config->arena, sizeof(*device));
+    CHECK(device != NULL);
+    device->name = arena_strdup(&config->arena, name);
+    CHECK(device->name != NULL);
+    device->place = parser->place;
+    *parser->device_tail = device;
+    parser->device_tail = &device->next;
+    parser->device = device;
+    for (size_t i = 0; i < schema_size; i++) {
+        if (strcmp(schema[i].section, "device") != 0)
+            continue;
+        parser->first_use[i] = 0;
+        if (schema[i].fallback != NULL)
+            store(parser, &schema[i], schema[i].fallback);
+    }
+    return true;
+}
+
+/* Called when a key stands in another section than the key before it. */
+static bool enter_section(struct parser *parser, const char *section)
+{
+    parser->device = NULL;
+    free(parser->section);
+    parser->section = strdup(section);
+    if (strlen(section) >= LONGEST_SECTION)
+        report_error(parser->report, parser->place, 0, "the name of the section is too long");
+    else if (strncmp(section, "device ", 7) == 0)
+        return enter_device(parser, section + 7 + strspn(section + 7, " \t"));
+    else if (strcmp(section, "device") == 0)
+        report_error(parser->report, parser->place, 0, "expected [device NAME]");
+    else if (*section == '\0')
+        report_error(parser->report, parser->place, 0, "a key before the first [section]");
+    else if (!schema_has_section(section))
+        report_error(parser->report, parser->place, 0, "unknown section [%s]", section);
+    else
+        return true;
+    return false;
+}
+
+static void report_unknown_key(const struct parser *parser, const char *section, const char *name)
+{
+    char known[256] = "";
+    size_t length = 0;
+    for (size_t i = 0; i < schema_size; i++)
+        if (strcmp(schema[i].section, section) == 0 && length < sizeof(known))
+            length += (size_t)snprintf(known + length, sizeof(known) - length, "%s%s",
+                                       length > 0 ? ", " : "", schema[i].name);
+    report_error(parser->report, parser->place, 0, "unknown key %s in [%s]; known are: %s", name,
+                 section, known);
+}
+
+/* An ini_handler. Errors are ours to report, so it never tells inih of one. */
+static int use_key(void *user, const char *section, const char *name, const char *text)
+{
+    struct parser *parser = user;
+    parser->wants_key = false;
+    bool same = parser->section != NULL && strcmp(parser->section, section) == 0;
+    if (!same)
+        parser->section_valid = enter_section(parser, section);
+    if (!parser->section_valid)
+        return 1; /* it was complained about once */
+    const char *table = parser->device != NULL ? "device" : section;
+    const struct schema_key *key = schema_find(table, name);
+    if (key == NULL) {
+        report_unknown_key(parser, table, name);
+        return 1;
+    }
+    unsigned *first_use = &parser->first_use[key - schema];
+    if (*first_use > 0 && !key->repeats) {
+        report_error(parser->report, parser->place, 0, "[%s] %s was given at line %u already",
+                     section, name, *first_use);
+        return 1;
+    }
+    if (*first_use == 0)
+        *first_use = parser->place.line;
+    if (*text == '\0')
+        complain(parser, section, name, "", "expected a value");
+    else
+        store(parser, key, text);
+    return 1;
+}
+
+/* Gives every key that was not used its fallback; a device's were set when it was entered. */
+static void apply_fallbacks(struct parser *parser)
+{
+    parser->line = NULL;
+    parser->device = NULL;
+    for (size_t i = 0; i < schema_size; i++)
+        if (schema[i].fallback != NULL && parser->first_use[i] == 0 &&
+            strcmp(schema[i].section, "device") != 0)
+            store(parser, &schema[i], schema[i].fallback);
+}
+
+static void check_devices(struct parser *parser)
+{
+    for (struct device_config *device = parser->config->devices; device != NULL;
+         device = device->next)
+        if (!device->has_mac && !device->has_address)
+            report_error(parser->report, device->place, 0,
+                         "[device %s] needs mac or address, to know it by", device->name);
+}
+
+static void add_command_line(struct parser *parser, const char *const *ignore, size_t count)
+{
+    struct config *config = parser->config;
+    for (size_t i = 0; i < count; i++) {
+        struct pattern_source source = {
+            .text = arena_strdup(&config->arena, ignore[i]),
+            .place = {.file = "--ignore", .line = (unsigned)i + 1},
+            .column = 1,
+        };
+        if (source.text == NULL ||
+            !pattern_list_add(&config->ignore.patterns, &config->arena, source))
+            report_error(parser->report, source.place, 0, "out of memory");
+    }
+}
+
+static void run_parser(struct parser *parser)
+{
+    ini_allow_multiline = false;
+    ini_allow_inline_comments = false;
+    ini_stop_on_first_error = false;
+    ini_use_stack = false;
+    ini_allow_realloc = true;
+    ini_max_line = LONGEST_LINE + 3;
+    parser->at_line_start = true;
+    parser->device_tail = &parser->config->devices;
+    if (ini_parse_stream(next_line, parser, use_key, parser) == -2)
+        report_error(parser->report, parser->place, 0, "out of memory");
+    apply_fallbacks(parser);
+    check_devices(parser);
+}
+
+struct config *config_parse(const char *text, size_t length, const char *path,
+                            const char *const *ignore, size_t ignore_count, struct report *report)
+{
+    struct config *config = calloc(1, sizeof(*config));
+    unsigned *first_use = calloc(schema_size, sizeof(*first_use));
+    CHECK(config != NULL && first_use != NULL);
+    config->path = arena_strdup(&config->arena, path);
+    CHECK(config->path != NULL);
+
+    struct parser parser = {
+        .config = config,
+        .report = report,
+        .next = text,
+        .end = text + length,
+        .place = {.file = config->path},
+        .first_use = first_use,
+    };
+    run_parser(&parser);
+    add_command_line(&parser, ignore, ignore_count);
+    free(parser.section);
+    free(first_use);
+    return config;
+}
+
+struct config *config_load(const char *path, const char *const *ignore, size_t ignore_count,
+                           struct report *report)
+{
+    size_t length;
+    char *text = file_read(path, &length);
+    if (text == NULL) {
+        report_error(report, (struct place){.file = path}, 0, "%s", strerror(errno));
+        return NULL;
+    }
+    struct config *config = config_parse(text, length, path, ignore, ignore_count, report);
+    free(text);
+    return config;
+}
+
+void config_free(struct config *config)
+{
+    if (config == NULL)
+        return;
+    arena_fini(&config->arena);
+    free(config);
+}

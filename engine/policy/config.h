@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * config.h - the configuration as plain data, read from one INI file.
+ *
+ * What the keys mean, their types and defaults: the table in schema.c. A configuration never
+ * changes once it is loaded, and belongs to whoever loaded it. */
+#ifndef POLICY_CONFIG_H
+#define POLICY_CONFIG_H
+
+#include "core/arena.h"
+#include "core/flow.h"
+#include "core/report.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A regular expression and where it was written: that place is what every decision quotes. */
+struct pattern_source {
+    const char *text;
+    struct place place;
+    unsigned column; /* of the first character, counting from 1 */
+};
+
+struct pattern_list {
+    struct pattern_source *items;
+    size_t count, capacity;
+};
+
+/* Which texts a pattern is tried against, beside the address. */
+enum match { MATCH_ADDRESS = 1, MATCH_SNI = 2 };
+
+struct rules_config {
+    struct pattern_list patterns;
+    unsigned match; /* of enum match */
+};
+
+struct port_range {
+    uint16_t first, last;
+};
+
+struct words {
+    const char **items;
+    size_t count;
+};
+
+struct network_config {
+    struct words lan; /* interface names; none means automatic */
+    struct port_range *ports;
+    size_t port_count;
+    uint32_t listen_port;
+    bool use_queue;
+    uint32_t queue;
+    uint32_t mark, mark_mask; /* `mark` within `mark_mask` marks what is taken */
+    bool fail_closed;
+    bool source_device;
+    bool external_ruleset;
+    uint32_t pass_timeout;  /* seconds */
+    uint32_t drain_timeout; /* seconds */
+    uint32_t route_table;
+    uint32_t workers; /* 0: one a core */
+};
+
+/* How far an origin's own failings are passed on to the device. */
+enum upstream_mode {
+    UPSTREAM_MIRROR, /* the device's own checks decide: it is shown what the origin showed */
+    UPSTREAM_VERIFY, /* an origin that does not verify is refused */
+    UPSTREAM_IGNORE, /* any origin is presented as a good one */
+};
+
+struct tls_config {
+    const char *ca;
+    const char *trust;
+    const char *keylog; /* NULL: none */
+    enum upstream_mode upstream;
+    int min_version; /* towards devices, as OpenSSL numbers it */
+};
+
+struct device_config {
+    const char *name;
+    struct place place;
+    bool has_mac, has_address;
+    uint8_t mac[MAC_SIZE];
+    struct address address;
+    bool intercept;
+    struct device_config *next;
+};
+
+struct config {
+    struct arena arena; /* of everything below */
+    const char *path;
+    struct network_config network;
+    struct rules_config ignore, allow;
+    struct tls_config tls;
+    struct device_config *devices; /* in the order of the file */
+    const char *events_file;       /* NULL: no records are kept */
+    const char *control_socket;
+    const char *state_directory;
+};
+
+/* Reads the file and the patterns given on the command line. Everything that is wrong goes into
+ * `report`: with an error in it the configuration is not to be used, but what could be read of it can
+ * be checked further. NULL only if the file cannot be read at all. */
+struct config *config_load(const char *path, const char *const *ignore, size_t ignore_count,
+                           struct report *report) must_check;
+
+/* The same from memory; `path` is for messages and for finding files that are named in it. */
+struct config *config_parse(const char *text, size_t length, const char *path,
+                            const char *const *ignore, size_t ignore_count,
+                            struct report *report) must_check;
+
+void config_free(struct config *config);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "policy/explain.h"
+
+#include <string.h>
+
+/* "name:port": whatever stands before the last colon is the name. */
+static bool parse_name(const char *target, char *name, uint16_t *port)
+{
+    const char *colon = strrchr(target, ':');
+    if (colon == NULL || colon == target || !port_parse(port, colon + 1))
+        return false;
+    memcpy(name, target, (size_t)(colon - target));
+    name[colon - target] = '\0';
+    return true;
+}
+
+bool explain(struct explanation *explanation, const struct policy_view *view, const char *target)
+{
+    char name[EXPLAIN_TARGET_LIMIT];
+    struct flow flow = {.protocol = IPPROTO_TCP, .hello_read = true};
+    if (strlen(target) >= EXPLAIN_TARGET_LIMIT)
+        return false;
+    bool is_name = !address_parse(&flow.origin, target);
+    if (is_name) {
+        if (!parse_name(target, name, &flow.origin.port))
+            return false;
+        flow.name = name;
+    }
+    const struct config *config = policy_config(policy_view_policy(view));
+    explanation->decision = policy_decide(view, &flow);
+    const struct rules_config *rules =
+        explanation->decision.reason == REASON_RULE ? &config->ignore : &config->allow;
+    explanation->name_unseen = is_name && explanation->decision.reason != REASON_DEFAULT &&
+                               (rules->match & MATCH_SNI) == 0;
+    return true;
+}
+
+const char *explanation_verdict(const struct explanation *explanation)
+{
+    return explanation->decision.verdict == VERDICT_PASS ? "ignore" : "intercept";
+}
+
+void explanation_write(struct jsonw *json, const char *target,
+                       const struct explanation *explanation)
+{
+    const struct decision *decision = &explanation->decision;
+    jsonw_object(json, NULL);
+    jsonw_string(json, "target", target);
+    jsonw_string(json, "verdict", explanation_verdict(explanation));
+    jsonw_string(json, "reason", reason_name(decision->reason));
+    if (decision->rule != NULL) {
+        jsonw_string(json, "pattern", decision->rule->text);
+        jsonw_string(json, "file", decision->rule->place.file);
+        jsonw_uint(json, "line", decision->rule->place.line);
+    }
+    if (explanation->name_unseen)
+        jsonw_bool(json, "name_unseen", true);
+    jsonw_object_end(json);
+}

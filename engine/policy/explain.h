@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * explain.h - an operator asks what would happen to a destination, and why. */
+#ifndef POLICY_EXPLAIN_H
+#define POLICY_EXPLAIN_H
+
+#include "core/jsonw.h"
+#include "policy/policy.h"
+
+#define EXPLAIN_TARGET_LIMIT 300
+
+struct explanation {
+    struct decision decision;
+    /* The target is a name, and a pattern was found in it; but in operation only addresses are
+     * looked at (match = address), so that pattern would not be asked about a name. */
+    bool name_unseen;
+};
+
+/* Answers for "address:port" or "name:port". False if the target is neither. */
+bool explain(struct explanation *explanation, const struct policy_view *view,
+             const char *target) must_check;
+
+/* "ignore" or "intercept". */
+const char *explanation_verdict(const struct explanation *explanation);
+
+/* Writes it as one JSON object. */
+void explanation_write(struct jsonw *json, const char *target,
+                       const struct explanation *explanation);
+
+#endif

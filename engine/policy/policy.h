@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * policy.h - what should happen to a connection.
+ *
+ * A policy is an immutable snapshot of the configuration with everything that is made of it. The
+ * control thread makes a new one for each reload; each thread that decides holds a view of its own,
+ * which is handed to it by mailbox. So nothing that decides ever waits or locks. */
+#ifndef POLICY_POLICY_H
+#define POLICY_POLICY_H
+
+#include "policy/config.h"
+#include "policy/patterns.h"
+
+/* Why a decision fell as it did: the names are those of `reason` in the records. */
+enum reason {
+    REASON_DEFAULT,     /* nothing spoke against interception */
+    REASON_RULE,        /* an ignore pattern */
+    REASON_NOT_ALLOWED, /* there are allow patterns, and none is found */
+    REASON_DEVICE,      /* the device is excluded */
+    REASON_LOCAL,       /* the destination is this box */
+    REASON_NOT_TLS,     /* the device does not speak TLS */
+    REASON_OVERLOAD,    /* there was no room for it */
+    REASON_DRAINING,    /* interceptd is about to stop */
+};
+const char *reason_name(enum reason reason);
+
+struct decision {
+    enum verdict verdict;
+    enum reason reason;
+    const struct pattern_source *rule; /* for REASON_RULE; lives as long as the policy */
+    /* Every other connection to this address and port would be decided alike, whoever asks: the
+     * kernel may remember it. */
+    bool by_destination;
+};
+
+struct policy;
+
+/* Takes over the configuration. `use_cache`: keep compiled patterns in the state directory. NULL if a
+ * pattern is bad, or the report had errors before; the configuration is then freed.
+ * Slow: never on a thread that packets wait for. */
+struct policy *policy_new(struct config *config, uint64_t revision, bool use_cache,
+                          struct report *report) must_check;
+void policy_unref(struct policy *policy); /* any thread */
+
+const struct config *policy_config(const struct policy *policy);
+uint64_t policy_revision(const struct policy *policy);
+const struct patterns *policy_ignore(const struct policy *policy);
+
+/* One thread's hold on a policy, with the working memory that matching needs. */
+struct policy_view;
+
+/* Takes a reference. NULL if there is no memory. The view may be handed to another thread, once;
+ * from then on it is that thread's. */
+struct policy_view *policy_view_new(struct policy *policy) must_check;
+struct policy_view *policy_view_ref(struct policy_view *view);
+void policy_view_unref(struct policy_view *view);
+const struct policy *policy_view_policy(const struct policy_view *view);
+
+/* The only place that decides: at the SYN, at the ClientHello, and for `interceptctl explain`. In
+ * this order: device excluded, destination local, ignore, allow, intercept. */
+struct decision policy_decide(const struct policy_view *view, const struct flow *flow);
+
+/* "file:line" of a rule, for people. Returns `text`. */
+#define RULE_PLACE_SIZE 512
+const char *rule_place(const struct pattern_source *rule, char text[static RULE_PLACE_SIZE]);
+
+#endif

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "policy/schema.h"
+
+#include "policy/pattern_file.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <openssl/ssl.h>
+#include <string.h>
+
+static const char no_memory[] = "out of memory";
+
+/* A whole number in decimal or, with 0x, in hexadecimal, up to `limit`; NULL if there is none at
+ * `text`, else the first character behind it. */
+static const char *read_number(const char *text, uint64_t limit, uint64_t *number)
+{
+    if (!isdigit((unsigned char)*text))
+        return NULL;
+    bool hexadecimal = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, hexadecimal ? 16 : 10);
+    if (errno != 0 || end == text || value > limit)
+        return NULL;
+    *number = value;
+    return end;
+}
+
+static bool parse_whole_number(const char *text, uint64_t limit, uint64_t *number)
+{
+    const char *end = read_number(text, limit, number);
+    return end != NULL && *end == '\0';
+}
+
+static const char *parse_port(const struct value *value, void *field)
+{
+    uint64_t number;
+    if (!parse_whole_number(value->text, UINT16_MAX, &number) || number == 0)
+        return "expected a port from 1 to 65535";
+    *(uint32_t *)field = (uint32_t)number;
+    return NULL;
+}
+
+static const char *parse_table(const struct value *value, void *field)
+{
+    uint64_t number;
+    if (!parse_whole_number(value->text, UINT32_MAX, &number) || number == 0 ||
+        (number >= 253 && number <= 255))
+        return "expected a number from 1 to 4294967295 that is not the kernel's (253 to 255)";
+    *(uint32_t *)field = (uint32_t)number;
+    return NULL;
+}
+
+static const char *parse_workers(const struct value *value, void *field)
+{
+    uint64_t number = 0;
+    if (strcmp(value->text, "auto") != 0 &&
+        (!parse_whole_number(value->text, 256, &number) || number == 0))
+        return "expected auto, or a number from 1 to 256";
+    *(uint32_t *)field = (uint32_t)number;
+    return NULL;
+}
+
+static const char *parse_queue(const struct value *value, void *field)
+{
+    struct network_config *network = &value->config->network;
+    (void)field;
+    uint64_t number = 0;
+    network->use_queue = strcmp(value->text, "none") != 0;
+    if (network->use_queue && !parse_whole_number(value->text, UINT16_MAX, &number))
+        return "expected a queue number from 0 to 65535, or none";
+    network->queue = (uint32_t)number;
+    return NULL;
+}
+
+static const char *parse_mark(const struct value *value, void *field)
+{
+    struct network_config *network = &value->config->network;
+    (void)field;
+    uint64_t mark, mask;
+    const char *slash = read_number(value->text, UINT32_MAX, &mark);
+    if (slash == NULL || *slash != '/' || !parse_whole_number(slash + 1, UINT32_MAX, &mask))
+        return "expected VALUE/MASK, such as 0x0c00/0x0f00";
+    if ((mark & ~mask) != 0)
+        return "the value has bits outside the mask";
+    if (mark == 0 || __builtin_popcountll(mask) < 2)
+        return "expected a value other than 0 in a mask of at least two bits";
+    network->mark = (uint32_t)mark;
+    network->mark_mask = (uint32_t)mask;
+    return NULL;
+}
+
+static const char *parse_duration(const struct value *value, void *field)
+{
+    static const struct {
+        const char *unit;
+        uint64_t seconds;
+    } units[] = {{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+    static const char expected[] = "expected a time from 1s to 365d, such as 30s, 10m, 1h, 7d";
+    uint64_t number;
+    const char *unit = read_number(value->text, 365 * 86400, &number);
+    if (unit == NULL)
+        return expected;
+    for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+        if (strcmp(unit, units[i].unit) != 0)
+            continue;
+        uint64_t seconds = number * units[i].seconds;
+        if (seconds == 0 || seconds > 365 * 86400)
+            return expected;
+        *(uint32_t *)field = (uint32_t)seconds;
+        return NULL;
+    }
+    return expected;
+}
+
+/* The index of `text` in a NULL-terminated list of words; -1 if it is none of them. */
+static int word_index(const char *text, const char *const *words)
+{
+    for (int i = 0; words[i] != NULL; i++)
+        if (strcmp(text, words[i]) == 0)
+            return i;
+    return -1;
+}
+
+#define DEFINE_CHOICE(name, type, expected, ...)                    \
+    static const char *name(const struct value *value, void *field) \
+    {                                                               \
+        static const char *const words[] = {__VA_ARGS__, NULL};     \
+        int index = word_index(value->text, words);                 \
+        if (index < 0)                                              \
+            return expected;                                        \
+        *(type *)field = (type)index;                               \
+        return NULL;                                                \
+    }
+
+DEFINE_CHOICE(parse_failure, bool, "expected open or closed", "open", "closed")
+DEFINE_CHOICE(parse_source, bool, "expected router or device", "router", "device")
+DEFINE_CHOICE(parse_ruleset, bool, "expected managed or external", "managed", "external")
+DEFINE_CHOICE(parse_yes_no, bool, "expected yes or no", "no", "yes")
+DEFINE_CHOICE(parse_upstream, enum upstream_mode, "expected mirror, verify or ignore", "mirror",
+              "verify", "ignore")
+
+static const char *parse_version(const struct value *value, void *field)
+{
+    static const char *const words[] = {"1.0", "1.1", "1.2", "1.3", NULL};
+    static const int versions[] = {TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION};
+    int index = word_index(value->text, words);
+    if (index < 0)
+        return "expected 1.0, 1.1, 1.2 or 1.3";
+    *(int *)field = versions[index];
+    return NULL;
+}
+
+static const char *parse_path(const struct value *value, void *field)
+{
+    if (value->text[0] != '/')
+        return "expected a path that starts with /";
+    char *copy = arena_strdup(&value->config->arena, value->text);
+    if (copy == NULL)
+        return no_memory;
+    *(const char **)field = copy;
+    return NULL;
+}
+
+static const char *add_word(struct arena *arena, struct words *words, const char *word)
+{
+    const char **items = arena_alloc(arena, (words->count + 1) * sizeof(*items));
+    char *copy = arena_strdup(arena, word);
+    if (items == NULL || copy == NULL)
+        return no_memory;
+    if (words->count > 0)
+        memcpy(items, words->items, words->count * sizeof(*items));
+    items[words->count++] = copy;
+    words->items = items;
+    return NULL;
+}
+
+/* Calls `use` for each word of the value; the first complaint ends it. */
+static const char *each_word(const struct value *value, void *field,
+                             const char *(*use)(const struct value *value, const char *word,
+                                                void *field))
+{
+    char *rest = arena_strdup(&value->config->arena, value->text);
+    if (rest == NULL)
+        return no_memory;
+    char *word;
+    size_t count = 0;
+    while ((word = strsep(&rest, " \t,")) != NULL) {
+        if (*word == '\0')
+            continue;
+        count++;
+        const char *complaint = use(value, word, field);
+        if (complaint != NULL)
+            return complaint;
+    }
+    return count > 0 ? NULL : "expected a value";
+}
+
+static const char *use_interface(const struct value *value, const char *word, void *field)
+{
+    struct words *lan = field;
+    if (strlen(word) >= IFNAMSIZ || strchr(word, '/') != NULL)
+        return "expected auto, or names of network interfaces";
+    return add_word(&value->config->arena, lan, word);
+}
+
+static const char *parse_lan(const struct value *value, void *field)
+{
+    struct words *lan = field;
+    if (strcmp(value->text, "auto") == 0)
+        return lan->count == 0 ? NULL : "auto cannot stand beside names";
+    return each_word(value, field, use_interface);
+}
+
+static const char *use_port(const struct value *value, const char *word, void *field)
+{
+    static const char expected[] = "expected ports or ranges from 1 to 65535, or all";
+    struct network_config *network = &value->config->network;
+    (void)field;
+    struct port_range range = {1, UINT16_MAX};
+    if (strcmp(word, "all") != 0) {
+        uint64_t first, last;
+        const char *end = read_number(word, UINT16_MAX, &first);
+        if (end == NULL)
+            return expected;
+        last = first;
+        if (*end == '-')
+            end = read_number(end + 1, UINT16_MAX, &last);
+        if (end == NULL || *end != '\0' || first == 0 || last < first)
+            return expected;
+        range = (struct port_range){(uint16_t)first, (uint16_t)last};
+    }
+    struct port_range *ports =
+        arena_alloc(&value->config->arena, (network->port_count + 1) * sizeof(*ports));
+    if (ports == NULL)
+        return no_memory;
+    if (network->port_count > 0)
+        memcpy(ports, network->ports, network->port_count * sizeof(*ports));
+    ports[network->port_count++] = range;
+    network->ports = ports;
+    return NULL;
+}
+
+static const char *parse_ports(const struct value *value, void *field)
+{
+    return each_word(value, field, use_port);
+}
+
+static const char *use_match(const struct value *value, const char *word, void *field)
+{
+    static const char *const words[] = {"address", "sni", NULL};
+    (void)value;
+    int index = word_index(word, words);
+    if (index < 0)
+        return "expected address, sni, or both";
+    *(unsigned *)field |= 1u << index;
+    return NULL;
+}
+
+static const char *parse_match(const struct value *value, void *field)
+{
+    return each_word(value, field, use_match);
+}
+
+static const char *parse_pattern(const struct value *value, void *field)
+{
+    char *copy = arena_strdup(&value->config->arena, value->text);
+    struct pattern_source source = {.text = copy, .place = value->place, .column = value->column};
+    if (copy == NULL || !pattern_list_add(field, &value->config->arena, source))
+        return no_memory;
+    return NULL;
+}
+
+/* A relative name is looked up beside the configuration file. */
+static const char *parse_pattern_file(const struct value *value, void *field)
+{
+    const char *slash = strrchr(value->config->path, '/');
+    char path[PATH_MAX];
+    int size;
+    if (value->text[0] == '/' || slash == NULL)
+        size = snprintf(path, sizeof(path), "%s", value->text);
+    else
+        size = snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - value->config->path),
+                        value->config->path, value->text);
+    if (size <= 0 || (size_t)size >= sizeof(path))
+        return "the path is too long";
+    if (!pattern_file_load(field, &value->config->arena, path, value->report))
+        return strerror(errno);
+    return NULL;
+}
+
+static const char *parse_mac(const struct value *value, void *field)
+{
+    struct device_config *device = container_of(field, struct device_config, mac);
+    unsigned bytes[MAC_SIZE];
+    int end = 0;
+    device->has_mac = true;
+    if (sscanf(value->text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &bytes[0], &bytes[1], &bytes[2], &bytes[3],
+               &bytes[4], &bytes[5], &end) != MAC_SIZE ||
+        value->text[end] != '\0')
+        return "expected a MAC address such as 02:00:5e:10:00:01";
+    for (size_t i = 0; i < MAC_SIZE; i++)
+        device->mac[i] = (uint8_t)bytes[i];
+    return NULL;
+}
+
+static const char *parse_address(const struct value *value, void *field)
+{
+    struct device_config *device = container_of(field, struct device_config, address);
+    char text[ADDRESS_TEXT_SIZE + 8];
+    device->has_address = true;
+    int size = snprintf(text, sizeof(text), "%s:0", value->text);
+    if (size < 0 || (size_t)size >= sizeof(text) || !address_parse(&device->address, text))
+        return "expected an IPv4 or IPv6 address";
+    return NULL;
+}
+
+#define FIELD(member) offsetof(struct config, member)
+#define DEVICE(member) offsetof(struct device_config, member)
+
+const struct schema_key schema[] = {
+    {"network", "lan", "auto", true, parse_lan, FIELD(network.lan)},
+    {"network", "port", "443", true, parse_ports, FIELD(network.ports)},
+    {"network", "listen-port", "8443", false, parse_port, FIELD(network.listen_port)},
+    {"network", "queue", "77", false, parse_queue, FIELD(network.queue)},
+    {"network", "mark", "0x0c00/0x0f00", false, parse_mark, FIELD(network.mark)},
+    {"network", "on-failure", "open", false, parse_failure, FIELD(network.fail_closed)},
+    {"network", "source-address", "router", false, parse_source, FIELD(network.source_device)},
+    {"network", "ruleset", "managed", false, parse_ruleset, FIELD(network.external_ruleset)},
+    {"network", "pass-timeout", "1h", false, parse_duration, FIELD(network.pass_timeout)},
+    {"network", "drain-timeout", "10s", false, parse_duration, FIELD(network.drain_timeout)},
+    {"network", "route-table", "77", false, parse_table, FIELD(network.route_table)},
+    {"network", "workers", "auto", false, parse_workers, FIELD(network.workers)},
+
+    {"ignore", "pattern", NULL, true, parse_pattern, FIELD(ignore.patterns)},
+    {"ignore", "file", NULL, true, parse_pattern_file, FIELD(ignore.patterns)},
+    {"ignore", "match", "address", true, parse_match, FIELD(ignore.match)},
+    {"allow", "pattern", NULL, true, parse_pattern, FIELD(allow.patterns)},
+    {"allow", "file", NULL, true, parse_pattern_file, FIELD(allow.patterns)},
+    {"allow", "match", "address", true, parse_match, FIELD(allow.match)},
+
+    {"tls", "ca", "/var/lib/interceptd/ca.pem", false, parse_path, FIELD(tls.ca)},
+    {"tls", "upstream", "mirror", false, parse_upstream, FIELD(tls.upstream)},
+    {"tls", "trust", "/etc/ssl/certs/ca-certificates.crt", false, parse_path, FIELD(tls.trust)},
+    {"tls", "keylog", NULL, false, parse_path, FIELD(tls.keylog)},
+    {"tls", "min-version", "1.2", false, parse_version, FIELD(tls.min_version)},
+
+    {"device", "mac", NULL, false, parse_mac, DEVICE(mac)},
+    {"device", "address", NULL, false, parse_address, DEVICE(address)},
+    {"device", "intercept", "yes", false, parse_yes_no, DEVICE(intercept)},
+
+    {"events", "file", NULL, false, parse_path, FIELD(events_file)},
+
+    {"control", "socket", "/run/interceptd/control.sock", false, parse_path, FIELD(control_socket)},
+    {"control", "state", "/var/lib/interceptd", false, parse_path, FIELD(state_directory)},
+};
+const size_t schema_size = ARRAY_SIZE(schema);
+
+const struct schema_key *schema_find(const char *section, const char *name)
+{
+    for (size_t i = 0; i < schema_size; i++)
+        if (strcmp(schema[i].section, section) == 0 && strcmp(schema[i].name, name) == 0)
+            return &schema[i];
+    return NULL;
+}
+
+bool schema_has_section(const char *section)
+{
+    for (size_t i = 0; i < schema_size; i++)
+        if (strcmp(schema[i].section, section) == 0)
+            return true;
+    return false;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tap/detect.h"
+
+#include <string.h>
+
+struct sign {
+    const char *start;
+    const char *name;
+};
+
+static const struct sign from_client[] = {
+    {"PRI * HTTP/2.0\r\n", "http2"},
+    {"GET ", "http"},
+    {"POST ", "http"},
+    {"HEAD ", "http"},
+    {"PUT ", "http"},
+    {"DELETE ", "http"},
+    {"OPTIONS ", "http"},
+    {"CONNECT ", "http"},
+    {"PATCH ", "http"},
+    {"TRACE ", "http"},
+    {"SSH-", "ssh"},
+    {"EHLO ", "smtp"},
+    {"HELO ", "smtp"},
+    {"\x16\x03", "tls"},
+};
+
+static const struct sign from_server[] = {
+    {"SSH-", "ssh"},
+    {"* OK", "imap"},
+    {"+OK", "pop3"},
+};
+
+static const char *find(const struct sign *signs, size_t count, const uint8_t *bytes, size_t length)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t size = strlen(signs[i].start);
+        if (length >= size && memcmp(bytes, signs[i].start, size) == 0)
+            return signs[i].name;
+    }
+    return "failed";
+}
+
+/* MQTT 3.1.1, 3.1: a CONNECT packet names the protocol behind its length. */
+static bool is_mqtt(const uint8_t *bytes, size_t length)
+{
+    return length >= 8 && bytes[0] == 0x10 &&
+           (memcmp(bytes + 2, "\0\4MQTT", 6) == 0 || memcmp(bytes + 2, "\0\6MQIs", 6) == 0);
+}
+
+/* SMTP (RFC 5321) and FTP (RFC 959) greet alike; their servers say which they are. */
+static const char *find_greeting(const uint8_t *bytes, size_t length)
+{
+    if (length < 4 || memcmp(bytes, "220", 3) != 0)
+        return NULL;
+    if (memmem(bytes, length, "SMTP", 4) != NULL)
+        return "smtp";
+    return memmem(bytes, length, "FTP", 3) != NULL ? "ftp" : NULL;
+}
+
+const char *detect_protocol(const uint8_t *bytes, size_t length, bool to_server)
+{
+    if (!to_server) {
+        const char *greeting = find_greeting(bytes, length);
+        return greeting != NULL ? greeting
+                                : find(from_server, ARRAY_SIZE(from_server), bytes, length);
+    }
+    if (is_mqtt(bytes, length))
+        return "mqtt";
+    return find(from_client, ARRAY_SIZE(from_client), bytes, length);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tls/context.h"
+
+#include "core/log.h"
+#include "tls/endpoint.h"
+#include "tls/verify.h"
+
+#include <openssl/err.h>
+
+/* RFC 7301: the origin's choice is the only answer that the device can get. */
+static int answer_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_length,
+                       const unsigned char *offered, unsigned offered_length, void *argument)
+{
+    (void)offered, (void)offered_length, (void)argument;
+    const struct endpoint *endpoint = endpoint_of(ssl);
+    if (endpoint->alpn == NULL)
+        return SSL_TLSEXT_ERR_NOACK;
+    *out = endpoint->alpn;
+    *out_length = endpoint->alpn_length;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static bool set_common(SSL_CTX *context, const struct tls_settings *settings)
+{
+    /* TLS 1.0 and 1.1 sign with SHA-1, which only level 0 lets through. What certificates must be
+     * is verify.c's matter, at a level of its own. */
+    const char *ciphers =
+        settings->min_version < TLS1_2_VERSION ? "DEFAULT:@SECLEVEL=0" : "DEFAULT:@SECLEVEL=1";
+    SSL_CTX_set_options(context,
+                        SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                  SSL_MODE_RELEASE_BUFFERS);
+    if (settings->keylog != NULL) {
+        SSL_CTX_set_app_data(context, settings->keylog_context);
+        SSL_CTX_set_keylog_callback(context, settings->keylog);
+    }
+    return SSL_CTX_set_min_proto_version(context, settings->min_version) == 1 &&
+           SSL_CTX_set_max_proto_version(context, 0) == 1 &&
+           SSL_CTX_set_cipher_list(context, ciphers) == 1;
+}
+
+static bool init_device(SSL_CTX *context, const struct tls_settings *settings)
+{
+    SSL_CTX_set_alpn_select_cb(context, answer_alpn, NULL);
+    SSL_CTX_set_dh_auto(context, 1);
+    return set_common(context, settings) && SSL_CTX_set_num_tickets(context, 0) == 1;
+}
+
+static bool init_origin(SSL_CTX *context, const struct tls_settings *settings)
+{
+    verify_context(context, settings->trust, settings->authority);
+    return set_common(context, settings);
+}
+
+bool tls_context_init(struct tls_context *context, const struct tls_settings *settings)
+{
+    context->device = SSL_CTX_new(TLS_server_method());
+    context->origin = SSL_CTX_new(TLS_client_method());
+    if (context->device != NULL && context->origin != NULL &&
+        init_device(context->device, settings) && init_origin(context->origin, settings))
+        return true;
+    log_error("OpenSSL cannot be set up: %s", ERR_reason_error_string(ERR_peek_error()));
+    ERR_clear_error();
+    tls_context_fini(context);
+    return false;
+}
+
+void tls_context_fini(struct tls_context *context)
+{
+    SSL_CTX_free(context->device);
+    SSL_CTX_free(context->origin);
+    context->device = context->origin = NULL;
+}
+
+void *tls_keylog_context(const SSL *ssl)
+{
+    return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+}

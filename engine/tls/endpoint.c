@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tls/endpoint.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void endpoint_init(struct endpoint *endpoint, int fd)
+{
+    *endpoint = (struct endpoint){.fd = fd, .alert_in = NO_ALERT, .alert_out = NO_ALERT};
+}
+
+struct endpoint *endpoint_of(const SSL *ssl)
+{
+    return SSL_get_app_data(ssl);
+}
+
+/* An info callback: alerts are told nowhere else. close_notify is no failure, and not counted as one. */
+static void note_alert(const SSL *ssl, int where, int value)
+{
+    struct endpoint *endpoint = endpoint_of(ssl);
+    int alert = value & 0xff;
+    if ((where & SSL_CB_ALERT) == 0)
+        return;
+    if (alert == SSL_AD_CLOSE_NOTIFY)
+        endpoint->notified = endpoint->notified || (where & SSL_CB_READ) != 0;
+    else if ((where & SSL_CB_READ) != 0)
+        endpoint->alert_in = alert;
+    else
+        endpoint->alert_out = alert;
+}
+
+bool endpoint_start_tls(struct endpoint *endpoint, SSL_CTX *context)
+{
+    endpoint->ssl = SSL_new(context);
+    if (endpoint->ssl == NULL || SSL_set_fd(endpoint->ssl, endpoint->fd) != 1)
+        return false;
+    SSL_set_app_data(endpoint->ssl, endpoint);
+    SSL_set_info_callback(endpoint->ssl, note_alert);
+    /* Otherwise a stream that ends without close_notify could not be answered any more. */
+    SSL_set_options(endpoint->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
+    if (SSL_is_server(endpoint->ssl))
+        SSL_set_accept_state(endpoint->ssl);
+    else
+        SSL_set_connect_state(endpoint->ssl);
+    return true;
+}
+
+static enum io fail(struct endpoint *endpoint)
+{
+    unsigned long code = ERR_peek_error();
+    const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
+    snprintf(endpoint->failure, sizeof(endpoint->failure), "%s",
+             reason != NULL ? reason : "TLS error");
+    ERR_clear_error();
+    return IO_FAILED;
+}
+
+/* The only reader of OpenSSL's error queue. */
+static enum io tls_result(struct endpoint *endpoint, int result)
+{
+    int system_error = errno;
+    switch (SSL_get_error(endpoint->ssl, result)) {
+    case SSL_ERROR_NONE:
+        return IO_OK;
+    case SSL_ERROR_WANT_READ:
+        return IO_WANT_READ;
+    case SSL_ERROR_WANT_WRITE:
+        return IO_WANT_WRITE;
+    case SSL_ERROR_ZERO_RETURN:
+        return endpoint->notified ? IO_EOF : IO_TRUNCATED;
+    case SSL_ERROR_SYSCALL:
+        ERR_clear_error();
+        endpoint->error = system_error;
+        return system_error == 0 ? IO_TRUNCATED : IO_RESET;
+    default:
+        return fail(endpoint);
+    }
+}
+
+static enum io plain_result(struct endpoint *endpoint, ssize_t result, enum io would_block)
+{
+    if (result >= 0)
+        return IO_OK;
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+        return would_block;
+    endpoint->error = errno;
+    return IO_RESET;
+}
+
+enum io endpoint_handshake(struct endpoint *endpoint)
+{
+    ERR_clear_error();
+    errno = 0;
+    return tls_result(endpoint, SSL_do_handshake(endpoint->ssl));
+}
+
+enum io endpoint_read(struct endpoint *endpoint, void *buffer, size_t size, size_t *count)
+{
+    if (endpoint->ssl == NULL) {
+        ssize_t length = recv(endpoint->fd, buffer, size, 0);
+        enum io io = plain_result(endpoint, length, IO_WANT_READ);
+        *count = io == IO_OK ? (size_t)length : 0;
+        return io == IO_OK && length == 0 ? IO_EOF : io;
+    }
+    ERR_clear_error();
+    errno = 0;
+    return tls_result(endpoint, SSL_read_ex(endpoint->ssl, buffer, size, count));
+}
+
+enum io endpoint_write(struct endpoint *endpoint, const void *bytes, size_t length, size_t *count)
+{
+    if (endpoint->ssl == NULL) {
+        ssize_t written = send(endpoint->fd, bytes, length, MSG_NOSIGNAL);
+        enum io io = plain_result(endpoint, written, IO_WANT_WRITE);
+        *count = io == IO_OK ? (size_t)written : 0;
+        return io;
+    }
+    ERR_clear_error();
+    errno = 0;
+    return tls_result(endpoint, SSL_write_ex(endpoint->ssl, bytes, length, count));
+}
+
+bool endpoint_has_pending(const struct endpoint *endpoint)
+{
+    return endpoint->ssl != NULL && SSL_has_pending(endpoint->ssl) == 1;
+}
+
+enum io endpoint_shutdown(struct endpoint *endpoint, bool notify)
+{
+    if (endpoint->ssl != NULL && notify) {
+        ERR_clear_error();
+        errno = 0;
+        int result = SSL_shutdown(endpoint->ssl);
+        enum io io = result >= 0 ? IO_OK : tls_result(endpoint, result);
+        if (io != IO_OK)
+            return io;
+    }
+    (void)shutdown(endpoint->fd, SHUT_WR);
+    return IO_OK;
+}
+
+void endpoint_refuse(struct endpoint *endpoint, uint8_t alert)
+{
+    /* A plaintext record (RFC 8446, section 5.1): alert, TLS 1.0 as in every first flight, fatal.
+     */
+    const uint8_t record[] = {21, 3, 1, 0, 2, 2, alert};
+    endpoint->alert_out = alert;
+    (void)!send(endpoint->fd, record, sizeof(record), MSG_NOSIGNAL);
+}
+
+void endpoint_close(struct endpoint *endpoint, bool reset)
+{
+    if (endpoint->ssl != NULL)
+        SSL_free(endpoint->ssl);
+    endpoint->ssl = NULL;
+    if (endpoint->fd < 0)
+        return;
+    if (reset) {
+        struct linger none = {.l_onoff = 1, .l_linger = 0};
+        (void)setsockopt(endpoint->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+    }
+    close(endpoint->fd);
+    endpoint->fd = -1;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * endpoint.h - one side of a connection: a non-blocking socket, with or without TLS on it.
+ *
+ * TLS is a part that may be missing: whoever relays between two endpoints need not know. An
+ * endpoint lives in its owner and belongs to one thread. Nothing here waits. */
+#ifndef TLS_ENDPOINT_H
+#define TLS_ENDPOINT_H
+
+#include "core/macros.h"
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* What came of an operation. */
+enum io {
+    IO_OK,
+    IO_WANT_READ,  /* nothing done: try again when the socket is readable, */
+    IO_WANT_WRITE, /* or writable */
+    IO_EOF,        /* the peer ended its stream: with close_notify, or, without TLS, with FIN */
+    IO_TRUNCATED,  /* TLS, and the stream ended with FIN alone (RFC 8446, section 6.1) */
+    IO_RESET,      /* the connection is gone: RST, or an error of the network */
+    IO_FAILED,     /* the TLS protocol was broken: `error` says how */
+};
+
+/* No alert has this number. */
+#define NO_ALERT (-1)
+
+struct endpoint {
+    int fd;                  /* owned; -1 if there is none */
+    SSL *ssl;                /* owned; NULL without TLS */
+    int alert_in, alert_out; /* the last TLS alert (RFC 8446, section 6) each way, or NO_ALERT */
+    bool notified;           /* the peer has sent close_notify */
+    int error;               /* errno for IO_RESET */
+    char failure[96];        /* what OpenSSL says, for IO_FAILED */
+    /* What a server side answers to ALPN: the protocol, or NULL for not at all. */
+    const unsigned char *alpn;
+    unsigned char alpn_length;
+};
+
+/* Takes over the socket. */
+void endpoint_init(struct endpoint *endpoint, int fd);
+
+/* Puts TLS on the socket, as client or as server as the context says. Takes no reference that the
+ * caller must keep. False if there is no memory. */
+bool endpoint_start_tls(struct endpoint *endpoint, SSL_CTX *context) must_check;
+
+/* IO_OK when it is done. */
+enum io endpoint_handshake(struct endpoint *endpoint);
+
+/* Up to `size` bytes; *count is set with IO_OK only. */
+enum io endpoint_read(struct endpoint *endpoint, void *buffer, size_t size, size_t *count);
+enum io endpoint_write(struct endpoint *endpoint, const void *bytes, size_t length, size_t *count);
+
+/* True if bytes are in OpenSSL's hands that the socket will not tell of again. */
+bool endpoint_has_pending(const struct endpoint *endpoint);
+
+/* Ends our stream: close_notify and FIN; without `notify` FIN alone, as a truncated stream ends. */
+enum io endpoint_shutdown(struct endpoint *endpoint, bool notify);
+
+/* Sends a fatal alert before any TLS was spoken on this side. One try. */
+void endpoint_refuse(struct endpoint *endpoint, uint8_t alert);
+
+/* Closes. With `reset` the peer sees RST instead of FIN. */
+void endpoint_close(struct endpoint *endpoint, bool reset);
+
+/* The endpoint that an SSL belongs to: for callbacks. */
+struct endpoint *endpoint_of(const SSL *ssl);
+
+#endif

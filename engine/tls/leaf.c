@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tls/leaf.h"
+
+#include "core/file.h"
+#include "core/log.h"
+#include "tls/certificate.h"
+#include "tls/serial.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+
+#define DAY 86400
+#define BACKDATED_DAYS 1
+/* RFC 5280, appendix A.1: ub-common-name. */
+#define COMMON_NAME_LIMIT 64
+/* A leaf is forged anew this long before it would expire. */
+#define EXPIRY_MARGIN DAY
+
+/* ---- keys ---- */
+
+static bool make_keys(struct leaf_keys *keys)
+{
+    keys->keys[LEAF_KEY_ECDSA] = EVP_EC_gen("P-256");
+    keys->keys[LEAF_KEY_RSA] = EVP_RSA_gen(2048);
+    return keys->keys[LEAF_KEY_ECDSA] != NULL && keys->keys[LEAF_KEY_RSA] != NULL;
+}
+
+static bool read_keys(struct leaf_keys *keys, const char *path)
+{
+    size_t length;
+    char *content = file_read(path, &length);
+    BIO *memory = content != NULL ? BIO_new_mem_buf(content, (int)length) : NULL;
+    for (size_t i = 0; memory != NULL && i < LEAF_KEYS; i++)
+        keys->keys[i] = PEM_read_bio_PrivateKey(memory, NULL, NULL, NULL);
+    BIO_free(memory);
+    if (content != NULL)
+        OPENSSL_cleanse(content, length);
+    free(content);
+    ERR_clear_error();
+    if (keys->keys[LEAF_KEY_ECDSA] != NULL && keys->keys[LEAF_KEY_RSA] != NULL &&
+        EVP_PKEY_is_a(keys->keys[LEAF_KEY_ECDSA], "EC") &&
+        EVP_PKEY_is_a(keys->keys[LEAF_KEY_RSA], "RSA"))
+        return true;
+    leaf_keys_free(keys);
+    return false;
+}
+
+static bool write_keys(const struct leaf_keys *keys, const char *path)
+{
+    BIO *memory = BIO_new(BIO_s_mem());
+    char *content = NULL;
+    bool done = memory != NULL;
+    for (size_t i = 0; done && i < LEAF_KEYS; i++)
+        done = PEM_write_bio_PKCS8PrivateKey(memory, keys->keys[i], NULL, NULL, 0, NULL, NULL) == 1;
+    long length = done ? BIO_get_mem_data(memory, &content) : 0;
+    done =
+        done && file_make_parents(path, 0700) && file_replace(path, content, (size_t)length, 0600);
+    if (content != NULL)
+        OPENSSL_cleanse(content, (size_t)length);
+    BIO_free(memory);
+    return done;
+}
+
+bool leaf_keys_open(struct leaf_keys *keys, const char *path)
+{
+    *keys = (struct leaf_keys){{NULL}};
+    if (read_keys(keys, path))
+        return true;
+    if (!make_keys(keys)) {
+        log_error("no keys could be made for forged certificates");
+        leaf_keys_free(keys);
+        return false;
+    }
+    if (!write_keys(keys, path))
+        log_warning("%s: the keys of forged certificates could not be kept: %m", path);
+    return true;
+}
+
+void leaf_keys_free(struct leaf_keys *keys)
+{
+    for (size_t i = 0; i < LEAF_KEYS; i++) {
+        EVP_PKEY_free(keys->keys[i]);
+        keys->keys[i] = NULL;
+    }
+}
+
+/* ---- names ---- */
+
+static bool is_plain_text(const ASN1_STRING *text, int limit)
+{
+    const unsigned char *bytes = ASN1_STRING_get0_data(text);
+    int length = ASN1_STRING_length(text);
+    if (length <= 0 || length > limit)
+        return false;
+    for (int i = 0; i < length; i++)
+        if (bytes[i] < ' ' || bytes[i] == 0x7f)
+            return false;
+    return true;
+}
+
+/* The origin's common name, unless it could not stand in a certificate. */
+static bool set_subject(X509 *leaf, X509 *origin)
+{
+    const X509_NAME *name = X509_get_subject_name(origin);
+    int index = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
+    if (index < 0)
+        return true;
+    const X509_NAME_ENTRY *entry = X509_NAME_get_entry(name, index);
+    if (!is_plain_text(X509_NAME_ENTRY_get_data(entry), COMMON_NAME_LIMIT))
+        return true;
+    return X509_NAME_add_entry(X509_get_subject_name(leaf), entry, -1, 0) == 1;
+}
+
+static bool is_wanted_name(const GENERAL_NAME *name)
+{
+    int type;
+    const ASN1_STRING *value = GENERAL_NAME_get0_value(name, &type);
+    if (type == GEN_DNS)
+        return is_plain_text(value, 255);
+    return type == GEN_IPADD && (ASN1_STRING_length(value) == 4 || ASN1_STRING_length(value) == 16);
+}
+
+static bool push_name(GENERAL_NAMES *names, GENERAL_NAME *name)
+{
+    if (name != NULL && sk_GENERAL_NAME_push(names, name) > 0)
+        return true;
+    GENERAL_NAME_free(name);
+    return false;
+}
+
+static GENERAL_NAME *dns_name(const char *text)
+{
+    GENERAL_NAME *name = GENERAL_NAME_new();
+    ASN1_IA5STRING *value = ASN1_IA5STRING_new();
+    if (name == NULL || value == NULL || ASN1_STRING_set(value, text, -1) != 1) {
+        GENERAL_NAME_free(name);
+        ASN1_IA5STRING_free(value);
+        return NULL;
+    }
+    GENERAL_NAME_set0_value(name, GEN_DNS, value);
+    return name;
+}
+
+/* The origin's names that a device checks, and the one that was asked for. */
+static bool collect_names(GENERAL_NAMES *names, const struct leaf_request *request)
+{
+    GENERAL_NAMES *origin = X509_get_ext_d2i(request->origin, NID_subject_alt_name, NULL, NULL);
+    bool done = true;
+    for (int i = 0; done && i < sk_GENERAL_NAME_num(origin); i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(origin, i);
+        if (is_wanted_name(name))
+            done = push_name(names, GENERAL_NAME_dup(name));
+    }
+    GENERAL_NAMES_free(origin);
+    return done && (request->add_name == NULL || push_name(names, dns_name(request->add_name)));
+}
+
+/* RFC 5280, 4.2.1.6: critical if there is no subject. */
+static bool add_names(X509 *leaf, const struct leaf_request *request)
+{
+    GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
+    bool done = names != NULL && collect_names(names, request);
+    if (done && sk_GENERAL_NAME_num(names) > 0) {
+        int critical = X509_NAME_entry_count(X509_get_subject_name(leaf)) == 0;
+        done = X509_add1_ext_i2d(leaf, NID_subject_alt_name, names, critical, 0) == 1;
+    }
+    sk_GENERAL_NAME_pop_free(names, GENERAL_NAME_free);
+    return done;
+}
+
+/* ---- validity ---- */
+
+struct validity {
+    time_t not_before, not_after;
+};
+
+/* Never longer than browsers allow. What is out of date stays so, unless good dates are wanted. */
+static struct validity choose_validity(const struct leaf_request *request, time_t authority_ends)
+{
+    time_t now = time(NULL);
+    struct validity good = {now - BACKDATED_DAYS * DAY, now + LEAF_VALID_DAYS * DAY};
+    if (good.not_after > authority_ends)
+        good.not_after = authority_ends;
+    if (request->good_dates)
+        return good;
+
+    struct validity origin = {certificate_time(X509_get0_notBefore(request->origin)),
+                              certificate_time(X509_get0_notAfter(request->origin))};
+    if (request->not_before > origin.not_before)
+        origin.not_before = request->not_before;
+    if (request->not_after != 0 && request->not_after < origin.not_after)
+        origin.not_after = request->not_after;
+
+    struct validity chosen = good;
+    if (origin.not_after < chosen.not_after)
+        chosen.not_after = origin.not_after;
+    if (origin.not_before > now)
+        chosen.not_before = origin.not_before;
+    if (chosen.not_after <= chosen.not_before) /* out of date on one side: keep that side */
+        chosen = origin.not_before > now
+                     ? (struct validity){origin.not_before, origin.not_before + DAY}
+                     : (struct validity){origin.not_after - DAY, origin.not_after};
+    return chosen;
+}
+
+static bool set_validity(X509 *leaf, struct validity validity)
+{
+    return ASN1_TIME_set(X509_getm_notBefore(leaf), validity.not_before) != NULL &&
+           ASN1_TIME_set(X509_getm_notAfter(leaf), validity.not_after) != NULL;
+}
+
+/* ---- the fixed extensions ---- */
+
+static bool add_constraints(X509 *leaf)
+{
+    BASIC_CONSTRAINTS *constraints = BASIC_CONSTRAINTS_new(); /* CA:FALSE */
+    bool done = constraints != NULL &&
+                X509_add1_ext_i2d(leaf, NID_basic_constraints, constraints, 1, 0) == 1;
+    BASIC_CONSTRAINTS_free(constraints);
+    return done;
+}
+
+/* RSA keys may also carry the key exchange of TLS 1.2 and before. */
+static bool add_key_usage(X509 *leaf, enum leaf_key key)
+{
+    const int digital_signature = 0, key_encipherment = 2; /* bits of RFC 5280, 4.2.1.3 */
+    ASN1_BIT_STRING *usage = ASN1_BIT_STRING_new();
+    bool done = usage != NULL && ASN1_BIT_STRING_set_bit(usage, digital_signature, 1) == 1 &&
+                (key != LEAF_KEY_RSA || ASN1_BIT_STRING_set_bit(usage, key_encipherment, 1) == 1) &&
+                X509_add1_ext_i2d(leaf, NID_key_usage, usage, 1, 0) == 1;
+    ASN1_BIT_STRING_free(usage);
+    return done;
+}
+
+static bool add_extended_key_usage(X509 *leaf)
+{
+    EXTENDED_KEY_USAGE *usage = EXTENDED_KEY_USAGE_new();
+    bool done = usage != NULL && sk_ASN1_OBJECT_push(usage, OBJ_nid2obj(NID_server_auth)) > 0 &&
+                X509_add1_ext_i2d(leaf, NID_ext_key_usage, usage, 0, 0) == 1;
+    EXTENDED_KEY_USAGE_free(usage);
+    return done;
+}
+
+/* ---- forging ---- */
+
+static bool sign(X509 *leaf, const struct authority *authority, const struct leaf_request *request,
+                 EVP_PKEY *own_key)
+{
+    switch (request->signer) {
+    case LEAF_BY_AUTHORITY:
+        return authority_sign(authority, SIGNER_AUTHORITY, leaf);
+    case LEAF_BY_UNTRUSTED:
+        return authority_sign(authority, SIGNER_UNTRUSTED, leaf);
+    case LEAF_BY_ITSELF:
+        return X509_set_issuer_name(leaf, X509_get_subject_name(leaf)) == 1 &&
+               X509_sign(leaf, own_key, EVP_sha256()) > 0;
+    }
+    return false;
+}
+
+static bool fill(X509 *leaf, const struct authority *authority, EVP_PKEY *key,
+                 const struct leaf_request *request, struct validity validity)
+{
+    return X509_set_version(leaf, X509_VERSION_3) == 1 && serial_set_random(leaf) &&
+           set_validity(leaf, validity) && set_subject(leaf, request->origin) &&
+           X509_set_pubkey(leaf, key) == 1 && add_constraints(leaf) &&
+           add_key_usage(leaf, request->key) && add_extended_key_usage(leaf) &&
+           add_names(leaf, request) && sign(leaf, authority, request, key);
+}
+
+struct leaf *leaf_forge(const struct authority *authority, const struct leaf_keys *keys,
+                        const struct leaf_request *request)
+{
+    EVP_PKEY *key = keys->keys[request->key];
+    time_t authority_ends = certificate_time(X509_get0_notAfter(authority_certificate(authority)));
+    struct validity validity = choose_validity(request, authority_ends);
+    struct leaf *leaf = calloc(1, sizeof(*leaf));
+    if (leaf == NULL)
+        return NULL;
+    atomic_init(&leaf->references, 1);
+    leaf->certificate = X509_new();
+    if (leaf->certificate == NULL || EVP_PKEY_up_ref(key) != 1) {
+        leaf_unref(leaf);
+        return NULL;
+    }
+    leaf->key = key;
+    leaf->expires =
+        validity.not_after > time(NULL) ? validity.not_after - EXPIRY_MARGIN : time(NULL) + DAY;
+    bool done = fill(leaf->certificate, authority, key, request, validity);
+    ERR_clear_error();
+    if (!done) {
+        leaf_unref(leaf);
+        return NULL;
+    }
+    certificate_fingerprint(leaf->certificate, leaf->fingerprint);
+    certificate_sha256(leaf->certificate, leaf->sha256);
+    return leaf;
+}
+
+struct leaf *leaf_ref(struct leaf *leaf)
+{
+    atomic_fetch_add_explicit(&leaf->references, 1, memory_order_relaxed);
+    return leaf;
+}
+
+void leaf_unref(struct leaf *leaf)
+{
+    if (leaf == NULL || atomic_fetch_sub_explicit(&leaf->references, 1, memory_order_acq_rel) > 1)
+        return;
+    X509_free(leaf->certificate);
+    EVP_PKEY_free(leaf->key);
+    free(leaf);
+}

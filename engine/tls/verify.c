@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tls/verify.h"
+
+#include "tls/certificate.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <pthread.h>
+
+/* 112 bits: RSA-2048, SHA-256. */
+#define SECURITY_LEVEL 2
+
+static int result_index_value;
+
+static void make_result_index(void)
+{
+    result_index_value = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+}
+
+static int result_index(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_result_index);
+    return result_index_value;
+}
+
+static void note_error(struct verify *verify, int code, int depth)
+{
+    for (size_t i = 0; i < verify->count; i++)
+        if (verify->errors[i].code == code && verify->errors[i].depth == depth)
+            return;
+    if (verify->count == VERIFY_ERRORS_LIMIT)
+        return;
+    verify->errors[verify->count].code = code;
+    verify->errors[verify->count++].depth = depth;
+}
+
+static struct verify *result_of(X509_STORE_CTX *store)
+{
+    const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    return SSL_get_ex_data(ssl, result_index());
+}
+
+/* Called for each certificate that is good, and for each thing that is wrong: go on in any case. */
+static int collect(int good, X509_STORE_CTX *store)
+{
+    if (good)
+        return 1;
+    struct verify *verify = result_of(store);
+    int code = X509_STORE_CTX_get_error(store);
+    int depth = X509_STORE_CTX_get_error_depth(store);
+    note_error(verify, code, depth);
+    if (code == X509_V_ERR_HOSTNAME_MISMATCH || code == X509_V_ERR_IP_ADDRESS_MISMATCH)
+        verify->name_mismatch = true;
+    const X509 *certificate = X509_STORE_CTX_get_current_cert(store);
+    if (depth > 0 && certificate != NULL && code == X509_V_ERR_CERT_HAS_EXPIRED)
+        verify->not_after = certificate_time(X509_get0_notAfter(certificate));
+    if (depth > 0 && certificate != NULL && code == X509_V_ERR_CERT_NOT_YET_VALID)
+        verify->not_before = certificate_time(X509_get0_notBefore(certificate));
+    return 1;
+}
+
+/* A cert_verify_callback. 1: the handshake goes on. */
+static int verify_chain(X509_STORE_CTX *store, void *argument)
+{
+    X509 *authority = argument;
+    struct verify *verify = result_of(store);
+    X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(store), SECURITY_LEVEL);
+    X509_STORE_CTX_set_verify_cb(store, collect);
+    if (X509_verify_cert(store) <= 0 && verify->count == 0)
+        note_error(verify, X509_STORE_CTX_get_error(store), X509_STORE_CTX_get_error_depth(store));
+    STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(store);
+    for (int i = 0; i < sk_X509_num(chain); i++)
+        if (X509_cmp(sk_X509_value(chain, i), authority) == 0)
+            note_error(verify, X509_V_ERR_CERT_REJECTED, i);
+    return 1;
+}
+
+void verify_context(SSL_CTX *context, X509_STORE *trust, X509 *authority)
+{
+    SSL_CTX_set1_cert_store(context, trust);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_cert_verify_callback(context, verify_chain, authority);
+}
+
+bool verify_prepare(SSL *ssl, struct verify *verify, const char *name, const struct address *origin)
+{
+    *verify = (struct verify){0};
+    X509_VERIFY_PARAM *parameters = SSL_get0_param(ssl);
+    X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                                    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    if (SSL_set_ex_data(ssl, result_index(), verify) != 1)
+        return false;
+    if (name != NULL)
+        return X509_VERIFY_PARAM_set1_host(parameters, name, 0) == 1;
+    return X509_VERIFY_PARAM_set1_ip(parameters, (const unsigned char *)&origin->ip,
+                                     address_ip_size(origin)) == 1;
+}
+
+enum verify_class verify_class(const struct verify *verify)
+{
+    enum verify_class class = VERIFY_GOOD_CHAIN;
+    for (size_t i = 0; i < verify->count; i++) {
+        switch (verify->errors[i].code) {
+        case X509_V_ERR_HOSTNAME_MISMATCH:
+        case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        case X509_V_ERR_CERT_HAS_EXPIRED:
+        case X509_V_ERR_CERT_NOT_YET_VALID:
+            break; /* shown by the forgery itself */
+        case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+            if (class == VERIFY_GOOD_CHAIN)
+                class = VERIFY_SELF_SIGNED;
+            break;
+        default:
+            class = VERIFY_UNTRUSTED;
+        }
+    }
+    return class;
+}
+
+int verify_code(const struct verify *verify)
+{
+    return verify->count > 0 ? verify->errors[0].code : X509_V_OK;
+}
+
+const char *verify_text(const struct verify *verify)
+{
+    return X509_verify_cert_error_string(verify_code(verify));
+}
+
+X509_STORE *verify_load_trust(const char *path)
+{
+    X509_STORE *store = X509_STORE_new();
+    if (store != NULL && X509_STORE_load_file(store, path) == 1) {
+        ERR_clear_error();
+        return store;
+    }
+    X509_STORE_free(store);
+    ERR_clear_error();
+    return NULL;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * verify.h - is the origin who it says it is?
+ *
+ * The chain is verified in a step of our own (SSL_CTX_set_cert_verify_callback), with security
+ * level 2 for keys and digests whatever ciphers are allowed, and everything that is wrong is
+ * collected; the handshake itself always goes on, and the caller decides. */
+#ifndef TLS_VERIFY_H
+#define TLS_VERIFY_H
+
+#include "core/address.h"
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <time.h>
+
+#define VERIFY_ERRORS_LIMIT 8
+
+/* What an origin's certificate is worth, from the best: decides who signs its forgery. */
+enum verify_class {
+    VERIFY_GOOD_CHAIN, /* a trusted issuer; names or the leaf's own dates may still be wrong */
+    VERIFY_SELF_SIGNED,
+    VERIFY_UNTRUSTED, /* anything else that is wrong with the chain */
+};
+
+struct verify {
+    size_t count;
+    struct {
+        int code; /* X509_V_ERR_... */
+        int depth;
+    } errors[VERIFY_ERRORS_LIMIT];
+    bool name_mismatch;
+    /* Narrowed by certificates above the leaf that are out of date: what is forged in the leaf's
+     * place is out of date alike. 0: not narrowed. */
+    time_t not_before, not_after;
+};
+
+/* Prepares a client context. `authority` is our own CA, which is never a reason to trust an
+ * origin. Both are borrowed for the context's life. */
+void verify_context(SSL_CTX *context, X509_STORE *trust, X509 *authority);
+
+/* Prepares one handshake: the result goes to `verify`, which must live as long as the SSL. The
+ * origin is to be `name`, or, if that is NULL, the address. False if there is no memory. */
+bool verify_prepare(SSL *ssl, struct verify *verify, const char *name,
+                    const struct address *origin) must_check;
+
+enum verify_class verify_class(const struct verify *verify);
+
+/* "ok", or the first error in OpenSSL's words. */
+const char *verify_text(const struct verify *verify);
+int verify_code(const struct verify *verify);
+
+/* The trust anchors in a PEM file; NULL if it has none or cannot be read. */
+X509_STORE *verify_load_trust(const char *path) must_check;
+
+#endif
