@@ -299,10 +299,12 @@ static void dial_expired(struct conn *conn)
     conn_end(conn, ENDING_ORIGIN_TIMEOUT, true);
 }
 
-/* Nothing is wanted from the device while the origin is dialled, so this can only be its end. */
+/* Nothing is wanted from the device while the origin is dialled, so this can only be its end. Half
+ * of an end (EPOLLRDHUP) is only asked for where TLS is to follow: no client closes before its
+ * handshake. */
 static void device_gone(struct conn *conn, uint32_t events)
 {
-    if ((events & (EPOLLERR | EPOLLHUP)) != 0)
+    if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0)
         conn_end(conn, ENDING_DEVICE_GONE, true);
 }
 
@@ -313,7 +315,7 @@ static void enter_dial(struct conn *conn)
         return;
     }
     if (start_dial(conn))
-        set_events(conn, 0, EPOLLOUT);
+        set_events(conn, EPOLLRDHUP, EPOLLOUT);
 }
 
 static void dial_origin_ready(struct conn *conn, uint32_t events)
@@ -540,7 +542,7 @@ static void upstream_step(struct conn *conn, uint32_t events)
     if (io == IO_OK)
         upstream_done(conn);
     else if (io == IO_WANT_READ || io == IO_WANT_WRITE)
-        set_events(conn, 0, events_for(io));
+        set_events(conn, EPOLLRDHUP, events_for(io));
     else
         upstream_failed(conn, io);
 }

@@ -11,8 +11,16 @@
 #include <pthread.h>
 #include <string.h>
 
-/* Kernel rules that are added in one transaction. */
-#define REMEMBER_BATCH 64
+/* Packets that wait while the kernel learns what they have taught: one transaction for all of them.
+ */
+#define LESSONS_LIMIT 64
+
+/* A packet whose destination the kernel is to know before it goes on. */
+struct lesson {
+    uint32_t id, mark;
+    struct flow flow;
+    struct gate_answer answer;
+};
 
 struct gate {
     struct gate_options options;
@@ -30,8 +38,9 @@ struct gate {
     pthread_t thread;
     bool running, routed, installed;
 
-    struct decided remembered[REMEMBER_BATCH]; /* not in the kernel yet */
-    size_t remembered_count;
+    struct lesson lessons[LESSONS_LIMIT];
+    struct decided remembered[LESSONS_LIMIT]; /* of the lesson with the same index */
+    size_t lesson_count;
 
     pthread_mutex_t lan_lock; /* of `lan`: others ask for it */
     struct interfaces lan;
@@ -39,23 +48,40 @@ struct gate {
 
 /* ---- deciding ---- */
 
-static void flush_remembered(struct gate *gate)
+static void add_to_kernel(struct gate *gate, const struct decided *decided, size_t count)
 {
-    size_t count = gate->remembered_count;
-    gate->remembered_count = 0;
-    if (count == 0)
-        return;
-    if (decided_add(&gate->nftables, gate->remembered, count))
+    if (decided_add(&gate->nftables, decided, count))
         counter_add(&gate->counters.remembered, count);
     else
         counter_add(&gate->counters.forgotten, count);
 }
 
-static void remember(struct gate *gate, const struct decided *decided)
+/* First the kernel learns, then the packets go on: no later connection to these destinations will
+ * be seen here. */
+static void teach_lessons(struct gate *gate)
 {
-    gate->remembered[gate->remembered_count++] = *decided;
-    if (gate->remembered_count == REMEMBER_BATCH)
-        flush_remembered(gate);
+    const struct gate_judge *judge = &gate->options.judge;
+    size_t count = gate->lesson_count;
+    gate->lesson_count = 0;
+    if (count == 0)
+        return;
+    add_to_kernel(gate, gate->remembered, count);
+    for (size_t i = 0; i < count; i++)
+        queue_accept(&gate->queue, gate->lessons[i].id, gate->lessons[i].mark);
+    for (size_t i = 0; i < count; i++)
+        judge->note(gate->policy, &gate->lessons[i].flow, &gate->lessons[i].answer);
+}
+
+static void add_lesson(struct gate *gate, const struct lesson *lesson)
+{
+    struct decided *decided = &gate->remembered[gate->lesson_count];
+    *decided = (struct decided){.origin = lesson->flow.origin,
+                                .protocol = lesson->flow.protocol,
+                                .verdict = lesson->answer.verdict};
+    gate->options.judge.explain(&lesson->answer, decided->comment);
+    gate->lessons[gate->lesson_count++] = *lesson;
+    if (gate->lesson_count == LESSONS_LIMIT)
+        teach_lessons(gate);
 }
 
 /* Destinations that pass are remembered, and those whose QUIC is refused, since a stubborn sender
@@ -90,32 +116,31 @@ static void answer_packet(struct queue *queue, const struct queued_packet *packe
 {
     struct gate *gate = container_of(queue, struct gate, queue);
     const struct gate_judge *judge = &gate->options.judge;
-    uint32_t others = packet->mark & ~gate->options.marks.mask;
-    struct flow flow;
+    struct lesson lesson = {.id = packet->id, .mark = packet->mark & ~gate->options.marks.mask};
     counter_add(&gate->counters.packets, 1);
-    if (!read_flow(&flow, packet)) {
+    if (!read_flow(&lesson.flow, packet)) {
         counter_add(&gate->counters.unreadable, 1);
-        queue_accept(queue, packet->id, others);
+        queue_accept(queue, lesson.id, lesson.mark);
         return;
     }
-    struct gate_answer answer = judge->decide(gate->policy, &flow);
-    queue_accept(queue, packet->id, others | mark_for(gate, &flow, answer.verdict));
-
-    struct decided decided = {
-        .origin = flow.origin, .protocol = flow.protocol, .verdict = answer.verdict};
-    judge->note(gate->policy, &flow, decided.comment);
-    if (is_worth_remembering(&flow, &answer))
-        remember(gate, &decided);
-    counter_add(answer.verdict == VERDICT_PASS ? &gate->counters.passed : &gate->counters.taken, 1);
+    lesson.answer = judge->decide(gate->policy, &lesson.flow);
+    lesson.mark |= mark_for(gate, &lesson.flow, lesson.answer.verdict);
+    counter_add(
+        lesson.answer.verdict == VERDICT_PASS ? &gate->counters.passed : &gate->counters.taken, 1);
+    if (is_worth_remembering(&lesson.flow, &lesson.answer)) {
+        add_lesson(gate, &lesson);
+        return;
+    }
+    queue_accept(queue, lesson.id, lesson.mark);
+    judge->note(gate->policy, &lesson.flow, &lesson.answer);
 }
 
-/* The packets go on first; then the kernel learns, all at once, what they have taught. */
 static void queue_ready(struct watch *watch, uint32_t events)
 {
     (void)events;
     struct gate *gate = container_of(watch, struct gate, queue_watch);
     queue_read(&gate->queue);
-    flush_remembered(gate);
+    teach_lessons(gate);
 }
 
 /* ---- interfaces ---- */
@@ -230,8 +255,7 @@ struct remember_message {
 static void deliver_remember(struct message *message, void *receiver)
 {
     struct remember_message *mail = container_of(message, struct remember_message, message);
-    remember(receiver, &mail->decided);
-    flush_remembered(receiver);
+    add_to_kernel(receiver, &mail->decided, 1);
     free(mail);
 }
 

@@ -20,16 +20,19 @@
 struct gate_answer {
     enum verdict verdict;
     bool remember; /* the kernel may decide all connections to this destination so */
+    int reason;    /* the judge's own: why */
+    const void *rule;
 };
 
 /* Who decides. `policy` is what gate_open() or gate_reload() was given last; all calls come from
- * the gate's thread. */
+ * the gate's thread, and those about an answer before the policy changes. */
 struct gate_judge {
     /* The packet waits for this. */
     struct gate_answer (*decide)(void *policy, const struct flow *flow);
-    /* The packet has gone on: the time to write down what decide() just said of it, and to explain
-     * it to whoever lists the kernel's rules. */
-    void (*note)(void *policy, const struct flow *flow, char comment[static DECIDED_COMMENT_SIZE]);
+    /* And for this: why, for whoever lists the kernel's rules. */
+    void (*explain)(const struct gate_answer *answer, char comment[static DECIDED_COMMENT_SIZE]);
+    /* The packet has gone on: the time to write it down. */
+    void (*note)(void *policy, const struct flow *flow, const struct gate_answer *answer);
     void (*release)(void *policy);
 };
 

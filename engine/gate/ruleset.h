@@ -25,8 +25,8 @@ enum queue_kind {
     QUEUE_NONE,    /* not at all: every connection is taken, and decided by a worker */
 };
 
-/* The values of the packet mark, within `mask`; other bits belong to others. The first two are the ct
- * mark too, once a connection is decided. */
+/* The values of the packet mark, within `mask`; other bits belong to others. The first two are the
+ * ct mark too, once a connection is decided. */
 struct marks {
     uint32_t mask;
     uint32_t take;   /* for the local listener */

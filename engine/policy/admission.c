@@ -8,7 +8,6 @@ struct admission {
     struct policy_view *view;
     struct recorder_feed *feed;
     const struct engine_state *state;
-    struct decision last; /* what decide() said, for note() */
 };
 
 void *admission_new(struct policy_view *view, struct recorder_feed *feed,
@@ -43,9 +42,9 @@ void admission_log_ignored(const struct flow *flow, const struct decision *decis
         log_verbose("passed %s: %s", origin, reason_name(decision->reason));
 }
 
-static void record_bypass(const struct admission *admission, const struct flow *flow)
+static void record_bypass(const struct admission *admission, const struct flow *flow,
+                          const struct decision *decision)
 {
-    const struct decision *decision = &admission->last;
     char place[RULE_PLACE_SIZE];
     struct record record = {
         .flow_id = record_new_flow_id(),
@@ -77,21 +76,35 @@ static struct decision decide_now(const struct admission *admission, const struc
 
 static struct gate_answer decide(void *policy, const struct flow *flow)
 {
-    struct admission *admission = policy;
-    admission->last = decide_now(admission, flow);
-    return (struct gate_answer){.verdict = admission->last.verdict,
-                                .remember = admission->last.by_destination};
+    struct decision decision = decide_now(policy, flow);
+    return (struct gate_answer){.verdict = decision.verdict,
+                                .remember = decision.by_destination,
+                                .reason = (int)decision.reason,
+                                .rule = decision.rule};
 }
 
-static void note(void *policy, const struct flow *flow, char comment[static DECIDED_COMMENT_SIZE])
+static struct decision decision_of(const struct gate_answer *answer)
 {
-    const struct admission *admission = policy;
-    const struct decision *decision = &admission->last;
-    admission_comment(decision, comment);
-    if (decision->verdict == VERDICT_TAKE)
+    return (struct decision){.verdict = answer->verdict,
+                             .reason = (enum reason)answer->reason,
+                             .rule = answer->rule,
+                             .by_destination = answer->remember};
+}
+
+static void explain_answer(const struct gate_answer *answer,
+                           char comment[static DECIDED_COMMENT_SIZE])
+{
+    struct decision decision = decision_of(answer);
+    admission_comment(&decision, comment);
+}
+
+static void note(void *policy, const struct flow *flow, const struct gate_answer *answer)
+{
+    struct decision decision = decision_of(answer);
+    if (decision.verdict == VERDICT_TAKE)
         return;
-    admission_log_ignored(flow, decision);
-    record_bypass(admission, flow);
+    admission_log_ignored(flow, &decision);
+    record_bypass(policy, flow, &decision);
 }
 
 static void release(void *policy)
@@ -101,4 +114,5 @@ static void release(void *policy)
     free(admission);
 }
 
-const struct gate_judge admission_judge = {.decide = decide, .note = note, .release = release};
+const struct gate_judge admission_judge = {
+    .decide = decide, .explain = explain_answer, .note = note, .release = release};

@@ -98,8 +98,8 @@ struct config {
 };
 
 /* Reads the file and the patterns given on the command line. Everything that is wrong goes into
- * `report`: with an error in it the configuration is not to be used, but what could be read of it can
- * be checked further. NULL only if the file cannot be read at all. */
+ * `report`: with an error in it the configuration is not to be used, but what could be read of it
+ * can be checked further. NULL only if the file cannot be read at all. */
 struct config *config_load(const char *path, const char *const *ignore, size_t ignore_count,
                            struct report *report) must_check;
 

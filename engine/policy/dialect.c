@@ -45,6 +45,8 @@ static size_t digits(const char *text, int (*is_digit)(int))
 static void translate_escape(struct writer *writer, bool in_class)
 {
     const char *escape = writer->at + 1;
+    if (*escape >= '1' && *escape <= '9' && !in_class)
+        writer->out->backreference = true;
     size_t hex = *escape == 'u' ? 4 : *escape == 'U' ? 8 : 0;
     if (hex > 0 && digits(escape + 1, isxdigit) >= hex) {
         writer->out->unicode = true;
@@ -64,6 +66,8 @@ static void translate_escape(struct writer *writer, bool in_class)
 static void translate_class(struct writer *writer)
 {
     copy(writer, 1);
+    if (*writer->at != '\0' && strchr(".:=", *writer->at) != NULL)
+        put(writer, "\\", 1); /* "[." and the like open POSIX classes, which Python has not */
     if (*writer->at == '^')
         copy(writer, 1);
     if (*writer->at == ']')
@@ -80,16 +84,25 @@ static void translate_class(struct writer *writer)
     copy(writer, 1);
 }
 
-/* "(?aimsx-i)" or "(?aimsx-i:": the letters, without those that PCRE2 does not know. False if this
- * is another kind of group. */
+/* "(?aimsx-i)" or "(?aimsx-i:": the letters, without those that PCRE2 does not know; nothing at all
+ * if none are left to set. False if this is another kind of group. */
 static bool translate_flags(struct writer *writer)
 {
-    size_t length = 2 + strspn(writer->at + 2, "aiLmsux-");
-    char end = writer->at[length];
-    if (length == 2 || (end != ')' && end != ':'))
+    const char *letters = writer->at + 2;
+    size_t length = strspn(letters, "aiLmsux-");
+    size_t known = length;
+    char end = letters[length];
+    if (length == 0 || (end != ')' && end != ':'))
         return false;
-    if (end == ')' && memchr(writer->at, 'x', length) != NULL)
+    for (size_t i = 0; i < length; i++)
+        known -= strchr("aLu", letters[i]) != NULL;
+    if (end == ')' && memchr(letters, 'x', length) != NULL)
         writer->verbose = true;
+    if (end == ')' && known == 0) {
+        writer->at += 2 + length + 1;
+        return true;
+    }
+    copy(writer, 2);
     for (; length > 0; length--) {
         if (strchr("aLu", *writer->at) == NULL)
             copy(writer, 1);
@@ -107,6 +120,8 @@ static bool translate_group(struct writer *writer)
         writer->out->error_offset = (size_t)(writer->at - writer->start) + 1;
         return false;
     }
+    if (strncmp(writer->at, "(?P=", 4) == 0)
+        writer->out->backreference = true;
     if (writer->at[1] != '?')
         copy(writer, 1);
     else if (writer->at[2] == '#')

@@ -7,7 +7,7 @@
  *   \Z              the very end            \z
  *   \uXXXX \UXXXXXXXX  a character          \x{XXXX}
  *   (?aLu...)       ASCII, locale, Unicode  left out: host:port is ASCII
- *   [[:x:]]         a class with [ in it    [\[:x:]]
+ *   [[:x:]] [.x.]   classes with [ or . in  [\[:x:]] [\.x.]
  *   (*              an error in Python, a verb in PCRE2: refused
  *
  * Pure functions; any thread. */
@@ -23,6 +23,7 @@ struct dialect {
     size_t *origin; /* for each of its bytes, and its end, the offset in the Python pattern */
     size_t length;
     bool unicode;        /* it names characters beyond ASCII */
+    bool backreference;  /* it refers to what a group has matched */
     const char *error;   /* what is wrong, if dialect_translate() returned false, */
     size_t error_offset; /* and where in the Python pattern */
 };

@@ -66,7 +66,8 @@ static void compile_pattern(struct pattern *pattern, struct report *report)
                      "%s in pattern %s", dialect.error, source->text);
         return;
     }
-    uint32_t options = PCRE2_CASELESS;
+    /* PCRE2 10.42 optimizes the start of "(?=a(?=b))(c?a)." so that it misses "zab". */
+    uint32_t options = PCRE2_CASELESS | PCRE2_NO_START_OPTIMIZE;
     if (dialect.unicode)
         options |= PCRE2_UTF | PCRE2_UCP;
     int error;
@@ -75,7 +76,9 @@ static void compile_pattern(struct pattern *pattern, struct report *report)
         pcre2_compile((PCRE2_SPTR)dialect.pattern, dialect.length, options, &error, &offset, NULL);
     if (pattern->code == NULL)
         report_pcre2(report, source, &dialect, error, offset);
-    pattern->finder = dialect.unicode ? FINDER_PCRE2 : FINDER_HYPERSCAN;
+    /* Hyperscan approximates a reference by the group's expression, and is wrong if there are
+     * assertions in it: (^a)b\1 would never be found. */
+    pattern->finder = dialect.unicode || dialect.backreference ? FINDER_PCRE2 : FINDER_HYPERSCAN;
     pattern->text = dialect.pattern;
     dialect.pattern = NULL;
     dialect_fini(&dialect);

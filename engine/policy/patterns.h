@@ -4,8 +4,8 @@
  *
  * The answer is that of Python's re.search(pattern, text, re.IGNORECASE) for each pattern. All
  * patterns are one Hyperscan database. Those that Hyperscan can only approximate (lookaround,
- * backreferences, possessive and conditional groups) are in it as a prefilter, and PCRE2 confirms a
- * hit; the few that it cannot even approximate are PCRE2's alone.
+ * atomic, possessive and conditional groups) are in it as a prefilter, and PCRE2 confirms a hit;
+ * the few that it cannot even approximate, or not rightly (backreferences), are PCRE2's alone.
  *
  * A compiled set never changes: any number of threads may match against it, each with its own
  * scratch. Compiling is slow (10,000 patterns: many seconds): never on a thread that packets wait
@@ -20,8 +20,8 @@ struct pattern_scratch;
 
 /* `sources` is borrowed for the set's life. `cache` is a file that keeps the compiled database
  * between runs, or NULL; it is read if it fits these very patterns, and replaced if not. NULL if a
- * pattern is bad: each one is in the report, with the column. With errors in the report from before,
- * the patterns are only checked. */
+ * pattern is bad: each one is in the report, with the column. With errors in the report from
+ * before, the patterns are only checked. */
 struct patterns *patterns_compile(const struct pattern_list *sources, const char *cache,
                                   struct report *report) must_check;
 void patterns_free(struct patterns *patterns);

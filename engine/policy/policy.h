@@ -35,9 +35,9 @@ struct decision {
 
 struct policy;
 
-/* Takes over the configuration. `use_cache`: keep compiled patterns in the state directory. NULL if a
- * pattern is bad, or the report had errors before; the configuration is then freed.
- * Slow: never on a thread that packets wait for. */
+/* Takes over the configuration. `use_cache`: keep compiled patterns in the state directory. NULL if
+ * a pattern is bad, or the report had errors before; the configuration is then freed. Slow: never
+ * on a thread that packets wait for. */
 struct policy *policy_new(struct config *config, uint64_t revision, bool use_cache,
                           struct report *report) must_check;
 void policy_unref(struct policy *policy); /* any thread */

@@ -17,7 +17,8 @@ struct endpoint *endpoint_of(const SSL *ssl)
     return SSL_get_app_data(ssl);
 }
 
-/* An info callback: alerts are told nowhere else. close_notify is no failure, and not counted as one. */
+/* An info callback: alerts are told nowhere else. close_notify is no failure, and not counted as
+ * one. */
 static void note_alert(const SSL *ssl, int where, int value)
 {
     struct endpoint *endpoint = endpoint_of(ssl);

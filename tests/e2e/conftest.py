@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import os
+import shutil
+import tempfile
+
+import pytest
+
+from lab import Engine, Lab
+
+
+@pytest.fixture(scope="session")
+def lab():
+    assert os.geteuid() == 0, "the lab needs root"
+    directory = tempfile.mkdtemp(prefix="interceptd-lab-")
+    os.chmod(directory, 0o755)
+    lab = Lab(directory)
+    try:
+        lab.up()
+        yield lab
+    finally:
+        lab.down()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def engine(lab, tmp_path):
+    """Starts engines: engine({"ignore": {"pattern": [...]}}, "-v", …). They are stopped afterwards."""
+    engines = []
+
+    def start(config=None, *arguments, environment=None, wait=True, wrapper=()):
+        directory = tmp_path / ("engine%d" % len(engines))
+        directory.mkdir()
+        started = Engine(lab, directory, config or {}, ("-v", *arguments), environment, wrapper)
+        engines.append(started)
+        if wait:
+            started.wait_ready()
+        return started
+
+    yield start
+    for started in engines:
+        killed = started.process.poll() is not None
+        status = started.stop()
+        assert killed or status == 0, "exit status %s:\n%s" % (status, started.log())
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """On a failure, what the engines had to say."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed and "tmp_path" in item.funcargs:
+        for log in sorted(item.funcargs["tmp_path"].glob("engine*/log")):
+            report.sections.append((str(log), log.read_text(errors="replace")[-6000:]))

@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab: a device, a router and an origin in network namespaces, and the engine on the router."""
+
+import contextlib
+import ctypes
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("INTERCEPTD_BUILD", ROOT / "build"))
+# Under an emulated machine everything takes longer; patience costs nothing where it does not.
+PATIENCE = float(os.environ.get("INTERCEPTD_PATIENCE", "1"))
+
+ORIGIN4 = ["203.0.113.%d" % i for i in range(1, 10)]
+ORIGIN6 = ["2001:db8:113::%d" % i for i in range(1, 10)]
+ROUTER4, ROUTER6 = "10.77.0.1", "2001:db8:77::1"
+DEVICE4, DEVICE6 = "10.77.0.2", "2001:db8:77::2"
+CLONE_NEWNET = 0x40000000
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def wait_for(condition, what, seconds=10):
+    """Waits until condition() is true, and returns its value."""
+    end = time.monotonic() + seconds * PATIENCE
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, "waited in vain for " + what
+        time.sleep(0.02)
+
+
+def family_of(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def bracketed(address):
+    return "[%s]" % address if ":" in address else address
+
+
+class Host:
+    """One of the three hosts."""
+
+    def __init__(self, lab, role):
+        self.lab = lab
+        self.namespace = "%s-%s" % (lab.name, role)
+
+    def command(self, *arguments):
+        return ["ip", "netns", "exec", self.namespace, *map(str, arguments)]
+
+    def run(self, *arguments, check=True, timeout=60, text=True, **options):
+        result = subprocess.run(self.command(*arguments), capture_output=True, text=text,
+                                timeout=timeout * PATIENCE, **options)
+        assert not check or result.returncode == 0, \
+            "%s: exit %d\n%s\n%s" % (arguments, result.returncode, result.stdout, result.stderr)
+        return result
+
+    def spawn(self, *arguments, **options):
+        process = subprocess.Popen(self.command(*arguments), **options)
+        self.lab.processes.append(process)
+        return process
+
+    @contextlib.contextmanager
+    def inside(self):
+        """This thread is on the host: sockets made here stay there."""
+        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        there = os.open("/run/netns/" + self.namespace, os.O_RDONLY)
+        try:
+            assert libc.setns(there, CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+            yield
+        finally:
+            assert libc.setns(home, CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+            os.close(there)
+            os.close(home)
+
+    def connect(self, address, port=443, timeout=10):
+        with self.inside():
+            connection = socket.socket(family_of(address), socket.SOCK_STREAM)
+        connection.settimeout(timeout * PATIENCE)
+        connection.connect((address, port))
+        return connection
+
+    def listen(self, address, port):
+        with self.inside():
+            listener = socket.socket(family_of(address), socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, port))
+        listener.listen(128)
+        return listener
+
+    @contextlib.contextmanager
+    def serve(self, handle, port, address=None):
+        """Calls handle(connection) in a thread for each connection to the port, one after another."""
+        listener = self.listen(address or ORIGIN4[0], port)
+        failures = []
+
+        def loop():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                connection.settimeout(20 * PATIENCE)
+                try:
+                    with connection:
+                        handle(connection)
+                except (ConnectionError, socket.timeout):
+                    pass
+                except Exception as failure:  # told by the test that serves
+                    failures.append(failure)
+
+        thread = threading.Thread(target=loop, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+            thread.join(timeout=5 * PATIENCE)
+        assert not failures, failures
+
+
+class Lab:
+    def __init__(self, directory):
+        self.directory = Path(directory)
+        self.name = "i%d" % os.getpid()
+        self.processes = []
+        self.origin_directory = self.directory / "origin"
+        self.origin_directory.mkdir()
+        self.device = Host(self, "device")
+        self.router = Host(self, "router")
+        self.origin = Host(self, "origin")
+
+    def script(self, command):
+        subprocess.run([ROOT / "scripts/lab", command, self.name, self.origin_directory], check=True,
+                       timeout=60 * PATIENCE)
+
+    def up(self):
+        self.script("up")
+        for origin in (ORIGIN4[0], ORIGIN6[0]):
+            wait_for(lambda: self.curl("http://origin.test/hello", origin=origin,
+                                       check=False).returncode == 0, "the lab's network")
+
+    def down(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        self.script("down")
+
+    @property
+    def origin_ca(self):
+        return self.origin_directory / "ca.pem"
+
+    def access_log(self):
+        return (self.origin_directory / "access.log").read_text()
+
+    def curl(self, url, *options, origin=ORIGIN4[0], ca=None, check=True, timeout=20, text=True):
+        """curl on the device, which finds origin.test at this address."""
+        port = 80 if url.startswith("http:") else 443
+        given = re.match(r"https?://[^/:\[]*:(\d+)", url)
+        if given:
+            port = int(given.group(1))
+        return self.device.run("curl", "-sS", "--max-time", str(int(timeout * PATIENCE)), "--cacert",
+                               ca or self.origin_ca, "--resolve",
+                               "origin.test:%d:%s" % (port, bracketed(origin)), *options, url,
+                               check=check, timeout=timeout + 5, text=text)
+
+    def issuer(self, origin=ORIGIN4[0], port=443, *options):
+        """Whose certificate the device is shown."""
+        result = self.device.run("openssl", "s_client", "-connect",
+                                 "%s:%d" % (bracketed(origin), port), "-servername", "origin.test",
+                                 *options, check=False, input="", timeout=20)
+        found = re.search(r"^issuer=(.*)$", result.stdout, re.M)
+        return found.group(1) if found else None
+
+
+class Engine:
+    """interceptd on the router."""
+
+    def __init__(self, lab, directory, config, arguments, environment, wrapper):
+        self.lab = lab
+        self.directory = Path(directory)
+        self.config_path = self.directory / "interceptd.conf"
+        self.log_path = self.directory / "log"
+        self.events_path = self.directory / "eve.json"
+        self.ca = self.directory / "state/ca-cert.pem"
+        self.write_config(config)
+        command = lab.router.command(*wrapper, BUILD / "interceptd", "-c", self.config_path,
+                                     *arguments)
+        self.log_file = open(self.log_path, "ab")
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log_file,
+                                        stderr=self.log_file,
+                                        env={**os.environ, **(environment or {})})
+        lab.processes.append(self.process)
+
+    def write_config(self, config):
+        """Sections of a test's own stand beside those that keep this run apart from others."""
+        common = {
+            "control": {"socket": self.directory / "run/control.sock",
+                        "state": self.directory / "state"},
+            "tls": {"ca": self.directory / "state/ca.pem", "trust": self.lab.origin_ca},
+            "events": {"file": self.events_path},
+        }
+        lines = []
+        for section, keys in config.items():
+            merged = {**common.pop(section, {}), **keys}
+            lines.append("[%s]" % section)
+            for key, value in merged.items():
+                for item in value if isinstance(value, list) else [value]:
+                    lines.append("%s = %s" % (key, item))
+        for section, keys in common.items():
+            lines.append("[%s]" % section)
+            lines += ["%s = %s" % item for item in keys.items()]
+        self.config_path.write_text("\n".join(lines) + "\n")
+
+    def wait_ready(self):
+        wait_for(lambda: " is running: " in self.log() or self.process.poll() is not None,
+                 "the engine to start", 20)
+        assert self.process.poll() is None, "the engine ended:\n" + self.log()
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def wait_log(self, pattern, count=1, seconds=10):
+        wait_for(lambda: len(re.findall(pattern, self.log(), re.M)) >= count,
+                 "%r in the log:\n%s" % (pattern, self.log()), seconds)
+        return re.search(pattern, self.log(), re.M)
+
+    def ctl(self, *arguments, check=True, **options):
+        return self.lab.router.run(BUILD / "interceptctl", "-s", self.directory / "run/control.sock",
+                                   *arguments, check=check, **options)
+
+    def status(self):
+        return json.loads(self.ctl("-j", "status").stdout)
+
+    def ignored(self):
+        return json.loads(self.ctl("-j", "ignored").stdout)
+
+    def counters(self):
+        """What the gate and the workers have seen so far."""
+        status = self.status()
+        return {"packets": status["gate"]["packets"],
+                "accepted": status["connections"]["accepted"]}
+
+    def records(self, event_type=None, **matching):
+        text = self.events_path.read_text() if self.events_path.exists() else ""
+        lines = [json.loads(line) for line in text.splitlines()]
+        return [line for line in lines if event_type in (None, line["event_type"])
+                and all(line.get(key) == value for key, value in matching.items())]
+
+    def wait_records(self, event_type, count=1, **matching):
+        wait_for(lambda: len(self.records(event_type, **matching)) >= count,
+                 "%d records of type %s" % (count, event_type))
+        return self.records(event_type, **matching)
+
+    def signal(self, number):
+        os.kill(self.pid(), number)
+
+    def pid(self):
+        """The engine itself, not what it was started by."""
+        lock = self.directory / "run/control.sock.lock"
+        return int(lock.read_text()) if lock.exists() else self.process.pid
+
+    def reload(self, config=None):
+        if config is not None:
+            self.write_config(config)
+        before = len(re.findall(r"reloaded", self.log()))
+        self.signal(signal.SIGHUP)
+        wait_for(lambda: len(re.findall(r"reloaded", self.log())) > before, "the reload")
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self, seconds=20):
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+            try:
+                self.process.wait(timeout=seconds * PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                raise AssertionError("the engine did not stop:\n" + self.log())
+        self.log_file.close()
+        assert "Sanitizer" not in self.log() and "runtime error" not in self.log(), self.log()
+        return self.process.returncode

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is not ignored is intercepted, and neither side loses a byte by it."""
+
+import hashlib
+import re
+import stat
+import subprocess
+
+import pytest
+
+import pki
+from lab import ORIGIN4, ORIGIN6, bracketed, wait_for
+
+FAMILIES = pytest.mark.parametrize("origin", [ORIGIN4[0], ORIGIN6[0]], ids=["ipv4", "ipv6"])
+
+
+@FAMILIES
+@pytest.mark.parametrize("option,version", [("--http1.1", "1.1"), ("--http2", "2")])
+def test_the_device_gets_the_right_body(lab, engine, origin, option, version):
+    started = engine()
+    marker = "agent-%s-%s" % (version, origin.replace(":", "-"))
+    result = lab.curl("https://origin.test/hello", option, "-A", marker, "-w", "%{http_version}",
+                      origin=origin, ca=started.ca)
+    assert result.stdout == "hello from the origin\n" + version
+    wait_for(lambda: marker in lab.access_log(), "the origin's own log")
+    assert started.counters() == {"packets": 1, "accepted": 1}
+
+
+@FAMILIES
+def test_the_certificate_is_ours_and_carries_the_origins_names(lab, engine, origin):
+    started = engine()
+    shown = lab.device.run("openssl", "s_client", "-connect", bracketed(origin) + ":443",
+                           "-servername", "origin.test", input="").stdout
+    real = (lab.origin_directory / "origin.pem").read_text()
+
+    def names(pem):
+        text = subprocess.run(["openssl", "x509", "-noout", "-ext", "subjectAltName"], input=pem,
+                              capture_output=True, text=True, check=True).stdout
+        return text.split("\n", 1)[1]
+
+    forged = re.search(r"-----BEGIN.*END CERTIFICATE-----", shown, re.S).group(0)
+    assert "O = interceptd" in lab.issuer(origin)
+    assert forged not in real and names(forged) == names(real)
+    (started.directory / "leaf.pem").write_text(forged)
+    subprocess.run(["openssl", "verify", "-x509_strict", "-CAfile", started.ca,
+                    started.directory / "leaf.pem"], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("direction", ["down", "up"])
+def test_100_megabytes_are_identical(lab, engine, tmp_path, direction):
+    started = engine()
+    blob = tmp_path / "blob"
+    subprocess.run(["openssl", "rand", "-out", blob, str(100 << 20)], check=True)
+    there = lab.origin_directory / "www/upload" / tmp_path.name
+    if direction == "up":
+        lab.curl("https://origin.test/upload/" + tmp_path.name, "-T", blob, ca=started.ca,
+                 timeout=120)
+        got = there
+    else:
+        there.symlink_to(blob)
+        for directory in blob.parents:
+            if str(directory) != "/":
+                directory.chmod(directory.stat().st_mode | 0o055)
+        got = tmp_path / "got"
+        lab.curl("https://origin.test/upload/" + tmp_path.name, "-o", got, ca=started.ca, timeout=120)
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (blob, got)]
+    there.unlink()
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.parametrize("offer,answer", [(["-alpn", "h2,http/1.1"], "ALPN protocol: h2"),
+                                          (["-alpn", "http/1.1"], "ALPN protocol: http/1.1"),
+                                          ([], "No ALPN negotiated")])
+def test_alpn_is_the_origins_choice(lab, engine, offer, answer):
+    engine()
+    shown = lab.device.run("openssl", "s_client", "-connect", ORIGIN4[0] + ":443", *offer,
+                           input="").stdout
+    assert answer in shown
+
+
+@pytest.mark.parametrize("options,kind", [
+    ([], "id-ecPublicKey"),
+    (["-sigalgs", "RSA-PSS+SHA256:RSA+SHA256:ECDSA+SHA384"], "rsaEncryption"),
+])
+def test_the_kind_of_key_is_one_that_the_client_takes(lab, engine, options, kind):
+    engine()
+    shown = lab.device.run("openssl", "s_client", "-connect", ORIGIN4[0] + ":443", *options,
+                           input="").stdout
+    pem = re.search(r"-----BEGIN.*END CERTIFICATE-----", shown, re.S).group(0)
+    text = subprocess.run(["openssl", "x509", "-noout", "-text"], input=pem, capture_output=True,
+                          text=True, check=True).stdout
+    assert "Public Key Algorithm: " + kind in text
+
+
+def s_server(lab, port, *options):
+    """openssl's own server on the origin, with the origin's certificate unless told otherwise."""
+    files = lab.origin_directory
+    if "-cert" not in options:
+        options = ("-cert", files / "origin.pem", "-key", files / "origin.key", *options)
+    server = lab.origin.spawn("openssl", "s_server", "-accept", str(port), *options,
+                              stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL)
+    wait_for(lambda: port_is_open(lab, port), "openssl s_server")
+    return server
+
+
+def port_is_open(lab, port):
+    return ":%d " % port in lab.origin.run("ss", "-ltn").stdout
+
+
+@pytest.mark.parametrize("version", ["tls1", "tls1_1", "tls1_2", "tls1_3"])
+def test_every_tls_version_on_the_device_side(lab, engine, version):
+    """The device's version is what the origin is offered, so the origin must speak it too."""
+    engine({"network": {"port": 4433}, "tls": {"min-version": "1.0"}})
+    server = s_server(lab, 4433, "-www", "-cipher", "ALL:@SECLEVEL=0")
+    shown = lab.device.run("openssl", "s_client", "-connect", ORIGIN4[0] + ":4433", "-" + version,
+                           "-cipher", "ALL:@SECLEVEL=0", input="").stdout
+    server.kill()
+    name = {"tls1": "TLSv1", "tls1_1": "TLSv1.1", "tls1_2": "TLSv1.2", "tls1_3": "TLSv1.3"}[version]
+    assert "New, %s" % name in shown or "Protocol  : %s\n" % name in shown
+    assert "O = interceptd" in shown
+
+
+def test_old_versions_are_refused_by_default(lab, engine):
+    started = engine()
+    shown = lab.device.run("openssl", "s_client", "-connect", ORIGIN4[0] + ":443", "-tls1_1", "-cipher",
+                           "ALL:@SECLEVEL=0", input="", check=False)
+    assert "alert protocol version" in shown.stderr
+    assert started.wait_records("flow")[0]["intercept"]["ending"] == "device_tls"
+
+
+def test_the_device_never_gets_a_higher_version_than_the_origin_speaks(lab, engine):
+    engine({"network": {"port": 4433}})
+    server = s_server(lab, 4433, "-www", "-tls1_2")
+    shown = lab.device.run("openssl", "s_client", "-connect", ORIGIN4[0] + ":4433", input="").stdout
+    server.kill()
+    assert "New, TLSv1.2" in shown
+
+
+def test_the_ca_is_made_once_for_its_owner_alone(lab, engine):
+    first = engine()
+    key = first.directory / "state/ca.pem"
+    content = key.read_bytes()
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert b"PRIVATE KEY" in content and b"PRIVATE KEY" not in first.ca.read_bytes()
+    first.stop()
+    second = engine({"tls": {"ca": key}})
+    assert key.read_bytes() == content and "made a new CA" not in second.log()
+    second.stop()
+    third = engine()
+    assert (third.directory / "state/ca.pem").read_bytes() != content
+
+
+@pytest.mark.parametrize("fault,error", [
+    ("expired", "certificate has expired"),
+    ("wrong-host", "no alternative certificate subject name matches"),
+    ("self-signed", "self-signed certificate"),
+    ("untrusted", "unable to get local issuer certificate"),
+])
+def test_mirror_lets_the_devices_own_checks_decide(lab, engine, tmp_path, fault, error):
+    """Trusting our CA, the device must see the same fault as it would directly."""
+    started = engine({"network": {"port": 4433}})
+    certificate, key = make_bad_certificate(lab, tmp_path, fault)
+    server = s_server(lab, 4433, "-www", "-cert", certificate, "-key", key)
+    intercepted = lab.curl("https://origin.test:4433/", ca=started.ca, check=False)
+    started.stop()
+    direct = lab.curl("https://origin.test:4433/", check=False)
+    server.kill()
+    assert error in direct.stderr and error in intercepted.stderr
+    assert intercepted.returncode == direct.returncode == 60
+
+
+@pytest.mark.parametrize("mode,status", [("verify", 35), ("ignore", 0)])
+def test_upstream_verify_refuses_and_ignore_does_not(lab, engine, tmp_path, mode, status):
+    started = engine({"network": {"port": 4433}, "tls": {"upstream": mode}})
+    certificate, key = make_bad_certificate(lab, tmp_path, "expired")
+    server = s_server(lab, 4433, "-www", "-cert", certificate, "-key", key)
+    result = lab.curl("https://origin.test:4433/", ca=started.ca, check=False)
+    server.kill()
+    assert result.returncode == status, result.stderr
+    upstream = started.wait_records("flow")[0]["intercept"]["upstream"]
+    assert upstream["verify"] == "certificate has expired"
+
+
+def make_bad_certificate(lab, directory, fault):
+    ca = pki.load(lab.origin_directory / "ca.pem", lab.origin_directory / "ca.key")
+    made = {
+        "expired": lambda: pki.make(issuer=ca, begins=-10 * pki.DAY, ends=-3 * pki.DAY),
+        "wrong-host": lambda: pki.make(issuer=ca, names=["other.test"]),
+        "self-signed": lambda: pki.make(),
+        "untrusted": lambda: pki.make(issuer=pki.make("Nobody", names=[], is_ca=True)),
+    }[fault]()
+    return made.write(directory, fault)
