@@ -22,10 +22,28 @@
 
 /* ---- room ---- */
 
+static int open_anything(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* Room for some more connections, and the descriptors for one. */
+static bool has_room(const struct worker *worker)
+{
+    int first = open_anything(), second = open_anything();
+    bool has_descriptors = first >= 0 && second >= 0;
+    if (first >= 0)
+        close(first);
+    if (second >= 0)
+        close(second);
+    return has_descriptors &&
+           counter_read(&worker->counters.active) * 10 < worker->options.conn_limit * 9;
+}
+
 static void breath_over(struct timer *timer)
 {
     struct worker *worker = container_of(timer, struct worker, breath);
-    if (counter_read(&worker->counters.active) * 10 >= worker->options.conn_limit * 9) {
+    if (!has_room(worker)) {
         timer_start(timer, &worker->breath_time, worker->loop.now, breath_over);
         return;
     }
@@ -73,7 +91,7 @@ static void turn_away_next(struct worker *worker, int listener)
     int fd = listener_accept(listener, &device, &origin);
     if (fd >= 0)
         turn_away(worker, fd);
-    worker->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    worker->spare_fd = open_anything();
 }
 
 /* Somebody has connected to the listening port itself: dialling that would be dialling ourselves.
@@ -214,7 +232,7 @@ struct worker *worker_open(const struct worker_options *options, const struct wo
     worker->options = *options;
     worker->listeners[0] = worker->listeners[1] = -1;
     worker->listener_watches[0].fd = worker->listener_watches[1].fd = -1;
-    worker->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    worker->spare_fd = open_anything();
     LIST_INIT(&worker->conns);
     slab_init(&worker->conn_slab, sizeof(struct conn), SPARE_CONNS);
     slab_init(&worker->buffer_slab, RELAY_BUFFER_SIZE, SPARE_BUFFERS);

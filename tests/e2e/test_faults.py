@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whatever happens to us, the router keeps routing; whatever one connection does, the others live."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+import peers
+from lab import ORIGIN4, ORIGIN6, PATIENCE, wait_for
+
+IGNORE = {"ignore": {"pattern": r"^203\.0\.113\.2:443$"}}
+
+
+def tables(lab):
+    return lab.router.run("nft", "list", "tables").stdout
+
+
+@pytest.mark.parametrize("origin", [ORIGIN4[0], ORIGIN6[0]], ids=["ipv4", "ipv6"])
+def test_kill_9_leaves_a_plain_router(lab, engine, origin):
+    started = engine()
+    with peers.download(lab, origin, started.ca) as download:
+        wait_for(lambda: download.received > 0, "traffic to be under way")
+        started.kill()
+        assert "inet interceptd" not in tables(lab)
+        assert "interceptd lab" in lab.issuer(origin)
+        assert lab.curl("https://origin.test/hello", origin=origin).stdout == "hello from the origin\n"
+
+
+def test_it_starts_again_after_kill_9(lab, engine):
+    first = engine()
+    first.kill()
+    engine()
+    assert "O = interceptd," in lab.issuer(ORIGIN4[0])
+    rules = lab.router.run("ip", "rule").stdout
+    assert rules.count("fwmark 0xc00/0xf00") == 1
+
+
+def test_flush_ruleset_changes_nothing(lab, engine):
+    engine(IGNORE)
+    lab.router.run("nft", "flush", "ruleset")
+    try:
+        assert "inet interceptd" in tables(lab)
+        # without masquerading IPv4 has no way back; IPv6 has
+        assert "O = interceptd," in lab.issuer(ORIGIN6[0])
+        assert lab.router.run("nft", "delete", "table", "inet", "interceptd", check=False).returncode
+    finally:
+        lab.router.run(peers.LAB_SCRIPT, "router", "lan0", "wan0")
+
+
+def test_a_stopped_engine_does_not_stop_what_is_ignored(lab, engine):
+    started = engine(IGNORE)
+    lab.curl("https://origin.test/hello", origin=ORIGIN4[1])
+    started.signal(signal.SIGSTOP)
+    try:
+        for _ in range(3):
+            assert "interceptd lab" in lab.issuer(ORIGIN4[1])
+    finally:
+        started.signal(signal.SIGCONT)
+    assert "O = interceptd," in lab.issuer(ORIGIN4[0])
+
+
+def test_what_waited_for_a_stopped_engine_goes_on(lab, engine):
+    started = engine()
+    started.signal(signal.SIGSTOP)
+    device = lab.device.spawn(*peers.curl_command(ORIGIN4[0]), stdout=subprocess.PIPE, text=True)
+    time.sleep(1)
+    assert device.poll() is None
+    started.signal(signal.SIGCONT)
+    assert device.communicate(timeout=20 * PATIENCE)[0] == "hello from the origin\n"
+
+
+def test_fail_closed_lets_nothing_through(lab, engine):
+    started = engine({"network": {"on-failure": "closed"}})
+    assert "O = interceptd," in lab.issuer(ORIGIN4[0])
+    started.kill()
+    try:
+        assert "inet interceptd" in tables(lab)
+        for origin in (ORIGIN4[0], ORIGIN6[0]):
+            blocked = lab.curl("https://origin.test/hello", origin=origin, timeout=2, check=False)
+            assert blocked.returncode == 28, blocked.stderr
+        assert lab.curl("http://origin.test/hello").stdout == "hello from the origin\n"
+        again = engine({"network": {"on-failure": "closed"}})
+        assert "O = interceptd," in lab.issuer(ORIGIN4[0])
+        again.stop()
+        assert "inet interceptd" not in tables(lab)  # an orderly end is no failure
+    finally:
+        lab.router.run("nft", "destroy", "table", "inet", "interceptd", check=False)
+        lab.router.run("nft", "delete", "table", "inet", "interceptd", check=False)
+
+
+def test_fail_closed_refuses_when_there_is_no_room(lab, engine):
+    engine({"network": {"on-failure": "closed", "workers": "1"}},
+           wrapper=["prlimit", "--nofile=140:140"])
+    held = [lab.device.connect(ORIGIN4[0]) for _ in range(40)]
+    try:
+        results = [lab.curl("https://origin.test/hello", "-k", check=False, timeout=5).returncode
+                   for _ in range(3)]
+        assert 0 not in results
+    finally:
+        for connection in held:
+            connection.close()
+
+
+@pytest.mark.parametrize("notify,ending", [(True, "complete"), (False, "truncated")])
+def test_a_stream_ends_as_the_origin_ended_it(lab, engine, notify, ending):
+    """With close_notify or without: the device must be able to tell a truncation."""
+    started = engine({"network": {"port": 4433}})
+    with peers.tls_origin(lab, 4433, b"an answer", notify=notify):
+        through_us = peers.read_to_end(lab, ORIGIN4[0], 4433)
+        started.wait_records("flow")
+        started.stop()
+        directly = peers.read_to_end(lab, ORIGIN4[0], 4433)
+    assert through_us == directly == (b"an answer", ending)
+    assert started.records("flow")[0]["intercept"]["ending"] == "closed"
+
+
+def test_an_origin_that_resets_in_mid_body(lab, engine):
+    started = engine({"network": {"port": 4433}})
+    with peers.tls_origin(lab, 4433, b"HTTP/1.0 200 OK\r\nContent-Length: 99\r\n\r\nhalf", reset=True):
+        device = lab.curl("https://origin.test:4433/", "-k", check=False)
+    assert device.returncode == 56 and "reset" in device.stderr.lower(), device.stderr
+    assert started.wait_records("flow")[0]["intercept"]["ending"] == "origin_reset"
+
+
+def test_a_device_that_half_closes_gets_its_answer(lab, engine):
+    """close_notify from the device, then ten megabytes from the origin."""
+    engine({"network": {"port": 4433}})
+    body = os.urandom(10 << 20)
+    with peers.tls_origin(lab, 4433, body, after_close=True):
+        assert peers.half_close(lab, ORIGIN4[0], 4433) == body
+
+
+def test_a_device_that_distrusts_us_is_told_apart(lab, engine):
+    started = engine()
+    assert lab.curl("https://origin.test/hello", check=False).returncode == 60
+    flow = started.wait_records("flow")[0]["intercept"]
+    assert flow["ending"] == "device_alert" and flow["client"]["alert_in"] == 48
+    started.wait_log(r"the device refused our handshake with a TLS alert \(alert 48, unknown CA\)")
+
+
+# ---- ClientHellos ----
+
+@pytest.mark.parametrize("pieces", ["whole", "bytes", "records"])
+def test_a_client_hello_of_17_kilobytes(lab, engine, pieces):
+    """In one piece, one byte a segment, and split over many records."""
+    started = engine()
+    issuer = peers.large_hello(lab, ORIGIN4[0], pieces)
+    assert issuer == "interceptd"
+    assert started.wait_records("tls")[0]["tls"]["sni"] == "origin.test"
+
+
+def test_a_client_hello_that_never_ends_is_relayed_in_the_end(lab, engine):
+    started = engine({"network": {"port": 4433}})
+    with lab.origin.serve(lambda connection: connection.sendall(connection.recv(100)[:5]), 4433):
+        with lab.device.connect(ORIGIN4[0], 4433, timeout=20) as connection:
+            connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00")
+            assert connection.recv(10) == b"\x16\x03\x01\x02\x00"
+    assert started.wait_records("flow")[0]["intercept"]["reason"] == "not_tls"
+
+
+# ---- many ----
+
+def test_2000_connections_at_the_same_time(lab, engine):
+    started = engine()
+    crowd = peers.Crowd(lab, ORIGIN4[0], 2000)
+    try:
+        assert crowd.established == 2000
+        assert started.status()["connections"]["active"] == 2000
+        assert lab.curl("https://origin.test/hello", ca=started.ca).stdout == "hello from the origin\n"
+        assert crowd.answers() == 2000
+    finally:
+        crowd.close()
+    wait_for(lambda: started.status()["connections"]["active"] == 0, "all connections to end", 30)
+
+
+def test_out_of_file_descriptors(lab, engine):
+    """New connections pass or are refused, old ones live, and it recovers."""
+    started = engine({"network": {"workers": "1"}}, wrapper=["prlimit", "--nofile=160:160"])
+    old = peers.Crowd(lab, ORIGIN4[0], 5)
+    held = [lab.device.connect(ORIGIN4[0]) for _ in range(60)]
+    try:
+        started.wait_log("no room for new connections")
+        # The next ones go straight to the origin.
+        assert "interceptd lab" in lab.issuer(ORIGIN4[0])
+        assert lab.curl("https://origin.test/hello").stdout == "hello from the origin\n"
+        assert old.answers() == 5
+    finally:
+        for connection in held:
+            connection.close()
+        old.close()
+    started.wait_log("there is room for new connections again")
+    assert "O = interceptd," in lab.issuer(ORIGIN4[0])
+
+
+def test_descriptors_that_run_out_all_of_a_sudden(lab, engine):
+    """The limit falls below what is open: what is there lives, nothing spins, it recovers."""
+    started = engine({"network": {"workers": "1"}})
+    old = peers.Crowd(lab, ORIGIN4[0], 5)
+    try:
+        pid = started.pid()
+        subprocess.run(["prlimit", "--pid", str(pid), "--nofile=20:1024"], check=True)
+        held = [lab.device.connect(ORIGIN4[0]) for _ in range(3)]
+        started.wait_log("no room for new connections")
+        before = cpu_seconds(pid)
+        time.sleep(1)
+        assert cpu_seconds(pid) - before < 0.5
+        assert old.answers() == 5
+        assert "interceptd lab" in lab.issuer(ORIGIN4[0])
+        subprocess.run(["prlimit", "--pid", str(pid), "--nofile=1024:1024"], check=True)
+        for connection in held:
+            connection.close()
+        started.wait_log("there is room for new connections again")
+        assert "O = interceptd," in lab.issuer(ORIGIN4[0])
+    finally:
+        old.close()
+
+
+def cpu_seconds(pid):
+    fields = open("/proc/%d/stat" % pid).read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_idle_connections_cost_no_time(lab, engine):
+    started = engine()
+    crowd = peers.Crowd(lab, ORIGIN4[0], 50)
+    try:
+        before = cpu_seconds(started.pid())
+        time.sleep(2)
+        assert cpu_seconds(started.pid()) - before < 0.2
+    finally:
+        crowd.close()
+
+
+def test_a_slow_reader_does_not_fill_the_memory(lab, engine):
+    """Back-pressure: 200 MB are waiting at the origin, and the device does not read them."""
+    started = engine()
+    blob = lab.origin_directory / "www/blob"
+    with open(blob, "wb") as file:
+        file.truncate(200 << 20)
+    before = resident_kilobytes(started.pid())
+    with peers.download(lab, ORIGIN4[0], started.ca, "/blob", reads=False):
+        time.sleep(2)
+        grown = resident_kilobytes(started.pid()) - before
+    blob.unlink()
+    assert grown < 8000
+
+
+def resident_kilobytes(pid):
+    for line in open("/proc/%d/status" % pid):
+        if line.startswith("VmRSS"):
+            return int(line.split()[1])
+    raise AssertionError("no VmRSS")
+
+
+def test_connections_that_come_and_go_leave_nothing_behind(lab, engine):
+    started = engine()
+
+    def descriptors():
+        return len(os.listdir("/proc/%d/fd" % started.pid()))
+
+    lab.curl("https://origin.test/hello", ca=started.ca)
+    wait_for(lambda: started.status()["connections"]["active"] == 0, "the connection to end")
+    before = descriptors()
+    for _ in range(5):
+        threads = [threading.Thread(target=lab.curl, args=("https://origin.test/hello",),
+                                    kwargs={"ca": started.ca}) for _ in range(10)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    for _ in range(30):
+        lab.device.connect(ORIGIN4[0]).close()
+    wait_for(lambda: started.status()["connections"]["active"] == 0, "all connections to end")
+    assert descriptors() <= before + 2
