@@ -190,13 +190,14 @@ static void add_divert(struct nft *nft, const struct ruleset *ruleset)
     nft_accept(nft);
     nft_rule_end(nft, "tproxy");
 
-    /* meta mark & MASK == TAKE drop */
-    if (ruleset->fail_closed) {
-        nft_rule(nft, "divert");
-        nft_mark_is(nft, marks->mask, marks->take, true);
+    /* Nobody listens. meta mark & MASK == TAKE meta mark set meta mark & ~MASK, or else drop */
+    nft_rule(nft, "divert");
+    nft_mark_is(nft, marks->mask, marks->take, true);
+    if (ruleset->fail_closed)
         nft_drop(nft);
-        nft_rule_end(nft, "drop");
-    }
+    else
+        nft_set_mark(nft, marks->mask, 0);
+    nft_rule_end(nft, "meta mark");
 
     /* meta mark & MASK == PASS goto pass */
     nft_rule(nft, "divert");

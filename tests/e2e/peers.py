@@ -101,7 +101,8 @@ def read_to_end(lab, origin, port):
                     if not part:
                         return answer, "complete"
                     answer += part
-            except ssl.SSLEOFError:
+            except ssl.SSLError as error:
+                assert error.reason == "UNEXPECTED_EOF_WHILE_READING", error
                 return answer, "truncated"
 
 

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ruleset in the kernel is the one in nft/interceptd.nft, and the ways to have it."""
+
+import re
+import subprocess
+
+import pytest
+
+from lab import ORIGIN4, ORIGIN6, ROOT, wait_for
+
+TEXT = ROOT / "nft/interceptd.nft"
+
+
+def listing(lab):
+    """What the kernel has, without what differs from run to run."""
+    text = lab.router.run("nft", "list", "table", "inet", "interceptd").stdout
+    text = re.sub(r" # progname.*", "", text)
+    return [line.strip() for line in text.splitlines()
+            if line.strip() and not line.startswith("#") and "flags owner" not in line]
+
+
+def kernel_has_queue(lab):
+    lab.router.run("nft", "add", "table", "inet", "probe")
+    lab.router.run("nft", "add", "chain", "inet", "probe", "c")
+    has = lab.router.run("nft", "add", "rule", "inet", "probe", "c", "queue", check=False)
+    lab.router.run("nft", "delete", "table", "inet", "probe")
+    return has.returncode == 0
+
+
+def loadable_text(lab):
+    """The file, with its own interface names. Where the kernel has no queue statement, one that it
+    has stands in its place, here and in what the engine has loaded."""
+    text = TEXT.read_text()
+    return text if kernel_has_queue(lab) else text.replace("queue flags bypass to 77", "continue")
+
+
+def test_the_text_is_what_the_engine_loads(lab, engine):
+    interfaces = re.search(r"elements = \{ (.*) \}.*# the devices' interfaces", TEXT.read_text())
+    names = interfaces.group(1).replace('"', "").split(", ")
+    engine({"network": {"lan": names}})
+    built = listing(lab)
+    # The engine's table bears the name; the text is loaded in a host of its own.
+    text = loadable_text(lab)
+    reference = lab.origin.run("nft", "-f", "-", input=text)
+    assert reference.returncode == 0
+    try:
+        loaded = lab.origin.run("nft", "list", "table", "inet", "interceptd").stdout
+    finally:
+        lab.origin.run("nft", "delete", "table", "inet", "interceptd")
+    loaded = [line.strip() for line in loaded.splitlines() if line.strip()]
+    if not kernel_has_queue(lab):
+        assert "queue num 77 bypass" in built  # the xtables target, as nft translates it
+        built = ["continue" if line == "queue num 77 bypass" else line for line in built]
+    assert built == loaded
+
+
+def test_ports_and_interfaces_are_in_the_ruleset(lab, engine):
+    engine({"network": {"lan": "eth7, wlan0", "port": ["443", "8000-8100 8050-8200"]}})
+    text = " ".join(listing(lab))
+    assert 'elements = { "wlan0", "eth7" }' in text or 'elements = { "eth7", "wlan0" }' in text
+    assert "elements = { 443, 8000-8200 }" in text
+
+
+def test_policy_routes_come_and_go(lab, engine):
+    started = engine({"network": {"mark": "0x30000/0xf0000", "route-table": "1234"}})
+    for family in ("-4", "-6"):
+        assert "1234:\tfrom all fwmark 0x30000/0xf0000 lookup 1234" in \
+            lab.router.run("ip", family, "rule").stdout
+        assert "local default dev lo" in \
+            lab.router.run("ip", family, "route", "show", "table", "1234").stdout
+    assert "O = interceptd," in lab.issuer(ORIGIN4[0])
+    started.stop()
+    for family in ("-4", "-6"):
+        assert "1234" not in lab.router.run("ip", family, "rule").stdout
+        assert lab.router.run("ip", family, "route", "show", "table", "1234",
+                              check=False).stdout == ""
+    assert "inet interceptd" not in lab.router.run("nft", "list", "tables").stdout
+
+
+def test_others_bits_of_the_mark_are_left_alone(lab, engine):
+    engine({"ignore": {"pattern": r"^203\.0\.113\.2:"}})
+    lab.router.run("nft", "-f", "-", input="""
+        table inet others {
+            counter kept { packets 0 bytes 0; }
+            chain before {
+                type filter hook prerouting priority -200
+                tcp dport 443 meta mark set 0x5000
+            }
+            chain after {
+                type filter hook prerouting priority -100
+                tcp dport 443 tcp flags == syn meta mark & 0xf000 == 0x5000 counter name kept
+            }
+        }
+        """)
+    try:
+        assert "O = interceptd," in lab.issuer(ORIGIN4[0])
+        assert "interceptd lab" in lab.issuer(ORIGIN4[1])
+        counter = lab.router.run("nft", "list", "counter", "inet", "others", "kept").stdout
+        assert "packets 2 " in counter
+    finally:
+        lab.router.run("nft", "delete", "table", "inet", "others")
+
+
+def test_lan_auto_follows_the_default_route(lab, engine):
+    started = engine()
+    assert started.status()["gate"]["lan"] == "lan0"
+    lab.router.run("ip", "link", "add", "lan9", "type", "veth", "peer", "name", "lan9p")
+    try:
+        wait_for(lambda: set(started.status()["gate"]["lan"].split()) == {"lan0", "lan9", "lan9p"},
+                 "a new interface to be noticed")
+        assert '"lan9"' in " ".join(listing(lab))
+        lab.router.run("ip", "link", "set", "lan9", "up")
+        lab.router.run("ip", "link", "set", "lan9p", "up")
+        lab.router.run("ip", "route", "add", "default", "dev", "lan9", "metric", "999")
+        wait_for(lambda: set(started.status()["gate"]["lan"].split()) == {"lan0", "lan9p"},
+                 "a new default route to be noticed")
+    finally:
+        lab.router.run("ip", "link", "del", "lan9")
+    wait_for(lambda: started.status()["gate"]["lan"] == "lan0", "it to be gone again")
+    assert "O = interceptd," in lab.issuer(ORIGIN4[0])
+
+
+# ---- without a queue ----
+
+@pytest.mark.parametrize("origin", [ORIGIN4[1], ORIGIN6[1]], ids=["ipv4", "ipv6"])
+def test_without_a_queue_the_kernel_learns_from_the_workers(lab, engine, origin):
+    started = engine({"network": {"queue": "none"},
+                      "ignore": {"pattern": [r"^203\.0\.113\.2:443$", r"^2001:db8:113::2:443$"]}})
+    assert "O = interceptd," in lab.issuer(ORIGIN4[0])
+    before = started.counters()["accepted"]
+    assert "interceptd lab" in lab.issuer(origin)  # relayed, byte for byte
+    assert started.counters()["accepted"] == before + 1
+    wait_for(lambda: {entry["protocol"] for entry in started.ignored()} == {"tcp", "udp"},
+             "the kernel to know")
+    assert "interceptd lab" in lab.issuer(origin)
+    assert started.counters()["accepted"] == before + 1
+
+
+# ---- somebody else's ruleset ----
+
+@pytest.fixture
+def external(lab):
+    """nft/interceptd.nft as a user would load it. Without nft_queue, its rule is the xtables target:
+    that takes another tool, so there the engine is told to do without a queue."""
+    text = TEXT.read_text().replace('"br-lan"', '"lan0"')
+    queue = kernel_has_queue(lab)
+    if not queue:
+        text = text.replace("queue flags bypass to 77",
+                            "meta l4proto tcp meta mark set meta mark & 0xfffff0ff | 0xc00 accept")
+    lab.router.run("nft", "-f", "-", input=text)
+    yield {"ruleset": "external", **({} if queue else {"queue": "none"})}
+    lab.router.run("nft", "delete", "table", "inet", "interceptd")
+
+
+def test_an_external_ruleset_is_used_and_left(lab, engine, external):
+    before = listing(lab)
+    started = engine({"network": external, "ignore": {"pattern": r"^203\.0\.113\.2:443$"}})
+    assert "O = interceptd," in lab.issuer(ORIGIN4[0])
+    assert "interceptd lab" in lab.issuer(ORIGIN4[1])
+    wait_for(lambda: len(started.ignored()) > 0, "the kernel to know")
+    started.stop()
+    assert listing(lab) == before  # and the decisions are gone
+    assert "interceptd lab" in lab.issuer(ORIGIN4[0])
+
+
+def test_an_external_ruleset_survives_kill_9_harmlessly(lab, engine, external):
+    started = engine({"network": external})
+    assert "O = interceptd," in lab.issuer(ORIGIN4[0])
+    started.kill()
+    assert "interceptd lab" in lab.issuer(ORIGIN4[0])
+
+
+def test_an_external_ruleset_that_is_missing_is_told(lab, engine):
+    started = engine({"network": {"ruleset": "external"}}, wait=False)
+    assert started.process.wait(timeout=20) == 1
+    assert "table inet interceptd is not there" in started.log()
