@@ -311,8 +311,6 @@ static bool install(struct gate *gate)
         .source_device = options->source_device,
         .pass_timeout = options->pass_timeout,
         .ports = gate->ports,
-        .lan = gate->lan.names,
-        .lan_count = gate->lan.count,
     };
     const char *subject = NULL;
     for (enum queue_kind kind = options->use_queue ? QUEUE_NATIVE : QUEUE_NONE;; kind++) {
@@ -401,20 +399,33 @@ static bool watch_sockets(struct gate *gate)
                     EPOLLIN, link_ready);
 }
 
-bool gate_start(struct gate *gate)
+/* The routes are only for the one who has the table, and no packet is marked before they are there: the
+ * devices' interfaces are named last. */
+static bool put_in_force(struct gate *gate)
 {
     const struct gate_options *options = &gate->options;
-    if (!routes_add(&options->marks, options->route_table)) {
+    gate->installed = options->external_ruleset ? use_external(gate) : install(gate);
+    if (!gate->installed)
+        return false;
+    gate->routed = routes_add(&options->marks, options->route_table);
+    if (!gate->routed) {
         log_error("the policy routes could not be added: %m");
         return false;
     }
-    gate->routed = true;
+    if (options->external_ruleset ||
+        ruleset_set_lan(&gate->nftables, gate->lan.names, gate->lan.count))
+        return true;
+    log_error("the ruleset could not be put in force: %m");
+    return false;
+}
+
+bool gate_start(struct gate *gate)
+{
     if (!watch_sockets(gate)) {
         log_error("the gate could not be started: %m");
         return false;
     }
-    gate->installed = options->external_ruleset ? use_external(gate) : install(gate);
-    if (!gate->installed)
+    if (!put_in_force(gate))
         return false;
     gate->running = pthread_create(&gate->thread, NULL, run, gate) == 0;
     if (!gate->running)

@@ -263,7 +263,6 @@ bool ruleset_install(struct netlink *netlink, const struct ruleset *ruleset, con
     add_ask(&nft, ruleset);
     add_divert(&nft, ruleset);
     add_forward_and_input(&nft, ruleset);
-    add_lan(&nft, ruleset->lan, ruleset->lan_count);
     add_ports(&nft, ruleset->ports);
     return nft_commit(&nft, subject);
 }

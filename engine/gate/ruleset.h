@@ -46,8 +46,6 @@ struct ruleset {
     bool fail_closed;      /* stays behind when we end, and lets nothing new through */
     uint32_t pass_timeout; /* seconds */
     const uint8_t *ports;  /* 65536 bits: the TCP ports that are taken */
-    const char (*lan)[IFNAMSIZ];
-    size_t lan_count;
 };
 
 /* The bit of a port in such a map. */
@@ -56,7 +54,8 @@ static inline bool port_is_in(const uint8_t *ports, uint16_t port)
     return (ports[port >> 3] >> (port & 7) & 1) != 0;
 }
 
-/* Replaces the table, atomically, by what `ruleset` says. False with errno; *subject then names
+/* Replaces the table, atomically, by what `ruleset` says. It does nothing yet, for it knows of no
+ * devices' interface. False with errno; *subject then names
  * what the kernel refused (a feature, in nft's words), or is NULL. EPERM with "table": it is owned
  * by another process. */
 bool ruleset_install(struct netlink *netlink, const struct ruleset *ruleset,
@@ -65,7 +64,7 @@ bool ruleset_install(struct netlink *netlink, const struct ruleset *ruleset,
 /* Removes a table that is not owned; an owned one goes with the socket. */
 void ruleset_remove(struct netlink *netlink);
 
-/* Changes which interfaces are the devices', and which ports are taken. */
+/* Says which interfaces are the devices'. */
 bool ruleset_set_lan(struct netlink *netlink, const char (*lan)[IFNAMSIZ], size_t count) must_check;
 
 /* True if a table of this name, with our sets, is there: for `ruleset = external`. */

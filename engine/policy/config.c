@@ -263,10 +263,12 @@ struct config *config_parse(const char *text, size_t length, const char *path,
     config->path = arena_strdup(&config->arena, path);
     CHECK(config->path != NULL);
 
+    /* Some editors put a byte order mark in front. */
+    size_t mark = length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     struct parser parser = {
         .config = config,
         .report = report,
-        .next = text,
+        .next = text + mark,
         .end = text + length,
         .place = {.file = config->path},
         .first_use = first_use,

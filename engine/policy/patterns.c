@@ -53,7 +53,7 @@ static void report_pcre2(struct report *report, const struct pattern_source *sou
     if (offset > dialect->length)
         offset = dialect->length;
     report_error(report, source->place, source->column + (unsigned)dialect->origin[offset],
-                 "%s in pattern %s", text, source->text);
+                 "%s in pattern %.100s", text, source->text);
 }
 
 /* Everything that PCRE2 takes is a good pattern, whoever finds it in the end. */
@@ -63,7 +63,7 @@ static void compile_pattern(struct pattern *pattern, struct report *report)
     struct dialect dialect;
     if (!dialect_translate(&dialect, source->text)) {
         report_error(report, source->place, source->column + (unsigned)dialect.error_offset,
-                     "%s in pattern %s", dialect.error, source->text);
+                     "%s in pattern %.100s", dialect.error, source->text);
         return;
     }
     /* PCRE2 10.42 optimizes the start of "(?=a(?=b))(c?a)." so that it misses "zab". */
