@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What happened is written down, in Suricata's words."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+import peers
+import pki
+from lab import DEVICE4, DEVICE6, ORIGIN4, ORIGIN6, PATIENCE, wait_for
+
+# The forms that Suricata documents (etc/schema.json there), for the keys that we write.
+TIMESTAMP = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}[+-]\d{4}"
+DATE = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}"
+HEADER = {"timestamp": TIMESTAMP, "flow_id": int, "in_iface": str, "event_type": str, "src_ip": str,
+          "src_port": int, "dest_ip": str, "dest_port": int, "proto": "TCP|UDP", "app_proto": str}
+TLS = {"subject": str, "issuerdn": str, "serial": r"([0-9A-F]{2}:)*[0-9A-F]{2}",
+       "fingerprint": r"([0-9a-f]{2}:){19}[0-9a-f]{2}", "sni": str, "version": str, "notbefore": DATE,
+       "notafter": DATE, "ja4": r"t\d\d[di]\d{4}\w\w_[0-9a-f]{12}_[0-9a-f]{12}", "client_alpns": list,
+       "server_alpns": list, "subjectaltname": list}
+FLOW = {"pkts_toserver": int, "pkts_toclient": int, "bytes_toserver": int, "bytes_toclient": int,
+        "start": TIMESTAMP, "end": TIMESTAMP, "age": int, "state": "closed",
+        "reason": "timeout|shutdown|forced", "alerted": bool}
+SESSION = {"version": str, "cipher": str, "group": str, "alpn": str, "resumed": bool,
+           "handshake_ms": int, "alert_in": int, "alert_out": int}
+INTERCEPT = {"action": "intercept|passthrough|bypass", "reason": str, "rule": str, "rule_place": str,
+             "policy_rev": int, "device": {"mac": r"([0-9a-f]{2}:){5}[0-9a-f]{2}"}, "client": SESSION,
+             "upstream": {"ip": str, "port": int, "verify": str, "verify_code": int, **SESSION},
+             "forged": {"fingerprint": TLS["fingerprint"], "sha256": "[0-9a-f]{64}", "cached": bool},
+             "ending": str}
+EVENT = {**HEADER, "tls": TLS, "flow": FLOW, "intercept": INTERCEPT}
+
+
+def check(value, shape, path="event"):
+    """Every key is known, and has the documented form."""
+    if isinstance(shape, dict):
+        assert isinstance(value, dict), path
+        for key, item in value.items():
+            assert key in shape, "%s.%s is not a documented key" % (path, key)
+            check(item, shape[key], path + "." + key)
+    elif isinstance(shape, str):
+        assert isinstance(value, str) and re.fullmatch(shape, value), "%s = %r" % (path, value)
+    else:
+        assert isinstance(value, shape), "%s = %r" % (path, value)
+
+
+@pytest.mark.parametrize("device,origin", [(DEVICE4, ORIGIN4[0]), (DEVICE6, ORIGIN6[0])],
+                         ids=["ipv4", "ipv6"])
+def test_an_intercepted_connection_leaves_three_records(lab, engine, device, origin):
+    started = engine()
+    lab.curl("https://origin.test/hello", origin=origin, ca=started.ca)
+    (flow,) = started.wait_records("flow")
+    records = started.records()
+    for record in records:
+        check(record, EVENT)
+    assert [record["event_type"] for record in records] == ["intercept", "tls", "flow"]
+    assert len({record["flow_id"] for record in records}) == 1 and 0 < flow["flow_id"] < 2 ** 51
+    for record in records:
+        assert (record["src_ip"], record["dest_ip"], record["dest_port"]) == (device, origin, 443)
+        assert record["in_iface"] == "lan0" and record["app_proto"] == "tls"
+        assert record["intercept"]["device"]["mac"] == mac_of_device(lab)
+    tls, intercept = records[1]["tls"], flow["intercept"]
+    # The device's hello and the origin's certificate: what a sensor on the LAN would have seen.
+    assert tls["sni"] == "origin.test" and tls["version"] == "TLS 1.3"
+    assert tls["client_alpns"] == ["h2", "http/1.1"] and tls["server_alpns"] == ["h2"]
+    assert tls["subject"] == "CN=origin.test" and tls["issuerdn"] == "O=interceptd lab, CN=Origins' CA"
+    assert origin in tls["subjectaltname"] and "*.origin.test" in tls["subjectaltname"]
+    assert tls["fingerprint"] == fingerprint(lab.origin_directory / "origin.pem")
+    assert intercept["forged"]["fingerprint"] != tls["fingerprint"]
+    assert intercept["action"] == "intercept" and intercept["ending"] == "closed"
+    assert intercept["upstream"]["verify"] == "ok" and intercept["upstream"]["alpn"] == "h2"
+    assert flow["flow"]["bytes_toserver"] > 300 and flow["flow"]["pkts_toclient"] > 3
+    assert flow["flow"]["start"] < flow["flow"]["end"]
+
+
+def mac_of_device(lab):
+    return json.loads(lab.device.run("ip", "-j", "link", "show", "eth0").stdout)[0]["address"]
+
+
+def fingerprint(certificate):
+    text = subprocess.run(["openssl", "x509", "-noout", "-fingerprint", "-sha1", "-in", certificate],
+                          capture_output=True, text=True, check=True).stdout
+    return text.strip().split("=")[1].lower()
+
+
+def test_an_ignored_connection_leaves_its_decision(lab, engine):
+    started = engine({"ignore": {"pattern": r"^203\.0\.113\.2:443$"}})
+    lab.curl("https://origin.test/hello", origin=ORIGIN4[1])
+    (record,) = started.wait_records("intercept")
+    check(record, EVENT)
+    assert record["dest_ip"] == ORIGIN4[1] and record["intercept"]["action"] == "bypass"
+    assert record["intercept"]["reason"] == "rule"
+    assert record["intercept"]["rule"] == r"^203\.0\.113\.2:443$"
+    assert record["intercept"]["rule_place"] == str(started.config_path) + ":2"
+    assert record["intercept"]["device"]["mac"] == mac_of_device(lab)
+
+
+def test_the_ja4_is_the_one_that_others_compute(lab, engine):
+    """By the specification, from the same hello on the wire."""
+    started = engine({"network": {"port": 4433}})
+    hello = peers.client_hello()
+    with lab.origin.serve(lambda connection: connection.recv(10000), 4433):
+        with lab.device.connect(ORIGIN4[0], 4433) as connection:
+            connection.sendall(hello)
+            connection.recv(10)
+    assert started.wait_records("tls")[0]["tls"]["ja4"] == ja4(hello)
+
+
+def ja4(record):
+    import hashlib
+
+    def numbers(data):
+        return [int.from_bytes(data[i:i + 2], "big") for i in range(0, len(data), 2)]
+
+    body = record[5 + 4:]
+    at = 34
+    at += 1 + body[at]
+    size = int.from_bytes(body[at:at + 2], "big")
+    ciphers = numbers(body[at + 2:at + 2 + size])
+    at += 2 + size
+    at += 1 + body[at] + 2
+    extensions = []
+    while at < len(body):
+        kind, size = numbers(body[at:at + 4])
+        extensions.append((kind, body[at + 4:at + 4 + size]))
+        at += 4 + size
+    found = dict(extensions)
+    digest = lambda text: hashlib.sha256(text.encode()).hexdigest()[:12]
+    hashed = ",".join("%04x" % kind for kind in sorted(found) if kind not in (0, 16))
+    signatures = ",".join("%04x" % kind for kind in numbers(found[13][2:]))
+    alpn = found[16][3:3 + found[16][2]].decode() if 16 in found else None
+    return "t13d%02d%02d%s_%s_%s" % (len(ciphers), len(extensions), alpn[0] + alpn[-1] if alpn else "00",
+                                     digest(",".join("%04x" % c for c in sorted(ciphers))),
+                                     digest(hashed + "_" + signatures))
+
+
+def test_names_from_the_wire_cannot_break_a_record(lab, engine, tmp_path):
+    """Quotes, newlines, escape sequences and non-UTF-8 in a certificate."""
+    started = engine({"network": {"port": 4433}})
+    nasty = 'a"b\\c\n\x1b[31m<script>\x7f'
+    certificate, key = pki.make(subject=nasty).write(tmp_path, "nasty")
+    server = lab.origin.spawn("openssl", "s_server", "-accept", "4433", "-cert", certificate, "-key",
+                              key, "-www", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    wait_for(lambda: ":4433 " in lab.origin.run("ss", "-ltn").stdout, "s_server")
+    lab.curl("https://origin.test:4433/", "-k")
+    server.kill()
+    (record,) = started.wait_records("tls")
+    check(record, EVENT)
+    assert "<script>" in record["tls"]["subject"]
+    assert "\x1b" not in started.events_path.read_text() + started.log()
+
+
+def test_rotation_by_sigusr1(lab, engine):
+    started = engine()
+    lab.curl("https://origin.test/hello", "-k")
+    started.wait_records("flow")
+    old = started.events_path.with_suffix(".old")
+    started.events_path.rename(old)
+    started.signal(signal.SIGUSR1)
+    wait_for(started.events_path.exists, "a new file")
+    lab.curl("https://origin.test/hello", "-k")
+    started.wait_records("flow")
+    for path in (old, started.events_path):
+        assert len([line for line in path.read_text().splitlines() if '"flow"' in line]) == 1
+
+
+def test_a_full_disk_costs_records_and_no_traffic(lab, engine):
+    disk = lab.directory / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "none", disk], check=True)
+    try:
+        started = engine({"events": {"file": disk / "eve.json"}})
+        for _ in range(8):
+            assert lab.curl("https://origin.test/hello", "-k").stdout == "hello from the origin\n"
+        started.wait_log("warning: .*eve.json: No space left on device: paused")
+        wait_for(lambda: started.status()["records"]["lost"] > 0, "losses to be counted")
+        (disk / "eve.json").write_text("")  # somebody makes room
+        lab.curl("https://origin.test/hello", "-k")
+        started.wait_log("eve.json: works again")
+        lines = [json.loads(line) for line in (disk / "eve.json").read_text().splitlines() if line]
+        assert lines
+        started.stop()
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_without_a_file_there_are_no_records(lab, engine, tmp_path):
+    started = engine()
+    config = "\n".join(line for line in started.config_path.read_text().splitlines()
+                       if not line.startswith(("[events]", "file =")))
+    started.config_path.write_text(config + "\n")
+    started.signal(signal.SIGHUP)
+    started.wait_log("^reloaded")
+    started.events_path.unlink()
+    lab.curl("https://origin.test/hello", "-k")
+    time.sleep(0.3)
+    assert not started.events_path.exists()
+
+
+def test_the_key_log_decrypts(lab, engine):
+    """Both legs, TLS 1.3, for the owner's eyes only; tshark is asked in another place."""
+    started = engine({"tls": {"keylog": lab.directory / "keys"}})
+    lab.curl("https://origin.test/hello", "-k")
+    keys = lab.directory / "keys"
+    wait_for(lambda: keys.exists() and keys.read_text().count("CLIENT_TRAFFIC_SECRET_0") == 2, "the keys")
+    assert os.stat(keys).st_mode & 0o777 == 0o600
+    assert all(re.fullmatch(r"[A-Z_0-9]+ [0-9a-f]{64} [0-9a-f]{64,96}", line)
+               for line in keys.read_text().splitlines())
+    keys.unlink()
+
+
+def test_a_connection_that_fails_is_recorded_too(lab, engine):
+    started = engine()
+    lab.curl("https://origin.test/hello", check=False)  # does not trust us
+    (flow,) = started.wait_records("flow")
+    assert [record["event_type"] for record in started.records()] == ["intercept", "tls", "flow"]
+    assert flow["intercept"]["client"]["alert_in"] == 48
+    assert flow["intercept"]["ending"] == "device_alert"
+    check(flow, EVENT)
+
+
+def test_many_records_are_whole_lines(lab, engine):
+    started = engine()
+    crowd = peers.Crowd(lab, ORIGIN4[0], 200)
+    crowd.close()
+    started.wait_records("flow", 200)
+    for record in started.records():
+        check(record, EVENT)
+    assert len({record["flow_id"] for record in started.records()}) == 200
+    assert started.status()["records"]["lost"] == 0
