@@ -1,61 +1,133 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-#   make            the programs, in build/
-#   make install    and what belongs to them; scripts/deps first
-#   make check      all tests that this kernel can run; scripts/deps first
+#   make             the programs, in build/
+#   make install     the programs, and what belongs to them on a system
+#   make check       all tests that this kernel can run: check-unit and check-e2e
+#   make check-vm    the end-to-end tests again, under the distribution's stock kernel
+#   make demo        a device, a router and an origin, and what interceptd does between them
+#   make bench       figures;  make fuzz  each parser for FUZZ_SECONDS;  make lint  style
 #
-# Variables: PREFIX, DESTDIR, SYSCONFDIR; CC (gcc or clang); SAN=address,undefined or SAN=thread
-# builds into a folder of its own; V=1 shows the commands.
+# Variables: PREFIX, DESTDIR, SYSCONFDIR; CC (gcc or clang); SAN=address,undefined or SAN=thread, which
+# builds into a folder of its own; TESTS, what pytest is given; V=1 shows the commands.
 
 PREFIX     ?= /usr/local
 SYSCONFDIR ?= /etc
-SBINDIR    ?= $(PREFIX)/sbin
-MANDIR     ?= $(PREFIX)/share/man
-UNITDIR    ?= $(if $(filter /usr/local,$(PREFIX)),/etc/systemd/system,$(PREFIX)/lib/systemd/system)
-COMPDIR    ?= $(PREFIX)/share/bash-completion/completions
-DATADIR    ?= $(PREFIX)/share/interceptd
+SBINDIR    := $(PREFIX)/sbin
+DATADIR    := $(PREFIX)/share
+UNITDIR    ?= $(if $(filter /usr/local,$(PREFIX)),/etc,$(PREFIX)/lib)/systemd/system
+CFLAGS     ?= -O2 -g
+PYTHON     ?= /usr/bin/python3
+FUZZ_CC    ?= clang
+FUZZ_SECONDS ?= 60
+TESTS      ?= tests/e2e
 
 comma := ,
 BUILD := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 LIBS  := libmnl libnftnl libnetfilter_queue libssl libcrypto libhs libpcre2-8 inih jansson libcap-ng
 
-CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
 HARDEN   := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 OPTIONS  := -std=c17 -D_GNU_SOURCE -Iengine -MMD -MP -pthread $(WARNINGS) $(HARDEN)
 OPTIONS  += $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 LINKING  := -pie -pthread -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
-packages  = $(shell pkg-config $(1) $(LIBS))
+FUZZING  := -std=c17 -D_GNU_SOURCE -Iengine -MMD -MP -g -O1 -fsanitize=fuzzer-no-link,address,undefined
+FUZZING  += -fno-sanitize-recover=all
+ifneq ($(filter-out clean uninstall lint format,$(or $(MAKECMDGOALS),all)),)
+LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell pkg-config --cflags $(LIBS)))$(LIB_CFLAGS)
+LIB_LINKS  = $(eval LIB_LINKS := $$(shell pkg-config --libs $(LIBS)))$(LIB_LINKS)
+endif
 
-ENGINE  := $(filter-out engine/main.c engine/ctl/interceptctl.c,$(wildcard engine/*/*.c))
-OBJECTS := $(ENGINE:%.c=$(BUILD)/%.o)
+SOURCES := $(wildcard engine/*/*.c)
+PARTS   := $(filter-out engine/ctl/interceptctl.c,$(SOURCES))
 LIBRARY := $(BUILD)/libengine.a
-UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*/*_test.c))
-FUZZERS := $(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
-BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
+UNITS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
+TARGETS := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
+REPLAYS := $(TARGETS:%=$(BUILD)/tests/fuzz/%_replay)
+FUZZERS := $(TARGETS:%=build/fuzz/%)
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_bench.c))
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo '  $(1)	$@')
 
 .PHONY: all install uninstall check check-unit check-e2e check-vm demo bench fuzz lint format clean
 .DELETE_ON_ERROR:
+.SECONDARY:
 
 all: $(BUILD)/interceptd $(BUILD)/interceptctl
 
 $(BUILD)/interceptd: $(BUILD)/engine/main.o $(LIBRARY)
 $(BUILD)/interceptctl: $(BUILD)/engine/ctl/interceptctl.o $(LIBRARY)
-$(BUILD)/interceptd $(BUILD)/interceptctl:
+$(BUILD)/interceptd $(BUILD)/interceptctl $(BENCHES):
 	$(call say,LINK)
-	$(Q)$(CC) $(CFLAGS) $(LINKING) $(LDFLAGS) -o $@ $^ $(call packages,--libs)
+	$(Q)$(CC) $(CFLAGS) $(LINKING) $(LDFLAGS) -o $@ $^ $(LIB_LINKS)
 
-$(LIBRARY): $(OBJECTS)
+$(LIBRARY): $(PARTS:%.c=$(BUILD)/%.o)
 	$(call say,AR)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/%.o: %.c
 	$(call say,CC)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(OPTIONS) $(CFLAGS) $(CPPFLAGS) $(call packages,--cflags) -c -o $@ $<
+	$(Q)mkdir -p $(@D) && $(CC) $(OPTIONS) $(CFLAGS) $(CPPFLAGS) $(LIB_CFLAGS) -c -o $@ $<
+
+# ---- installing: starts nothing, and never overwrites a configuration ----
+
+install:
+	$(Q)$(if $(DESTDIR),,scripts/deps build run)
+	$(Q)$(MAKE) all
+	$(Q)scripts/install/files install '$(DESTDIR)' '$(SBINDIR)' '$(DATADIR)' '$(SYSCONFDIR)' '$(UNITDIR)'
+
+uninstall:
+	$(Q)scripts/install/files uninstall '$(DESTDIR)' '$(SBINDIR)' '$(DATADIR)' '$(SYSCONFDIR)' '$(UNITDIR)'
+
+# ---- tests ----
+
+check:
+	$(Q)scripts/deps build run test
+	$(Q)$(MAKE) check-unit check-e2e
+
+$(UNITS): %: %.o $(LIBRARY)
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) $(LINKING) $(LDFLAGS) -o $@ $^ $(LIB_LINKS) -lcmocka
+
+$(REPLAYS): $(BUILD)/tests/fuzz/%_replay: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/replay.o $(LIBRARY)
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) $(LINKING) $(LDFLAGS) -o $@ $^ $(LIB_LINKS)
+
+check-unit: $(UNITS) $(REPLAYS)
+	$(Q)set -e; for test in $(UNITS); do $$test; done
+	$(Q)set -e; for name in $(TARGETS); do $(BUILD)/tests/fuzz/$${name}_replay tests/fuzz/corpus/$$name; done
+
+check-e2e: all
+	$(Q)INTERCEPTD_BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -q -p no:cacheprovider $(TESTS)
+
+check-vm: all
+	$(Q)scripts/vm $(MAKE) check-e2e INTERCEPTD_PATIENCE=10 TESTS='$(TESTS)'
+
+build/fuzz/%.o: %.c
+	$(call say,CC)
+	$(Q)mkdir -p $(@D) && $(FUZZ_CC) $(FUZZING) $(LIB_CFLAGS) -c -o $@ $<
+
+$(FUZZERS): build/fuzz/%: build/fuzz/tests/fuzz/%_fuzz.o $(PARTS:%.c=build/fuzz/%.o)
+	$(call say,LINK)
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIB_LINKS)
+
+fuzz: $(FUZZERS)
+	$(Q)scripts/fuzz $(FUZZ_SECONDS) $(TARGETS)
+
+# ---- seeing and measuring ----
+
+demo: all
+	$(Q)scripts/demo $(BUILD)
+
+$(BENCHES): %: %.o $(LIBRARY)
+bench: all $(BENCHES)
+	$(Q)set -e; for bench in $(BENCHES); do $$bench; done
+
+lint:
+	$(Q)scripts/lint
+
+format:
+	clang-format -i $(SOURCES) engine/main.c $(wildcard engine/*/*.h tests/*/*.[ch] tests/unit/*/*.c)
 
 clean:
 	rm -rf build

@@ -202,8 +202,8 @@ def test_without_a_file_there_are_no_records(lab, engine, tmp_path):
     assert not started.events_path.exists()
 
 
-def test_the_key_log_decrypts(lab, engine):
-    """Both legs, TLS 1.3, for the owner's eyes only; tshark is asked in another place."""
+def test_the_key_log_has_both_legs(lab, engine):
+    """In the form of RFC 9850, and for the owner's eyes only."""
     started = engine({"tls": {"keylog": lab.directory / "keys"}})
     lab.curl("https://origin.test/hello", "-k")
     keys = lab.directory / "keys"

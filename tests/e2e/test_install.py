@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What `make install` puts on a system."""
+
+import re
+import subprocess
+import time
+
+import pytest
+
+from lab import BUILD, PATIENCE, ROOT, wait_for
+
+INSTALL = ROOT / "scripts/install"
+
+
+def files(command, dest, prefix="/usr/local", sysconf="/etc"):
+    units = "/etc/systemd/system" if prefix == "/usr/local" else prefix + "/lib/systemd/system"
+    return subprocess.run([INSTALL / "files", command, dest, prefix + "/sbin", prefix + "/share",
+                           sysconf, units], capture_output=True, text=True, check=True,
+                          env={"BUILD": str(BUILD), "PATH": "/usr/bin:/bin"}).stdout
+
+
+def tree(dest):
+    return sorted(str(path.relative_to(dest)) for path in dest.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("prefix,sysconf,unit", [
+    ("/usr/local", "/etc", "etc/systemd/system/interceptd.service"),
+    ("/usr", "/etc/interceptd", "usr/lib/systemd/system/interceptd.service"),
+])
+def test_everything_has_its_place(tmp_path, prefix, sysconf, unit):
+    files("install", tmp_path, prefix, sysconf)
+    base = prefix[1:]
+    assert tree(tmp_path) == sorted([
+        sysconf[1:] + "/interceptd.conf", unit, base + "/sbin/interceptd", base + "/sbin/interceptctl",
+        base + "/share/man/man8/interceptd.8", base + "/share/man/man8/interceptctl.8",
+        base + "/share/man/man5/interceptd.conf.5", base + "/share/interceptd/interceptd.nft",
+        base + "/share/bash-completion/completions/interceptctl",
+        base + "/share/bash-completion/completions/interceptd"])
+    text = (tmp_path / unit).read_text()
+    assert "ExecStart=%s/sbin/interceptd -c %s/interceptd.conf" % (prefix, sysconf) in text
+    files("uninstall", tmp_path, prefix, sysconf)
+    assert tree(tmp_path) == []
+
+
+def test_an_edited_configuration_is_neither_overwritten_nor_removed(tmp_path):
+    files("install", tmp_path)
+    config = tmp_path / "etc/interceptd.conf"
+    config.write_text("[ignore]\npattern = mine\n")
+    assert "KEPT" in files("install", tmp_path)
+    assert config.read_text() == "[ignore]\npattern = mine\n"
+    files("uninstall", tmp_path)
+    assert tree(tmp_path) == ["etc/interceptd.conf"]
+
+
+def test_the_makefile_honours_its_variables(tmp_path):
+    result = subprocess.run(["make", "-s", "-C", ROOT, "install", "DESTDIR=%s" % tmp_path, "PREFIX=/opt/i",
+                             "SYSCONFDIR=/opt/etc"], capture_output=True, text=True,
+                            timeout=300 * PATIENCE)
+    assert result.returncode == 0, result.stderr
+    installed = tree(tmp_path)
+    assert "opt/i/sbin/interceptd" in installed and "opt/etc/interceptd.conf" in installed
+    assert "opt/i/lib/systemd/system/interceptd.service" in installed
+
+
+def test_the_default_configuration_works_unedited(lab, tmp_path):
+    """As it is but for where things are kept: this machine is not to be written to."""
+    text = (INSTALL / "interceptd.conf").read_text()
+    assert subprocess.run([BUILD / "interceptd", "-t", "-c", INSTALL / "interceptd.conf"],
+                          capture_output=True).returncode == 0
+    (tmp_path / "log").touch()
+    mounts = ["mount", "-t", "tmpfs", "none"]
+    script = "%s /run && %s /var/lib && %s /var/log && exec %s -v -c %s" % (
+        *3 * [" ".join(mounts)], BUILD / "interceptd", INSTALL / "interceptd.conf")
+    with open(tmp_path / "log", "w") as log:
+        engine = lab.router.spawn("unshare", "--mount", "sh", "-c", script, stderr=log)
+        wait_for(lambda: "is running" in (tmp_path / "log").read_text(), "the engine")
+        lab.curl("https://origin.test/hello", "-k")
+        engine.terminate()
+        assert engine.wait(timeout=20 * PATIENCE) == 0
+    told = (tmp_path / "log").read_text()
+    assert "devices are on: lan0" in told and "serverconnect -> 203.0.113.1:443" in told
+    assert "file = /var/log/interceptd/eve.json" in text
+
+
+def uncommented(text):
+    """The default configuration with every key in force."""
+    return re.sub(r"^#(\w[\w-]* = |\[)", r"\1", text, flags=re.M)
+
+
+def test_every_commented_key_is_a_good_one(tmp_path):
+    text = uncommented((INSTALL / "interceptd.conf").read_text())
+    assert text.count(" = ") > 25
+    for name in ("ignore.list", "allow.list"):
+        (tmp_path / name).write_text("^x\n")
+    (tmp_path / "interceptd.conf").write_text(text)
+    result = subprocess.run([BUILD / "interceptd", "-t", "-c", tmp_path / "interceptd.conf"],
+                            capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("page", ["interceptd.8", "interceptctl.8", "interceptd.conf.5"])
+def test_the_manual_is_well_formed(page):
+    result = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", INSTALL / "man" / page],
+                            capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("program,page", [("interceptd", "interceptd.8"),
+                                          ("interceptctl", "interceptctl.8")])
+def test_the_manual_has_every_option(program, page):
+    usage = subprocess.run([BUILD / program, "--help"], capture_output=True, text=True).stdout
+    manual = subprocess.run(["mandoc", "-T", "utf8", INSTALL / "man" / page], capture_output=True,
+                            text=True).stdout
+    plain = re.sub(".\b", "", manual)
+    for option in re.findall(r"--[a-z]+", usage):
+        assert option in plain, option
+
+
+def test_the_unit_is_one_that_systemd_takes(tmp_path):
+    files("install", tmp_path)
+    unit = tmp_path / "etc/systemd/system/interceptd.service"
+    # systemd-analyze looks for the program where the unit says.
+    unit.write_text(unit.read_text().replace("/usr/local/sbin/interceptd", str(BUILD / "interceptd")))
+    result = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True)
+    ours = [line for line in result.stderr.splitlines() if "interceptd.service" in line]
+    assert result.returncode == 0 and ours == [], result.stderr
+
+
+def test_the_unit_is_hardened(tmp_path):
+    files("install", tmp_path)
+    result = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager",
+                             tmp_path / "etc/systemd/system/interceptd.service"],
+                            capture_output=True, text=True)
+    exposure = re.search(r"Overall exposure level for interceptd\.service: ([\d.]+)", result.stdout)
+    assert exposure, result.stdout + result.stderr
+    assert float(exposure.group(1)) < 3.0, result.stdout
+
+
+def complete(words, program="interceptctl"):
+    """What bash would offer for the last of the words."""
+    script = """
+        source {file}
+        COMP_WORDS=({words}) COMP_CWORD={last}
+        _{program}
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """.format(file=INSTALL / "interceptctl.bash", words=" ".join("'%s'" % word for word in words),
+               last=len(words) - 1, program=program)
+    return subprocess.run(["bash", "-c", script], capture_output=True, text=True).stdout.split()
+
+
+def test_completion():
+    assert complete(["interceptctl", ""]) == ["status", "ignored", "explain", "reload"]
+    assert complete(["interceptctl", "-j", "ig"]) == ["ignored"]
+    assert "--config" in complete(["interceptctl", "explain", "--c"])
+    assert "--config" not in complete(["interceptctl", "status", "--c"])
+    assert "--ignore" in complete(["interceptd", "--i"], "interceptd")
+
+
+def test_completion_knows_every_command():
+    usage = subprocess.run([BUILD / "interceptctl", "--help"], capture_output=True, text=True).stdout
+    commands = re.findall(r"^  ([a-z]+) ", usage, re.M)
+    assert complete(["interceptctl", ""]) == commands

@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "policy/schema.h"
+#include "setup.h"
+
+#include <ctype.h>
+#include <openssl/ssl.h>
+
+/* A value of one key, stored in a configuration, or in a device, of its own. */
+struct stored {
+    struct config config;
+    struct device_config device;
+    struct report report;
+    const char *complaint;
+};
+
+static void store(struct stored *stored, const char *section, const char *name, const char *text)
+{
+    const struct schema_key *key = schema_find(section, name);
+    assert_non_null(key);
+    const struct value value = {.text = text,
+                                .place = {.file = "/etc/test.conf", .line = 7},
+                                .column = 5,
+                                .config = &stored->config,
+                                .report = &stored->report};
+    char *base =
+        strcmp(section, "device") == 0 ? (char *)&stored->device : (char *)&stored->config;
+    stored->config.path = "/etc/test.conf";
+    stored->complaint = key->parse(&value, base + key->offset);
+}
+
+static void discard(struct stored *stored)
+{
+    arena_fini(&stored->config.arena);
+    report_fini(&stored->report);
+    *stored = (struct stored){0};
+}
+
+static void store_good(struct stored *stored, const char *section, const char *name,
+                       const char *text)
+{
+    store(stored, section, name, text);
+    if (stored->complaint != NULL)
+        fail_msg("[%s] %s = %s: %s", section, name, text, stored->complaint);
+    assert_int_equal(stored->report.errors, 0);
+}
+
+/* Each of the texts is refused in these words. */
+static void assert_refused(const char *section, const char *name, const char *complaint,
+                           const char *const texts[])
+{
+    struct stored stored = {0};
+    for (; *texts != NULL; texts++) {
+        store(&stored, section, name, *texts);
+        if (stored.complaint == NULL)
+            fail_msg("[%s] %s = %s was taken", section, name, *texts);
+        assert_string_equal(stored.complaint, complaint);
+        discard(&stored);
+    }
+}
+
+#define TEXTS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* ---- the table ---- */
+
+static void every_key_is_found_by_its_section_and_name(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < schema_size; i++) {
+        assert_ptr_equal(schema_find(schema[i].section, schema[i].name), &schema[i]);
+        assert_true(schema_has_section(schema[i].section));
+    }
+    assert_null(schema_find("network", "pattern"));
+    assert_null(schema_find("ignore", "port"));
+    assert_null(schema_find("network", ""));
+    assert_null(schema_find("", "port"));
+    assert_false(schema_has_section("net"));
+    assert_false(schema_has_section("network "));
+    assert_false(schema_has_section(""));
+}
+
+static void every_fallback_is_a_good_value(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    for (size_t i = 0; i < schema_size; i++) {
+        if (schema[i].fallback != NULL)
+            store_good(&stored, schema[i].section, schema[i].name, schema[i].fallback);
+        discard(&stored);
+    }
+}
+
+static void an_empty_value_is_good_for_no_key(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    for (size_t i = 0; i < schema_size; i++) {
+        if (strcmp(schema[i].name, "pattern") == 0)
+            continue; /* config.c lets none through; as a regular expression it is one */
+        store(&stored, schema[i].section, schema[i].name, "");
+        assert_non_null(stored.complaint);
+        discard(&stored);
+    }
+}
+
+/* ---- numbers ---- */
+
+static void ports_to_listen_on(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    store_good(&stored, "network", "listen-port", "1");
+    assert_int_equal(stored.config.network.listen_port, 1);
+    store_good(&stored, "network", "listen-port", "65535");
+    assert_int_equal(stored.config.network.listen_port, 65535);
+    store_good(&stored, "network", "listen-port", "0x1F90");
+    assert_int_equal(stored.config.network.listen_port, 8080);
+    assert_refused("network", "listen-port", "expected a port from 1 to 65535",
+                   TEXTS("0", "65536", "-1", "+1", "1 ", "80a", "0x", "0xg", "http", "1,2",
+                         "18446744073709551617"));
+}
+
+static void routing_tables_are_not_the_kernels_own(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    static const struct {
+        const char *text;
+        uint32_t table;
+    } good[] = {{"1", 1}, {"252", 252}, {"256", 256}, {"4294967295", UINT32_MAX}};
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+        store_good(&stored, "network", "route-table", good[i].text);
+        assert_int_equal(stored.config.network.route_table, good[i].table);
+    }
+    assert_refused("network", "route-table",
+                   "expected a number from 1 to 4294967295 that is not the kernel's (253 to 255)",
+                   TEXTS("0", "253", "254", "255", "4294967296", "main"));
+}
+
+static void workers_are_counted_or_automatic(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    store_good(&stored, "network", "workers", "256");
+    assert_int_equal(stored.config.network.workers, 256);
+    store_good(&stored, "network", "workers", "auto");
+    assert_int_equal(stored.config.network.workers, 0);
+    assert_refused("network", "workers", "expected auto, or a number from 1 to 256",
+                   TEXTS("0", "257", "Auto", "auto 2"));
+}
+
+static void a_queue_has_a_number_or_is_none(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    store_good(&stored, "network", "queue", "0");
+    assert_true(stored.config.network.use_queue);
+    assert_int_equal(stored.config.network.queue, 0);
+    store_good(&stored, "network", "queue", "65535");
+    assert_int_equal(stored.config.network.queue, 65535);
+    store_good(&stored, "network", "queue", "none");
+    assert_false(stored.config.network.use_queue);
+    assert_refused("network", "queue", "expected a queue number from 0 to 65535, or none",
+                   TEXTS("65536", "None", "1-4"));
+}
+
+static void durations_have_a_unit(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    static const struct {
+        const char *text;
+        uint32_t seconds;
+    } good[] = {{"1s", 1},     {"90s", 90},        {"10m", 600},       {"1h", 3600},
+                {"7d", 604800}, {"365d", 31536000}, {"8760h", 31536000}};
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+        store_good(&stored, "network", "pass-timeout", good[i].text);
+        assert_int_equal(stored.config.network.pass_timeout, good[i].seconds);
+        store_good(&stored, "network", "drain-timeout", good[i].text);
+        assert_int_equal(stored.config.network.drain_timeout, good[i].seconds);
+    }
+    assert_refused("network", "pass-timeout",
+                   "expected a time from 1s to 365d, such as 30s, 10m, 1h, 7d",
+                   TEXTS("0s", "1", "s", "366d", "8761h", "31536001s", "1 h", "1h ", "1w", "1H",
+                         "1h30m", "99999999999999999999s"));
+}
+
+static void the_mark_lies_in_its_mask_and_leaves_room_in_it(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    static const struct {
+        const char *text;
+        uint32_t mark, mask;
+    } good[] = {{"0x0c00/0x0f00", 0x0c00, 0x0f00},
+                {"1/3", 1, 3},
+                {"0x80000001/0xffffffff", 0x80000001, 0xffffffff},
+                {"0x80000000/0x80000001", 0x80000000, 0x80000001}};
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+        store_good(&stored, "network", "mark", good[i].text);
+        assert_int_equal(stored.config.network.mark, good[i].mark);
+        assert_int_equal(stored.config.network.mark_mask, good[i].mask);
+    }
+    assert_refused("network", "mark", "expected VALUE/MASK, such as 0x0c00/0x0f00",
+                   TEXTS("1", "1/", "/3", "1/3/7", "1 / 3", "0x100000000/0x1ffffffff", "a/f"));
+    assert_refused("network", "mark", "the value has bits outside the mask",
+                   TEXTS("4/3", "0x0c01/0x0f00"));
+    assert_refused("network", "mark",
+                   "expected a value other than 0 in a mask of at least two bits",
+                   TEXTS("0/3", "1/1", "0/0", "0x80000000/0x80000000"));
+}
+
+static void tls_versions_are_the_four_that_there_are(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    static const struct {
+        const char *text;
+        int version;
+    } good[] = {{"1.0", TLS1_VERSION},
+                {"1.1", TLS1_1_VERSION},
+                {"1.2", TLS1_2_VERSION},
+                {"1.3", TLS1_3_VERSION}};
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+        store_good(&stored, "tls", "min-version", good[i].text);
+        assert_int_equal(stored.config.tls.min_version, good[i].version);
+    }
+    assert_refused("tls", "min-version", "expected 1.0, 1.1, 1.2 or 1.3",
+                   TEXTS("1", "1.4", "TLSv1.2", "1.2 ", "ssl3"));
+}
+
+/* ---- words ---- */
+
+static void choices_are_what_they_say(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    store_good(&stored, "network", "on-failure", "closed");
+    assert_true(stored.config.network.fail_closed);
+    store_good(&stored, "network", "on-failure", "open");
+    assert_false(stored.config.network.fail_closed);
+    store_good(&stored, "network", "source-address", "device");
+    assert_true(stored.config.network.source_device);
+    store_good(&stored, "network", "source-address", "router");
+    assert_false(stored.config.network.source_device);
+    store_good(&stored, "network", "ruleset", "external");
+    assert_true(stored.config.network.external_ruleset);
+    store_good(&stored, "network", "ruleset", "managed");
+    assert_false(stored.config.network.external_ruleset);
+    store_good(&stored, "device", "intercept", "yes");
+    assert_true(stored.device.intercept);
+    store_good(&stored, "device", "intercept", "no");
+    assert_false(stored.device.intercept);
+    store_good(&stored, "tls", "upstream", "verify");
+    assert_int_equal(stored.config.tls.upstream, UPSTREAM_VERIFY);
+    store_good(&stored, "tls", "upstream", "ignore");
+    assert_int_equal(stored.config.tls.upstream, UPSTREAM_IGNORE);
+    store_good(&stored, "tls", "upstream", "mirror");
+    assert_int_equal(stored.config.tls.upstream, UPSTREAM_MIRROR);
+}
+
+static void other_words_are_no_choice(void **state)
+{
+    (void)state;
+    assert_refused("network", "on-failure", "expected open or closed", TEXTS("Open", "close"));
+    assert_refused("network", "source-address", "expected router or device", TEXTS("devices"));
+    assert_refused("network", "ruleset", "expected managed or external", TEXTS("none"));
+    assert_refused("device", "intercept", "expected yes or no", TEXTS("true", "1", "YES"));
+    assert_refused("tls", "upstream", "expected mirror, verify or ignore", TEXTS("mirror verify"));
+}
+
+static void matches_add_up(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    store_good(&stored, "ignore", "match", "sni");
+    assert_int_equal(stored.config.ignore.match, MATCH_SNI);
+    store_good(&stored, "ignore", "match", "address");
+    assert_int_equal(stored.config.ignore.match, MATCH_ADDRESS | MATCH_SNI);
+    store_good(&stored, "allow", "match", " address,\tsni address");
+    assert_int_equal(stored.config.allow.match, MATCH_ADDRESS | MATCH_SNI);
+    discard(&stored);
+    assert_refused("ignore", "match", "expected address, sni, or both",
+                   TEXTS("dns", "address host", "Address"));
+    assert_refused("ignore", "match", "expected a value", TEXTS(" ", ",,"));
+}
+
+static void interfaces_are_names_or_automatic(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    store_good(&stored, "network", "lan", "auto");
+    assert_int_equal(stored.config.network.lan.count, 0);
+    store_good(&stored, "network", "lan", "br-lan, wlan0 eth0.2,fifteen-letters");
+    const char *const names[] = {"br-lan", "wlan0", "eth0.2", "fifteen-letters"};
+    assert_int_equal(stored.config.network.lan.count, ARRAY_SIZE(names));
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        assert_string_equal(stored.config.network.lan.items[i], names[i]);
+    store(&stored, "network", "lan", "auto");
+    assert_string_equal(stored.complaint, "auto cannot stand beside names");
+    discard(&stored);
+    assert_refused("network", "lan", "expected auto, or names of network interfaces",
+                   TEXTS("sixteen-letters!", "eth0 a/b"));
+}
+
+static void ports_taken_are_single_or_ranges(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    store_good(&stored, "network", "port", "1 65535,443-443\t8000-8100");
+    store_good(&stored, "network", "port", "all");
+    static const struct port_range expected[] = {
+        {1, 1}, {65535, 65535}, {443, 443}, {8000, 8100}, {1, 65535}};
+    assert_int_equal(stored.config.network.port_count, ARRAY_SIZE(expected));
+    for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
+        assert_int_equal(stored.config.network.ports[i].first, expected[i].first);
+        assert_int_equal(stored.config.network.ports[i].last, expected[i].last);
+    }
+    discard(&stored);
+    assert_refused("network", "port", "expected ports or ranges from 1 to 65535, or all",
+                   TEXTS("0", "0-5", "5-4", "65536", "1-65536", "443-", "-443", "1-2-3", "443 x",
+                         "https", "ALL"));
+    assert_refused("network", "port", "expected a value", TEXTS(" , "));
+}
+
+/* ---- paths, devices, patterns ---- */
+
+static void paths_are_absolute_and_copied(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    char text[] = "/a b";
+    store_good(&stored, "tls", "ca", text);
+    memset(text, 'x', sizeof(text) - 1);
+    assert_string_equal(stored.config.tls.ca, "/a b");
+    discard(&stored);
+    const char *const keys[][2] = {{"tls", "ca"},         {"tls", "trust"},    {"tls", "keylog"},
+                                   {"control", "socket"}, {"control", "state"}, {"events", "file"}};
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        assert_refused(keys[i][0], keys[i][1], "expected a path that starts with /",
+                       TEXTS("ca.pem", "./ca.pem", " /ca.pem"));
+}
+
+static void mac_addresses_have_six_bytes(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    const uint8_t mac[] = {2, 0, 0x5e, 0xab, 0xcd, 0xff};
+    store_good(&stored, "device", "mac", "02:00:5e:ab:CD:ff");
+    assert_true(stored.device.has_mac);
+    assert_memory_equal(stored.device.mac, mac, sizeof(mac));
+    assert_refused("device", "mac", "expected a MAC address such as 02:00:5e:10:00:01",
+                   TEXTS("02:00:5e:10:00", "02:00:5e:10:00:01:02", "02:00:5e:10:00:01 ",
+                         "02-00-5e-10-00-01", "02005e100001", "02:00:5e:10:00:0g",
+                         "002:00:5e:10:00:01"));
+}
+
+static void device_addresses_are_of_either_family(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    struct address expected;
+    store_good(&stored, "device", "address", "192.0.2.7");
+    assert_true(address_parse(&expected, "192.0.2.7:0"));
+    assert_true(stored.device.has_address);
+    assert_true(address_same_ip(&stored.device.address, &expected));
+    store_good(&stored, "device", "address", "2001:db8::7");
+    assert_true(address_parse(&expected, "[2001:db8::7]:0"));
+    assert_true(address_same_ip(&stored.device.address, &expected));
+    store_good(&stored, "device", "address", "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255");
+    assert_refused("device", "address", "expected an IPv4 or IPv6 address",
+                   TEXTS("192.0.2.7:443", "192.0.2.0/24", "192.0.2", "cam.lan", "2001:db8::g",
+                         "[2001:db8::7]:443", "1:2:3:4:5:6:7",
+                         "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000"));
+}
+
+static void a_pattern_keeps_its_text_and_place(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    store_good(&stored, "allow", "pattern", "^a(");
+    assert_int_equal(stored.config.allow.patterns.count, 1);
+    const struct pattern_source *source = &stored.config.allow.patterns.items[0];
+    assert_string_equal(source->text, "^a(");
+    assert_string_equal(source->place.file, "/etc/test.conf");
+    assert_int_equal(source->place.line, 7);
+    assert_int_equal(source->column, 5);
+    assert_int_equal(stored.config.ignore.patterns.count, 0);
+    discard(&stored);
+}
+
+static void a_pattern_file_says_why_it_cannot_be_read(void **state)
+{
+    (void)state;
+    char long_path[5000];
+    memset(long_path, 'a', sizeof(long_path) - 1);
+    long_path[sizeof(long_path) - 1] = '\0';
+    assert_refused("ignore", "file", "the path is too long", TEXTS(long_path));
+    assert_refused("ignore", "file", "No such file or directory",
+                   TEXTS("/nowhere/ignore.list", "nowhere.list"));
+    assert_refused("allow", "file", "Is a directory", TEXTS("/"));
+}
+
+/* ---- the documentation ---- */
+
+static char *read_if_there(const char *path)
+{
+    size_t length;
+    return access(path, F_OK) == 0 ? file_read(path, &length) : NULL;
+}
+
+/* What stands behind "KEY =", commented out or not, under this section; NULL if it is not there. */
+static const char *find_in_sample(const char *sample, const struct schema_key *key)
+{
+    const size_t section_length = strlen(key->section), name_length = strlen(key->name);
+    bool in_section = false;
+    for (const char *line = sample; *line != '\0'; line += strcspn(line, "\n"), line += *line != 0) {
+        const char *text = line + strspn(line, "#; \t");
+        if (*text == '[')
+            in_section = strncmp(text + 1, key->section, section_length) == 0 &&
+                         strchr("] ", text[1 + section_length]) != NULL;
+        if (!in_section || strncmp(text, key->name, name_length) != 0)
+            continue;
+        text += name_length + strspn(text + name_length, " \t");
+        if (*text == '=')
+            return text + 1 + strspn(text + 1, " \t");
+    }
+    return NULL;
+}
+
+static void the_sample_configuration_has_every_key_with_its_default(void **state)
+{
+    (void)state;
+    char *sample = read_if_there("scripts/install/interceptd.conf");
+    if (sample == NULL)
+        skip();
+    for (size_t i = 0; i < schema_size; i++) {
+        const struct schema_key *key = &schema[i];
+        const char *value = find_in_sample(sample, key);
+        if (value == NULL)
+            fail_msg("[%s] %s is not in it", key->section, key->name);
+        if (key->fallback == NULL || strcmp(key->section, "device") == 0)
+            continue;
+        size_t length = strcspn(value, "\n");
+        if (length != strlen(key->fallback) || strncmp(value, key->fallback, length) != 0)
+            fail_msg("[%s] %s = %.*s, but the default is %s", key->section, key->name, (int)length,
+                     value, key->fallback);
+    }
+    free(sample);
+}
+
+static void the_sample_configuration_is_a_good_one(void **state)
+{
+    (void)state;
+    char *sample = read_if_there("scripts/install/interceptd.conf");
+    if (sample == NULL)
+        skip();
+    config_free(good_config(sample));
+    free(sample);
+}
+
+/* roff writes hyphens as \- and changes fonts with \fB and the like. */
+static void strip_roff(char *page)
+{
+    char *out = page;
+    for (const char *in = page; *in != '\0'; in++) {
+        if (in[0] == '\\' && in[1] == 'f' && in[2] != '\0')
+            in += 2;
+        else if (in[0] != '\\' || in[1] != '-')
+            *out++ = *in;
+    }
+    *out = '\0';
+}
+
+static bool has_word(const char *text, const char *word)
+{
+    const size_t length = strlen(word);
+    for (const char *at = strstr(text, word); at != NULL; at = strstr(at + 1, word)) {
+        bool starts = at == text || (!isalnum((unsigned char)at[-1]) && at[-1] != '-');
+        if (starts && !isalnum((unsigned char)at[length]) && at[length] != '-')
+            return true;
+    }
+    return false;
+}
+
+static void every_key_stands_in_the_manual_page(void **state)
+{
+    (void)state;
+    char *page = read_if_there("scripts/install/man/interceptd.conf.5");
+    if (page == NULL)
+        skip();
+    strip_roff(page);
+    for (size_t i = 0; i < schema_size; i++)
+        if (!has_word(page, schema[i].section) || !has_word(page, schema[i].name))
+            fail_msg("[%s] %s is not in it", schema[i].section, schema[i].name);
+    free(page);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_key_is_found_by_its_section_and_name),
+        cmocka_unit_test(every_fallback_is_a_good_value),
+        cmocka_unit_test(an_empty_value_is_good_for_no_key),
+        cmocka_unit_test(ports_to_listen_on),
+        cmocka_unit_test(routing_tables_are_not_the_kernels_own),
+        cmocka_unit_test(workers_are_counted_or_automatic),
+        cmocka_unit_test(a_queue_has_a_number_or_is_none),
+        cmocka_unit_test(durations_have_a_unit),
+        cmocka_unit_test(the_mark_lies_in_its_mask_and_leaves_room_in_it),
+        cmocka_unit_test(tls_versions_are_the_four_that_there_are),
+        cmocka_unit_test(choices_are_what_they_say),
+        cmocka_unit_test(other_words_are_no_choice),
+        cmocka_unit_test(matches_add_up),
+        cmocka_unit_test(interfaces_are_names_or_automatic),
+        cmocka_unit_test(ports_taken_are_single_or_ranges),
+        cmocka_unit_test(paths_are_absolute_and_copied),
+        cmocka_unit_test(mac_addresses_have_six_bytes),
+        cmocka_unit_test(device_addresses_are_of_either_family),
+        cmocka_unit_test(a_pattern_keeps_its_text_and_place),
+        cmocka_unit_test(a_pattern_file_says_why_it_cannot_be_read),
+        cmocka_unit_test(the_sample_configuration_has_every_key_with_its_default),
+        cmocka_unit_test(the_sample_configuration_is_a_good_one),
+        cmocka_unit_test(every_key_stands_in_the_manual_page),
+    };
+    return cmocka_run_group_tests_name("policy/schema", tests, NULL, NULL);
+}
