@@ -12,7 +12,7 @@
 /* Forged certificates that are kept; each takes some 3 KB. */
 #define LEAVES_LIMIT 4096
 /* Descriptors that are not connections': netlink, logs, pipes. */
-#define DESCRIPTORS_APART 128
+#define DESCRIPTORS_APART ((size_t)128)
 
 struct engine_change {
     struct policy *policy;

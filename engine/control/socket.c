@@ -237,7 +237,7 @@ void control_socket_close(struct control_socket *socket)
     if (socket == NULL)
         return;
     while (!LIST_EMPTY(&socket->clients))
-        drop_client(LIST_FIRST(&socket->clients));
+        drop_client(LIST_FIRST(&socket->clients)); // NOLINT: LIST_REMOVE is beyond the analyzer
     loop_remove(socket->loop, &socket->watch);
     if (socket->fd >= 0) {
         close(socket->fd);

@@ -399,8 +399,8 @@ static bool watch_sockets(struct gate *gate)
                     EPOLLIN, link_ready);
 }
 
-/* The routes are only for the one who has the table, and no packet is marked before they are there: the
- * devices' interfaces are named last. */
+/* The routes are only for the one who has the table, and no packet is marked before they are there:
+ * the devices' interfaces are named last. */
 static bool put_in_force(struct gate *gate)
 {
     const struct gate_options *options = &gate->options;

@@ -111,9 +111,9 @@ static void choose_finder(struct pattern *pattern)
  * pattern that it is due to, or SIZE_MAX if Hyperscan does not say. */
 static hs_error_t compile_database(struct patterns *patterns, size_t *culprit)
 {
-    const char **texts = calloc(patterns->count, sizeof(*texts));
-    unsigned *flags = calloc(patterns->count, sizeof(*flags));
-    unsigned *ids = calloc(patterns->count, sizeof(*ids));
+    const char **texts = calloc(patterns->count + 1, sizeof(*texts));
+    unsigned *flags = calloc(patterns->count + 1, sizeof(*flags));
+    unsigned *ids = calloc(patterns->count + 1, sizeof(*ids));
     CHECK(texts != NULL && flags != NULL && ids != NULL);
     unsigned count = 0;
     for (size_t i = 0; i < patterns->count; i++) {
@@ -220,8 +220,10 @@ static void cache_key(const struct patterns *patterns, unsigned char key[static 
     hash(context, hs_version(), strlen(hs_version()) + 1);
     hash(context, &platform, sizeof(platform));
     hash(context, &(unsigned){HYPERSCAN_FLAGS}, sizeof(unsigned));
-    for (size_t i = 0; i < patterns->count; i++)
+    for (size_t i = 0; i < patterns->count; i++) {
+        CHECK(patterns->items[i].text != NULL);
         hash(context, patterns->items[i].text, strlen(patterns->items[i].text) + 1);
+    }
     CHECK(EVP_DigestFinal_ex(context, key, NULL) == 1);
     EVP_MD_CTX_free(context);
 }

@@ -98,15 +98,16 @@ static const char *parse_duration(const struct value *value, void *field)
         uint64_t seconds;
     } units[] = {{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
     static const char expected[] = "expected a time from 1s to 365d, such as 30s, 10m, 1h, 7d";
+    const uint64_t longest = UINT64_C(365) * 86400;
     uint64_t number;
-    const char *unit = read_number(value->text, 365 * 86400, &number);
+    const char *unit = read_number(value->text, longest, &number);
     if (unit == NULL)
         return expected;
     for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
         if (strcmp(unit, units[i].unit) != 0)
             continue;
         uint64_t seconds = number * units[i].seconds;
-        if (seconds == 0 || seconds > 365 * 86400)
+        if (seconds == 0 || seconds > longest)
             return expected;
         *(uint32_t *)field = (uint32_t)seconds;
         return NULL;

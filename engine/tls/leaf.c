@@ -12,7 +12,7 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
-#define DAY 86400
+#define DAY ((time_t)86400)
 #define BACKDATED_DAYS 1
 /* RFC 5280, appendix A.1: ub-common-name. */
 #define COMMON_NAME_LIMIT 64

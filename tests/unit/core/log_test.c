@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -163,9 +164,11 @@ struct stand_in {
 
 static void replace_stderr(struct stand_in *file)
 {
-    file->fd = open("/tmp", O_RDWR | O_APPEND | O_TMPFILE | O_CLOEXEC, 0600);
+    file->fd = memfd_create("stderr", MFD_CLOEXEC);
     file->kept = dup(STDERR_FILENO);
     assert_true(file->fd >= 0 && file->kept >= 0);
+    /* Without this, a memfd's position is nobody's to lock. */
+    assert_int_equal(fcntl(file->fd, F_SETFL, O_APPEND), 0);
     dup2(file->fd, STDERR_FILENO);
 }
 
