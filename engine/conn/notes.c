@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "conn/notes.h"
 
+#include "conn/worker.h"
 #include "tap/detect.h"
 #include "tls/certificate.h"
 #include "tls/ja4.h"
@@ -39,13 +40,25 @@ static void note_alpn(struct conn *conn, struct reader list)
     conn->record.client_alpn_count = count;
 }
 
-void notes_hello(struct conn *conn, const struct hello *hello)
+/* What is only ever written down need not be found out where nothing is. */
+static bool is_recorded(const struct conn *conn)
 {
-    struct record *record = &conn->record;
+    return recorder_wants(conn->worker->options.feed, OUTPUT_EVENTS);
+}
+
+static void note_fingerprint(struct conn *conn, const struct hello *hello)
+{
     char *ja4 = arena_alloc(&conn->arena, JA4_SIZE);
     if (ja4 != NULL)
         ja4_fingerprint(hello, ja4);
-    record->ja4 = ja4;
+    conn->record.ja4 = ja4;
+}
+
+void notes_hello(struct conn *conn, const struct hello *hello)
+{
+    struct record *record = &conn->record;
+    if (is_recorded(conn))
+        note_fingerprint(conn, hello);
     record->app_proto = "tls";
     if (hello->name[0] != '\0')
         conn->flow.name = record->sni = arena_strdup(&conn->arena, hello->name);
@@ -114,6 +127,8 @@ void notes_origin(struct conn *conn, X509 *certificate)
 {
     struct record_certificate *noted = &conn->record.certificate;
     struct certificate_facts facts;
+    if (!is_recorded(conn))
+        return;
     certificate_describe(&facts, certificate, &conn->arena);
     *noted = (struct record_certificate){
         .subject = facts.subject,

@@ -21,6 +21,7 @@ struct probe {
     struct loop *loop;
     struct probe *other;
     int calls, again_calls;
+    size_t received;
     uint32_t last;
     char name;
 };
@@ -453,7 +454,7 @@ static void count_bytes(struct watch *watch, uint32_t events)
     if (count == 0)
         loop_stop(&loop);
     if (count > 0)
-        *(size_t *)probe_of(watch)->other += (size_t)count;
+        probe_of(watch)->received += (size_t)count;
 }
 
 static void *send_bytes(void *context)
@@ -470,16 +471,14 @@ static void what_another_thread_sends_wakes_the_loop(void **state)
 {
     (void)state;
     struct probe probe;
-    size_t received = 0;
     pthread_t thread;
     int peer = add_connection(&probe, EPOLLIN);
     assert_int_equal(fcntl(peer, F_SETFL, 0), 0); /* it may wait */
     probe.watch.ready = count_bytes;
-    probe.other = (struct probe *)&received;
     assert_int_equal(pthread_create(&thread, NULL, send_bytes, &peer), 0);
     loop_run(&loop);
     pthread_join(thread, NULL);
-    assert_int_equal(received, THREAD_BYTES);
+    assert_int_equal(probe.received, THREAD_BYTES);
     drop_probe(&probe);
 }
 

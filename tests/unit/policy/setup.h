@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * setup.h - what the tests of this folder share: reports as text, configurations from text, and
- * files in a folder that is gone afterwards. cmocka.h must be included before. */
+ * setup.h - what the tests of this folder share: reports as text, configurations
+ * and policies from text, and files in a folder that is gone afterwards. cmocka.h must be included before. */
 #ifndef TESTS_POLICY_SETUP_H
 #define TESTS_POLICY_SETUP_H
 
 #include "core/file.h"
-#include "policy/config.h"
+#include "policy/policy.h"
 
 #include <ftw.h>
 #include <string.h>
@@ -56,6 +56,19 @@ static inline struct config *good_config(const char *text)
     struct config *config = parse_config(text, &report);
     assert_nothing_reported(&report);
     return config;
+}
+
+/* A view of the policy that the text says; it holds the only reference. */
+static inline struct policy_view *view_of(const char *text)
+{
+    struct report report = {0};
+    struct policy *policy = policy_new(good_config(text), 1, false, &report);
+    assert_nothing_reported(&report);
+    assert_non_null(policy);
+    struct policy_view *view = policy_view_new(policy);
+    assert_non_null(view);
+    policy_unref(policy);
+    return view;
 }
 
 /* ---- files ---- */

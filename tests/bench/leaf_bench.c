@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What a forged certificate costs: made anew, and from the cache. */
+#include "tls/leaf_cache.h"
+
+#include "tls/serial.h"
+
+#include <openssl/x509v3.h>
+#include <time.h>
+
+#define FORGERIES 2000
+#define LOOKUPS 200000
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* An origin as there are many: two names, RSA, ninety days. */
+static X509 *make_origin(void)
+{
+    X509 *origin = X509_new();
+    EVP_PKEY *key = EVP_RSA_gen(2048);
+    CHECK(origin != NULL && key != NULL && X509_set_version(origin, X509_VERSION_3) == 1);
+    CHECK(serial_set_random(origin) && X509_set_pubkey(origin, key) == 1);
+    X509_gmtime_adj(X509_getm_notBefore(origin), -86400);
+    X509_gmtime_adj(X509_getm_notAfter(origin), 90L * 86400);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(origin), "CN", MBSTRING_ASC,
+                               (const unsigned char *)"www.example.com", -1, -1, 0);
+    X509_EXTENSION *names = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name,
+                                                "DNS:www.example.com,DNS:example.com");
+    CHECK(names != NULL && X509_add_ext(origin, names, -1) == 1);
+    X509_EXTENSION_free(names);
+    CHECK(X509_sign(origin, key, EVP_sha256()) > 0);
+    EVP_PKEY_free(key);
+    return origin;
+}
+
+static void measure(const struct authority *authority, const struct leaf_keys *keys,
+                    struct leaf_request *request, const char *kind)
+{
+    double start = seconds();
+    for (int i = 0; i < FORGERIES; i++) {
+        struct leaf *leaf = leaf_forge(authority, keys, request);
+        CHECK(leaf != NULL);
+        leaf_unref(leaf);
+    }
+    double forging = seconds() - start;
+
+    struct leaf_cache *cache = leaf_cache_new(authority, keys, 100);
+    bool cached;
+    CHECK(cache != NULL);
+    start = seconds();
+    for (int i = 0; i < LOOKUPS; i++)
+        leaf_unref(leaf_cache_get(cache, request, &cached));
+    double looking_up = seconds() - start;
+    leaf_cache_free(cache);
+    printf("%-5s leaf: %6.1f us forged, %6.2f us from the cache\n", kind, forging / FORGERIES * 1e6,
+           looking_up / LOOKUPS * 1e6);
+}
+
+int main(void)
+{
+    char directory[] = "/tmp/leaf-bench-XXXXXX", ca[64], leaf_keys[64];
+    struct leaf_keys keys;
+    CHECK(mkdtemp(directory) != NULL);
+    snprintf(ca, sizeof(ca), "%s/ca.pem", directory);
+    snprintf(leaf_keys, sizeof(leaf_keys), "%s/keys.pem", directory);
+    struct authority *authority = authority_open(ca, NULL);
+    CHECK(authority != NULL && leaf_keys_open(&keys, leaf_keys));
+
+    struct leaf_request request = {.origin = make_origin(), .key = LEAF_KEY_ECDSA};
+    measure(authority, &keys, &request, "ECDSA");
+    request.key = LEAF_KEY_RSA;
+    measure(authority, &keys, &request, "RSA");
+
+    X509_free(request.origin);
+    leaf_keys_free(&keys);
+    authority_free(authority);
+    char command[128];
+    snprintf(command, sizeof(command), "rm -rf %s", directory);
+    return system(command) == 0 ? 0 : 1;
+}

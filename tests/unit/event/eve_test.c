@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "event/eve.h"
+
+#include "scratch.h"
+
+#include <arpa/inet.h>
+#include <jansson.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+/* A record about which only the least is known, and what it points to. */
+struct case_file {
+    struct scratch scratch;
+    struct flow flow;
+    struct record record;
+};
+
+static struct address address_of(const char *text)
+{
+    struct address address;
+    if (!address_parse(&address, text))
+        fail_msg("%s is no address", text);
+    return address;
+}
+
+static int make_case(void **state)
+{
+    struct case_file *file = calloc(1, sizeof(*file));
+    *state = file;
+    if (file == NULL)
+        return -1;
+    file->flow.device = address_of("10.0.0.7:50012");
+    file->flow.origin = address_of("93.184.216.34:443");
+    file->flow.protocol = IPPROTO_TCP;
+    file->record.flow = &file->flow;
+    file->record.flow_id = 1234567890123456;
+    file->record.app_proto = "tls";
+    file->record.action = "intercept";
+    file->record.reason = "default";
+    file->record.policy_revision = 3;
+    file->record.client.alert_in = file->record.client.alert_out = RECORD_NO_ALERT;
+    file->record.upstream.alert_in = file->record.upstream.alert_out = RECORD_NO_ALERT;
+    return scratch_make(&file->scratch);
+}
+
+static int drop_case(void **state)
+{
+    struct case_file *file = *state;
+    int result = scratch_remove(&file->scratch);
+    free(file);
+    return result;
+}
+
+/* Everything that can be known. */
+static void fill_session(struct record_session *session, const char *alpn)
+{
+    session->version = "TLS 1.3";
+    session->cipher = "TLS_AES_256_GCM_SHA384";
+    session->group = "X25519";
+    session->alpn = alpn;
+    session->resumed = true;
+    session->handshake_ms = 17;
+}
+
+static void fill_case(struct case_file *file)
+{
+    static const char *const alpns[] = {"h2", "http/1.1"};
+    static const char *const names[] = {"example.com", "*.example.com", "192.0.2.1"};
+    struct record *record = &file->record;
+    strcpy(file->flow.interface, "wlan0");
+    file->flow.has_mac = true;
+    memcpy(file->flow.mac, "\x02\x00\x5e\x10\x00\x01", MAC_SIZE);
+    record->rule = "^17\\.";
+    record->rule_place = "ignore.list:3";
+    record->sni = "example.com";
+    record->ja4 = "t13d1516h2_8daaf6152771_e5627efa2ab1";
+    record->client_alpns = alpns;
+    record->client_alpn_count = 2;
+    fill_session(&record->client, "h2");
+    fill_session(&record->upstream, "h2");
+    record->certificate = (struct record_certificate){
+        .subject = "CN=example.com",
+        .issuer = "C=US, O=Example CA",
+        .serial = "0A:1B",
+        .not_before = "2026-01-01T00:00:00",
+        .not_after = "2027-01-01T00:00:00",
+        .fingerprint = "aa:bb:cc",
+        .names = names,
+        .name_count = 3,
+    };
+    record->verified = true;
+    record->verify = "ok";
+    record->forged_fingerprint = "dd:ee:ff";
+    record->forged_sha256 = "0123abcd";
+    record->forged_cached = true;
+}
+
+/* What is in eve.json after the event was written and the recorder stopped. */
+static char *written_text(struct case_file *file, enum eve_type type)
+{
+    char path[SCRATCH_PATH_SIZE];
+    const struct recorder_paths paths = {.events = scratch_path(&file->scratch, "eve.json", path)};
+    struct recorder *recorder = recorder_start(&paths, 1);
+    assert_non_null(recorder);
+    eve_write(recorder_feed(recorder), type, &file->record);
+    recorder_stop(recorder);
+    return scratch_text(&file->scratch, "eve.json");
+}
+
+/* The one line as JSON, without its time, which no test can know. */
+static json_t *written_event(struct case_file *file, enum eve_type type)
+{
+    json_error_t problem;
+    char *text = written_text(file, type);
+    char *newline = strchr(text, '\n');
+    if (newline == NULL || newline[1] != '\0')
+        fail_msg("not one line: %s", text);
+    json_t *event = json_loads(text, JSON_REJECT_DUPLICATES, &problem);
+    if (event == NULL)
+        fail_msg("%s: %s", text, problem.text);
+    free(text);
+    assert_non_null(json_object_get(event, "timestamp"));
+    json_object_del(event, "timestamp");
+    return event;
+}
+
+/* The same keys with the same values, no more and no less. Single quotes spare backslashes. */
+static void assert_same_json(json_t *value, const char *expected_text)
+{
+    char *quoted = strdup(expected_text);
+    json_error_t problem;
+    for (char *quote = quoted; (quote = strchr(quote, '\'')) != NULL;)
+        *quote = '"';
+    json_t *expected = json_loads(quoted, 0, &problem);
+    if (expected == NULL)
+        fail_msg("the test's own JSON is wrong: %s", problem.text);
+    if (!json_equal(value, expected))
+        fail_msg("\n%s\nis not\n%s", json_dumps(value, JSON_SORT_KEYS),
+                 json_dumps(expected, JSON_SORT_KEYS));
+    json_decref(expected);
+    free(quoted);
+}
+
+static void assert_event(struct case_file *file, enum eve_type type, const char *expected)
+{
+    json_t *event = written_event(file, type);
+    assert_same_json(event, expected);
+    json_decref(event);
+}
+
+static void assert_part(struct case_file *file, enum eve_type type, const char *key,
+                        const char *expected)
+{
+    json_t *event = written_event(file, type);
+    json_t *part = json_object_get(event, key);
+    assert_non_null(part);
+    assert_same_json(part, expected);
+    json_decref(event);
+}
+
+/* ---- what every event says ---- */
+
+static void what_is_not_known_is_left_out(void **state)
+{
+    assert_event(*state, EVE_INTERCEPT,
+                 "{'flow_id': 1234567890123456, 'event_type': 'intercept',"
+                 " 'src_ip': '10.0.0.7', 'src_port': 50012,"
+                 " 'dest_ip': '93.184.216.34', 'dest_port': 443,"
+                 " 'proto': 'TCP', 'app_proto': 'tls',"
+                 " 'intercept': {'action': 'intercept', 'reason': 'default', 'policy_rev': 3}}");
+}
+
+static void ipv6_udp_and_the_interface_are_told(void **state)
+{
+    struct case_file *file = *state;
+    file->flow.device = address_of("[2001:db8::7]:50012");
+    file->flow.origin = address_of("[2001:db8:1::1]:443");
+    file->flow.protocol = IPPROTO_UDP;
+    strcpy(file->flow.interface, "br-lan");
+    file->record.app_proto = NULL;
+    file->record.action = "passthrough";
+    assert_event(file, EVE_INTERCEPT,
+                 "{'flow_id': 1234567890123456, 'event_type': 'intercept', 'in_iface': 'br-lan',"
+                 " 'src_ip': '2001:db8::7', 'src_port': 50012,"
+                 " 'dest_ip': '2001:db8:1::1', 'dest_port': 443, 'proto': 'UDP',"
+                 " 'intercept': {'action': 'passthrough', 'reason': 'default', 'policy_rev': 3}}");
+}
+
+/* "2026-11-23T12:00:00.123456+0000", and it is now. */
+static void the_timestamp_is_in_suricatas_form(void **state)
+{
+    struct tm parts = {0};
+    json_error_t problem;
+    time_t before = time(NULL);
+    char *text = written_text(*state, EVE_INTERCEPT);
+    json_t *event = json_loads(text, 0, &problem);
+    const char *timestamp = json_string_value(json_object_get(event, "timestamp"));
+    assert_non_null(timestamp);
+    const char *rest = strptime(timestamp, "%Y-%m-%dT%H:%M:%S", &parts);
+    assert_non_null(rest);
+    assert_in_range(timegm(&parts), before, time(NULL));
+    assert_int_equal(rest[0], '.');
+    assert_int_equal(strspn(rest + 1, "0123456789"), 6);
+    assert_string_equal(rest + 7, "+0000");
+    json_decref(event);
+    free(text);
+}
+
+/* ---- under `intercept` ---- */
+
+static void the_rule_and_the_device_are_told(void **state)
+{
+    struct case_file *file = *state;
+    struct record *record = &file->record;
+    record->action = "bypass";
+    record->reason = "ignored";
+    record->rule = "^17\\.178\\.";
+    record->rule_place = "ignore.list:3";
+    file->flow.has_mac = true;
+    memcpy(file->flow.mac, "\x02\x00\x5e\x10\x00\xff", MAC_SIZE);
+    assert_part(file, EVE_INTERCEPT, "intercept",
+                "{'action': 'bypass', 'reason': 'ignored', 'rule': '^17\\\\.178\\\\.',"
+                " 'rule_place': 'ignore.list:3', 'policy_rev': 3,"
+                " 'device': {'mac': '02:00:5e:10:00:ff'}}");
+}
+
+static void both_sessions_and_both_certificates_are_told(void **state)
+{
+    struct case_file *file = *state;
+    fill_case(file);
+    file->record.upstream.alpn = NULL;
+    file->record.upstream.resumed = false;
+    assert_part(file, EVE_TLS, "intercept",
+                "{'action': 'intercept', 'reason': 'default', 'rule': '^17\\\\.',"
+                " 'rule_place': 'ignore.list:3', 'policy_rev': 3,"
+                " 'device': {'mac': '02:00:5e:10:00:01'},"
+                " 'client': {'version': 'TLS 1.3', 'cipher': 'TLS_AES_256_GCM_SHA384',"
+                "            'group': 'X25519', 'alpn': 'h2', 'resumed': true,"
+                "            'handshake_ms': 17},"
+                " 'upstream': {'ip': '93.184.216.34', 'port': 443, 'version': 'TLS 1.3',"
+                "              'cipher': 'TLS_AES_256_GCM_SHA384', 'group': 'X25519',"
+                "              'resumed': false, 'handshake_ms': 17, 'verify': 'ok',"
+                "              'verify_code': 0},"
+                " 'forged': {'fingerprint': 'dd:ee:ff', 'sha256': '0123abcd', 'cached': true}}");
+}
+
+/* An alert may come before there is a version: it is told all the same. Alert 0 is close_notify. */
+static void alerts_are_told_also_of_a_handshake_that_failed(void **state)
+{
+    struct case_file *file = *state;
+    file->record.client.alert_in = 48;
+    file->record.upstream.alert_out = 0;
+    file->record.verified = true;
+    file->record.verify = "self-signed certificate";
+    file->record.verify_code = 18;
+    file->record.ending = ENDING_DEVICE_ALERT;
+    assert_part(file, EVE_TLS, "intercept",
+                "{'action': 'intercept', 'reason': 'default', 'policy_rev': 3,"
+                " 'client': {'alert_in': 48},"
+                " 'upstream': {'ip': '93.184.216.34', 'port': 443, 'alert_out': 0,"
+                "              'verify': 'self-signed certificate', 'verify_code': 18},"
+                " 'ending': 'device_alert'}");
+}
+
+static void only_an_ended_connection_has_an_ending(void **state)
+{
+    struct case_file *file = *state;
+    for (int ending = ENDING_NONE; ending <= ENDING_SHUTDOWN; ending++) {
+        char path[SCRATCH_PATH_SIZE];
+        file->record.ending = (enum ending)ending;
+        json_t *event = written_event(file, EVE_FLOW);
+        json_t *told = json_object_get(json_object_get(event, "intercept"), "ending");
+        if (ending == ENDING_NONE)
+            assert_null(told);
+        else
+            assert_string_equal(json_string_value(told), ending_name((enum ending)ending));
+        json_decref(event);
+        assert_int_equal(unlink(scratch_path(&file->scratch, "eve.json", path)), 0);
+    }
+}
+
+/* ---- under `tls` ---- */
+
+static void a_tls_event_has_suricatas_fields(void **state)
+{
+    struct case_file *file = *state;
+    fill_case(file);
+    assert_part(file, EVE_TLS, "tls",
+                "{'subject': 'CN=example.com', 'issuerdn': 'C=US, O=Example CA',"
+                " 'serial': '0A:1B', 'fingerprint': 'aa:bb:cc', 'sni': 'example.com',"
+                " 'version': 'TLS 1.3', 'notbefore': '2026-01-01T00:00:00',"
+                " 'notafter': '2027-01-01T00:00:00',"
+                " 'ja4': 't13d1516h2_8daaf6152771_e5627efa2ab1',"
+                " 'client_alpns': ['h2', 'http/1.1'], 'server_alpns': ['h2'],"
+                " 'subjectaltname': ['example.com', '*.example.com', '192.0.2.1']}");
+}
+
+static void a_handshake_that_failed_early_has_an_undetermined_version(void **state)
+{
+    assert_part(*state, EVE_TLS, "tls", "{'version': 'UNDETERMINED'}");
+}
+
+/* The forged certificate must not be taken for the origin's. */
+static void the_forged_certificate_is_not_under_tls(void **state)
+{
+    struct case_file *file = *state;
+    fill_case(file);
+    file->record.certificate = (struct record_certificate){0};
+    json_t *event = written_event(file, EVE_TLS);
+    assert_null(json_object_get(json_object_get(event, "tls"), "fingerprint"));
+    json_t *forged = json_object_get(json_object_get(event, "intercept"), "forged");
+    assert_string_equal(json_string_value(json_object_get(forged, "fingerprint")), "dd:ee:ff");
+    json_decref(event);
+}
+
+static void each_event_has_the_part_of_its_type_only(void **state)
+{
+    static const struct {
+        enum eve_type type;
+        const char *name;
+        bool tls, flow;
+    } cases[] = {
+        {EVE_INTERCEPT, "intercept", false, false},
+        {EVE_TLS, "tls", true, false},
+        {EVE_FLOW, "flow", false, true},
+    };
+    struct case_file *file = *state;
+    fill_case(file);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char path[SCRATCH_PATH_SIZE];
+        json_t *event = written_event(file, cases[i].type);
+        assert_string_equal(json_string_value(json_object_get(event, "event_type")), cases[i].name);
+        assert_int_equal(json_object_get(event, "tls") != NULL, cases[i].tls);
+        assert_int_equal(json_object_get(event, "flow") != NULL, cases[i].flow);
+        assert_non_null(json_object_get(event, "intercept"));
+        json_decref(event);
+        assert_int_equal(unlink(scratch_path(&file->scratch, "eve.json", path)), 0);
+    }
+}
+
+/* ---- under `flow` ---- */
+
+static void a_flow_event_counts_and_has_both_times(void **state)
+{
+    struct case_file *file = *state;
+    struct record *record = &file->record;
+    record->start = (struct timeval){.tv_sec = 1795435200, .tv_usec = 7};
+    record->end = (struct timeval){.tv_sec = 1795435261, .tv_usec = 999999};
+    record->packets_to_server = 1;
+    record->packets_to_client = 2;
+    record->bytes_to_server = 3;
+    record->bytes_to_client = UINT64_C(5) << 32;
+    record->ending = ENDING_CLOSED;
+    assert_part(file, EVE_FLOW, "flow",
+                "{'pkts_toserver': 1, 'pkts_toclient': 2, 'bytes_toserver': 3,"
+                " 'bytes_toclient': 21474836480,"
+                " 'start': '2026-11-23T12:00:00.000007+0000',"
+                " 'end': '2026-11-23T12:01:01.999999+0000', 'age': 61,"
+                " 'state': 'closed', 'reason': 'timeout', 'alerted': false}");
+}
+
+static void a_clock_that_was_set_back_makes_no_age(void **state)
+{
+    struct case_file *file = *state;
+    struct record *record = &file->record;
+    record->start = (struct timeval){.tv_sec = 1795435200};
+    record->end = (struct timeval){.tv_sec = 1795431600};
+    record->ending = ENDING_SHUTDOWN;
+    assert_part(file, EVE_FLOW, "flow",
+                "{'pkts_toserver': 0, 'pkts_toclient': 0, 'bytes_toserver': 0,"
+                " 'bytes_toclient': 0, 'start': '2026-11-23T12:00:00.000000+0000',"
+                " 'end': '2026-11-23T11:00:00.000000+0000', 'age': 0,"
+                " 'state': 'closed', 'reason': 'shutdown', 'alerted': false}");
+}
+
+/* ---- names from the wire ---- */
+
+static void assert_sni(struct case_file *file, const char *name, const char *expected)
+{
+    char path[SCRATCH_PATH_SIZE];
+    file->record.sni = name;
+    json_t *event = written_event(file, EVE_TLS);
+    json_t *sni = json_object_get(json_object_get(event, "tls"), "sni");
+    assert_string_equal(json_string_value(sni), expected);
+    json_decref(event);
+    assert_int_equal(unlink(scratch_path(&file->scratch, "eve.json", path)), 0);
+}
+
+static void hostile_names_are_values_and_nothing_else(void **state)
+{
+    struct case_file *file = *state;
+    static const char *const same[] = {"\"},\"event_type\":\"alert\",{\"",
+                                       "a\\",
+                                       "\\u0022",
+                                       "a\nb\r\n{\"event_type\":\"tls\"}",
+                                       "\x01\x1b[2J\x7f",
+                                       "gr\xc3\xbc\xc3\x9f.example",
+                                       ""};
+    for (size_t i = 0; i < ARRAY_SIZE(same); i++)
+        assert_sni(file, same[i], same[i]);
+    assert_sni(file, "a\xff.\xc3(.\xed\xa0\x80",
+               "a\xef\xbf\xbd.\xef\xbf\xbd(.\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+}
+
+static void hostile_names_in_lists_and_certificates_are_values_too(void **state)
+{
+    static const char *const names[] = {"a\"]", "", "\xff", "b\n"};
+    struct case_file *file = *state;
+    file->record.client_alpns = names;
+    file->record.client_alpn_count = 4;
+    file->record.certificate = (struct record_certificate){
+        .subject = "CN=\"\n", .issuer = "CN=\xff", .names = names, .name_count = 4};
+    assert_part(file, EVE_TLS, "tls",
+                "{'subject': 'CN=\\\"\\n', 'issuerdn': 'CN=\\ufffd', 'version': 'UNDETERMINED',"
+                " 'client_alpns': ['a\\\"]', '', '\\ufffd', 'b\\n'],"
+                " 'subjectaltname': ['a\\\"]', '', '\\ufffd', 'b\\n']}");
+}
+
+/* As many as the certificate's facts have, each as long as DNS allows. */
+static void a_hundred_of_the_longest_names_fit(void **state)
+{
+    static char longest[254];
+    const char *names[100];
+    struct case_file *file = *state;
+    memset(longest, 'n', sizeof(longest) - 1);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        names[i] = longest;
+    file->record.certificate.names = names;
+    file->record.certificate.name_count = ARRAY_SIZE(names);
+    json_t *event = written_event(file, EVE_TLS);
+    json_t *told = json_object_get(json_object_get(event, "tls"), "subjectaltname");
+    assert_int_equal(json_array_size(told), 100);
+    assert_string_equal(json_string_value(json_array_get(told, 99)), longest);
+    json_decref(event);
+}
+
+/* ---- the output ---- */
+
+static void events_are_lines_in_the_order_they_were_written(void **state)
+{
+    struct case_file *file = *state;
+    char path[SCRATCH_PATH_SIZE];
+    const struct recorder_paths paths = {.events = scratch_path(&file->scratch, "eve.json", path)};
+    struct recorder *recorder = recorder_start(&paths, 1);
+    assert_non_null(recorder);
+    struct recorder_feed *feed = recorder_feed(recorder);
+    for (uint64_t id = 1; id <= 100; id++) {
+        file->record.flow_id = id;
+        eve_write(feed, EVE_FLOW, &file->record);
+    }
+    recorder_stop(recorder);
+    char *text = scratch_text(&file->scratch, "eve.json");
+    json_int_t id = 0;
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        json_error_t problem;
+        json_t *event = json_loads(line, JSON_REJECT_DUPLICATES, &problem);
+        assert_int_equal(json_integer_value(json_object_get(event, "flow_id")), ++id);
+        json_decref(event);
+    }
+    assert_int_equal(id, 100);
+    free(text);
+}
+
+static void nothing_is_written_that_nobody_wants(void **state)
+{
+    struct case_file *file = *state;
+    char path[SCRATCH_PATH_SIZE];
+    const struct recorder_paths paths = {.keylog = scratch_path(&file->scratch, "keys", path)};
+    struct recorder *recorder = recorder_start(&paths, 1);
+    assert_non_null(recorder);
+    eve_write(recorder_feed(recorder), EVE_FLOW, &file->record);
+    assert_int_equal(recorder_dropped(recorder), 0);
+    recorder_stop(recorder);
+    char *text = scratch_text(&file->scratch, "keys");
+    assert_string_equal(text, "");
+    free(text);
+}
+
+#define with_case(test) cmocka_unit_test_setup_teardown(test, make_case, drop_case)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        with_case(what_is_not_known_is_left_out),
+        with_case(ipv6_udp_and_the_interface_are_told),
+        with_case(the_timestamp_is_in_suricatas_form),
+        with_case(the_rule_and_the_device_are_told),
+        with_case(both_sessions_and_both_certificates_are_told),
+        with_case(alerts_are_told_also_of_a_handshake_that_failed),
+        with_case(only_an_ended_connection_has_an_ending),
+        with_case(a_tls_event_has_suricatas_fields),
+        with_case(a_handshake_that_failed_early_has_an_undetermined_version),
+        with_case(the_forged_certificate_is_not_under_tls),
+        with_case(each_event_has_the_part_of_its_type_only),
+        with_case(a_flow_event_counts_and_has_both_times),
+        with_case(a_clock_that_was_set_back_makes_no_age),
+        with_case(hostile_names_are_values_and_nothing_else),
+        with_case(hostile_names_in_lists_and_certificates_are_values_too),
+        with_case(a_hundred_of_the_longest_names_fit),
+        with_case(events_are_lines_in_the_order_they_were_written),
+        with_case(nothing_is_written_that_nobody_wants),
+    };
+    return cmocka_run_group_tests_name("event/eve", tests, NULL, NULL);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "policy/explain.h"
+#include "setup.h"
+
+/* The answer for the target, as JSON. */
+static void assert_explained(const struct policy_view *view, const char *target,
+                             const char *expected)
+{
+    struct explanation explanation;
+    struct jsonw json;
+    char buffer[1024];
+    if (!explain(&explanation, view, target))
+        fail_msg("%s is no target", target);
+    jsonw_init(&json, buffer, sizeof(buffer));
+    explanation_write(&json, target, &explanation);
+    assert_string_equal(jsonw_text(&json), expected);
+}
+
+static const char by_address[] = "[ignore]\npattern = ^192\\.0\\.2\\.1:443$\npattern = \\.test:\n"
+                                 "pattern = ^2001:db8::1:443$\n";
+
+static void an_address_is_answered_as_in_operation(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of(by_address);
+    assert_explained(view, "192.0.2.1:443",
+                     "{\"target\":\"192.0.2.1:443\",\"verdict\":\"ignore\",\"reason\":\"rule\","
+                     "\"pattern\":\"^192\\\\.0\\\\.2\\\\.1:443$\",\"file\":\"/etc/test.conf\","
+                     "\"line\":2}");
+    assert_explained(view, "192.0.2.1:80",
+                     "{\"target\":\"192.0.2.1:80\",\"verdict\":\"intercept\","
+                     "\"reason\":\"default\"}");
+    policy_view_unref(view);
+}
+
+static void ipv6_may_be_asked_for_in_both_forms(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of(by_address);
+    static const char *const targets[] = {"[2001:db8::1]:443", "2001:db8::1:443",
+                                          "[2001:DB8:0::1]:443"};
+    for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+        struct explanation explanation;
+        assert_true(explain(&explanation, view, targets[i]));
+        assert_string_equal(explanation_verdict(&explanation), "ignore");
+        assert_int_equal(explanation.decision.rule->place.line, 4);
+        assert_false(explanation.name_unseen);
+    }
+    policy_view_unref(view);
+}
+
+static void a_name_that_operation_would_not_see_is_answered_with_a_note(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of(by_address);
+    assert_explained(view, "a.test:443",
+                     "{\"target\":\"a.test:443\",\"verdict\":\"ignore\",\"reason\":\"rule\","
+                     "\"pattern\":\"\\\\.test:\",\"file\":\"/etc/test.conf\",\"line\":3,"
+                     "\"name_unseen\":true}");
+    assert_explained(view, "a.example:443",
+                     "{\"target\":\"a.example:443\",\"verdict\":\"intercept\","
+                     "\"reason\":\"default\"}");
+    policy_view_unref(view);
+}
+
+static void where_names_are_matched_there_is_no_note(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[ignore]\npattern = \\.test:\nmatch = sni\n");
+    assert_explained(view, "a.test:443",
+                     "{\"target\":\"a.test:443\",\"verdict\":\"ignore\",\"reason\":\"rule\","
+                     "\"pattern\":\"\\\\.test:\",\"file\":\"/etc/test.conf\",\"line\":2}");
+    policy_view_unref(view);
+}
+
+static void what_is_not_allowed_is_ignored(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[allow]\npattern = \\.test:\nmatch = address sni\n");
+    assert_explained(view, "a.example:443",
+                     "{\"target\":\"a.example:443\",\"verdict\":\"ignore\","
+                     "\"reason\":\"not_allowed\"}");
+    assert_explained(view, "192.0.2.1:443",
+                     "{\"target\":\"192.0.2.1:443\",\"verdict\":\"ignore\","
+                     "\"reason\":\"not_allowed\"}");
+    assert_explained(view, "a.test:443",
+                     "{\"target\":\"a.test:443\",\"verdict\":\"intercept\","
+                     "\"reason\":\"default\"}");
+    policy_view_unref(view);
+}
+
+static void what_is_no_target_is_not_answered(void **state)
+{
+    (void)state;
+    static const char *const targets[] = {
+        "",         "a.test", "a.test:",    ":443",         "a.test:https", "a.test:65536",
+        "a.test:-1", ":",      "a.test:443 ", "192.0.2.1",    "[2001:db8::1]", "192.0.2.1:443x",
+    };
+    struct policy_view *view = view_of("");
+    struct explanation explanation;
+    for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
+        if (explain(&explanation, view, targets[i]))
+            fail_msg("%s was answered", targets[i]);
+    policy_view_unref(view);
+}
+
+static void a_target_may_be_as_long_as_the_limit_and_no_longer(void **state)
+{
+    (void)state;
+    char target[EXPLAIN_TARGET_LIMIT + 1];
+    struct policy_view *view = view_of("[ignore]\npattern = ^a{295}:443$\n");
+    struct explanation explanation;
+    memset(target, 'a', sizeof(target));
+    strcpy(target + EXPLAIN_TARGET_LIMIT - 5, ":443");
+    assert_int_equal(strlen(target), EXPLAIN_TARGET_LIMIT - 1);
+    assert_true(explain(&explanation, view, target));
+    assert_string_equal(explanation_verdict(&explanation), "ignore");
+    strcpy(target + EXPLAIN_TARGET_LIMIT - 4, ":443");
+    assert_false(explain(&explanation, view, target));
+    policy_view_unref(view);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_address_is_answered_as_in_operation),
+        cmocka_unit_test(ipv6_may_be_asked_for_in_both_forms),
+        cmocka_unit_test(a_name_that_operation_would_not_see_is_answered_with_a_note),
+        cmocka_unit_test(where_names_are_matched_there_is_no_note),
+        cmocka_unit_test(what_is_not_allowed_is_ignored),
+        cmocka_unit_test(what_is_no_target_is_not_answered),
+        cmocka_unit_test(a_target_may_be_as_long_as_the_limit_and_no_longer),
+    };
+    return cmocka_run_group_tests_name("policy/explain", tests, NULL, NULL);
+}

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "policy/policy.h"
+#include "setup.h"
+
+#include <pthread.h>
+
+/* From 192.0.2.50 with the MAC 02:00:5e:10:00:01 to the origin, by TCP. */
+static struct flow flow_to(const char *origin)
+{
+    struct flow flow = {
+        .protocol = IPPROTO_TCP, .has_mac = true, .mac = {2, 0, 0x5e, 0x10, 0, 1}};
+    assert_true(address_parse(&flow.device, "192.0.2.50:50000"));
+    assert_true(address_parse(&flow.origin, origin));
+    return flow;
+}
+
+static void assert_decision(const struct policy_view *view, const struct flow *flow,
+                            enum verdict verdict, enum reason reason, bool by_destination)
+{
+    struct decision decision = policy_decide(view, flow);
+    assert_int_equal(decision.verdict, verdict);
+    assert_string_equal(reason_name(decision.reason), reason_name(reason));
+    assert_int_equal(decision.by_destination, by_destination);
+    assert_int_equal(decision.rule != NULL, reason == REASON_RULE);
+}
+
+/* The line of the pattern that lets the flow pass; 0 if it is taken. */
+static unsigned line_for(const struct policy_view *view, const struct flow *flow)
+{
+    struct decision decision = policy_decide(view, flow);
+    return decision.rule != NULL ? decision.rule->place.line : 0;
+}
+
+/* ---- the address is looked at ---- */
+
+static void without_rules_everything_is_taken_whoever_asks(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("");
+    struct flow flow = flow_to("198.51.100.1:443");
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, true);
+    flow.name = "a.test";
+    flow.hello_read = true;
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, true);
+    policy_view_unref(view);
+}
+
+static void an_ignored_address_passes_and_the_kernel_may_know(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[ignore]\npattern = ^198\\.51\\.100\\.1:443$\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    assert_decision(view, &flow, VERDICT_PASS, REASON_RULE, true);
+    assert_string_equal(policy_decide(view, &flow).rule->text, "^198\\.51\\.100\\.1:443$");
+    flow = flow_to("198.51.100.1:80");
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, true);
+    flow = flow_to("198.51.100.10:443");
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, true);
+    policy_view_unref(view);
+}
+
+static void ipv6_addresses_are_looked_at_with_brackets_and_without(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[ignore]\n"
+                                       "pattern = ^\\[2001:db8::1\\]:443$\n"
+                                       "pattern = ^2001:db8::2:443$\n");
+    struct flow flow = flow_to("[2001:db8:0:0::1]:443");
+    assert_int_equal(line_for(view, &flow), 2);
+    flow = flow_to("[2001:DB8::2]:443");
+    assert_int_equal(line_for(view, &flow), 3);
+    flow = flow_to("[2001:db8::3]:443");
+    assert_int_equal(line_for(view, &flow), 0);
+    policy_view_unref(view);
+}
+
+static void the_first_pattern_of_the_file_is_the_rule(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[ignore]\npattern = (?=9)9\npattern = :443\n"
+                                       "pattern = ^198\npattern = (1)\\1\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    assert_int_equal(line_for(view, &flow), 2);
+    flow = flow_to("203.0.113.1:443");
+    assert_int_equal(line_for(view, &flow), 3);
+    flow = flow_to("203.0.113.1:80");
+    assert_int_equal(line_for(view, &flow), 5);
+    policy_view_unref(view);
+}
+
+static void a_name_means_nothing_where_only_addresses_are_matched(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[ignore]\npattern = a\\.test\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    flow.name = "a.test";
+    flow.hello_read = true;
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, true);
+    policy_view_unref(view);
+}
+
+/* ---- names are looked at ---- */
+
+static void a_name_lets_a_connection_pass_and_only_this_one(void **state)
+{
+    (void)state;
+    struct policy_view *view =
+        view_of("[ignore]\npattern = ^a\\.test:443$\nmatch = address sni\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    /* At the SYN nobody knows yet; and another name may come to the same address. */
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
+    flow.name = "A.test";
+    flow.hello_read = true;
+    assert_decision(view, &flow, VERDICT_PASS, REASON_RULE, false);
+    flow.name = "b.test";
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
+    policy_view_unref(view);
+}
+
+static void an_address_may_still_pass_for_everybody_where_names_are_matched(void **state)
+{
+    (void)state;
+    struct policy_view *view =
+        view_of("[ignore]\npattern = ^198\\.51\\.100\\.1:443$\nmatch = address sni\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    assert_decision(view, &flow, VERDICT_PASS, REASON_RULE, true);
+    policy_view_unref(view);
+}
+
+static void an_address_is_not_looked_at_where_only_names_are(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[ignore]\npattern = :443$\nmatch = sni\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
+    flow.name = "a.test";
+    assert_decision(view, &flow, VERDICT_PASS, REASON_RULE, false);
+    policy_view_unref(view);
+}
+
+static void the_longest_name_is_matched_to_its_end(void **state)
+{
+    (void)state;
+    char name[256];
+    memset(name, 'a', 255);
+    name[255] = '\0';
+    struct policy_view *view = view_of("[ignore]\npattern = ^a{255}:65535$\nmatch = sni\n");
+    struct flow flow = flow_to("198.51.100.1:65535");
+    flow.name = name;
+    flow.hello_read = true;
+    assert_decision(view, &flow, VERDICT_PASS, REASON_RULE, false);
+    policy_view_unref(view);
+}
+
+/* ---- allow ---- */
+
+static void with_allow_rules_only_what_they_name_is_taken(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[allow]\npattern = ^198\\.51\\.100\\.1:\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, true);
+    flow = flow_to("198.51.100.2:443");
+    assert_decision(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, true);
+    policy_view_unref(view);
+}
+
+static void ignore_goes_before_allow(void **state)
+{
+    (void)state;
+    struct policy_view *view =
+        view_of("[allow]\npattern = ^198\\.\n[ignore]\npattern = :80$\n");
+    struct flow flow = flow_to("198.51.100.1:80");
+    assert_decision(view, &flow, VERDICT_PASS, REASON_RULE, true);
+    flow = flow_to("198.51.100.1:443");
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, true);
+    policy_view_unref(view);
+}
+
+static void allowing_by_name_waits_for_the_client_hello(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[allow]\npattern = ^a\\.test:443$\nmatch = sni\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
+    flow.hello_read = true; /* it had no name */
+    assert_decision(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, false);
+    flow.name = "b.test";
+    assert_decision(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, false);
+    flow.name = "a.test";
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
+    policy_view_unref(view);
+}
+
+/* ---- devices, and this box ---- */
+
+static void an_excluded_device_passes_whatever_the_rules_say(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[device by-mac]\nmac = 02:00:5e:10:00:01\nintercept = no\n"
+                                       "[device by-address]\naddress = 192.0.2.51\nintercept = no\n"
+                                       "[ignore]\npattern = ^203\\.\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    assert_decision(view, &flow, VERDICT_PASS, REASON_DEVICE, false);
+    flow.to_this_box = true;
+    assert_decision(view, &flow, VERDICT_PASS, REASON_DEVICE, false);
+    flow = flow_to("203.0.113.1:443");
+    assert_decision(view, &flow, VERDICT_PASS, REASON_DEVICE, false);
+    flow = flow_to("198.51.100.1:443");
+    flow.mac[5] = 2;
+    assert_true(address_parse(&flow.device, "192.0.2.51:1"));
+    assert_decision(view, &flow, VERDICT_PASS, REASON_DEVICE, false);
+    policy_view_unref(view);
+}
+
+static void where_devices_differ_the_kernel_may_not_take_for_all(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[device cam]\nmac = 02:00:5e:10:00:02\nintercept = no\n"
+                                       "[ignore]\npattern = ^203\\.\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
+    flow = flow_to("203.0.113.1:443"); /* passes for every device */
+    assert_decision(view, &flow, VERDICT_PASS, REASON_RULE, true);
+    policy_view_unref(view);
+}
+
+static void the_first_device_that_fits_counts(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[device a]\naddress = 192.0.2.50\nintercept = yes\n"
+                                       "[device b]\nmac = 02:00:5e:10:00:01\nintercept = no\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
+    policy_view_unref(view);
+}
+
+static void an_unknown_mac_is_nobodys(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[device a]\nmac = 00:00:00:00:00:00\nintercept = no\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    flow.has_mac = false;
+    memset(flow.mac, 0, MAC_SIZE);
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
+    flow.has_mac = true;
+    assert_decision(view, &flow, VERDICT_PASS, REASON_DEVICE, false);
+    policy_view_unref(view);
+}
+
+static void what_is_for_this_box_passes_before_any_rule(void **state)
+{
+    (void)state;
+    struct policy_view *view =
+        view_of("[ignore]\npattern = :443\n[allow]\npattern = nothing\n");
+    struct flow flow = flow_to("192.0.2.1:443");
+    flow.to_this_box = true;
+    assert_decision(view, &flow, VERDICT_PASS, REASON_LOCAL, false);
+    policy_view_unref(view);
+}
+
+/* ---- the policy itself ---- */
+
+static void a_bad_pattern_gives_no_policy(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *error;
+    } cases[] = {
+        {"[ignore]\npattern = (*)\n",
+         "/etc/test.conf:2:12: nothing to repeat in pattern (*)"},
+        {"[allow]\npattern = (*)\n",
+         "/etc/test.conf:2:12: nothing to repeat in pattern (*)"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct report report = {0};
+        assert_null(policy_new(good_config(cases[i].text), 1, false, &report));
+        assert_only_error(&report, cases[i].error);
+    }
+}
+
+static void bad_patterns_are_told_beside_what_was_wrong_before(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "/etc/test.conf:2: [network] queue = x: expected a queue number from 0 to 65535, or none",
+        "/etc/test.conf:4:12: nothing to repeat in pattern (*)",
+        "/etc/test.conf:6:12: nothing to repeat in pattern (*)",
+    };
+    struct report report = {0};
+    struct config *config = parse_config("[network]\nqueue = x\n[ignore]\npattern = (*)\n"
+                                         "[allow]\npattern = (*)\n",
+                                         &report);
+    assert_null(policy_new(config, 1, false, &report));
+    assert_reported(&report, lines, ARRAY_SIZE(lines));
+}
+
+static void an_error_from_before_gives_no_policy(void **state)
+{
+    (void)state;
+    struct report report = {0};
+    struct config *config = parse_config("[network]\nqueue = x\n", &report);
+    assert_null(policy_new(config, 1, false, &report));
+    assert_int_equal(report.errors, 1);
+    report_fini(&report);
+}
+
+static void a_policy_knows_its_configuration_revision_and_patterns(void **state)
+{
+    (void)state;
+    struct report report = {0};
+    struct config *config = good_config("[ignore]\npattern = a\npattern = (?=b)\n");
+    struct policy *policy = policy_new(config, 0x123456789abcULL, false, &report);
+    assert_non_null(policy);
+    assert_ptr_equal(policy_config(policy), config);
+    assert_true(policy_revision(policy) == 0x123456789abcULL);
+    assert_int_equal(patterns_count(policy_ignore(policy)), 2);
+    assert_int_equal(patterns_split(policy_ignore(policy)).confirmed, 1);
+    policy_unref(policy);
+    policy_unref(NULL);
+}
+
+static void compiled_patterns_are_kept_in_the_state_directory_if_wanted(void **state)
+{
+    (void)state;
+    const struct folder folder = make_folder();
+    const struct path ignore = path_in(&folder, "ignore.hsdb"),
+                      allow = path_in(&folder, "allow.hsdb");
+    char text[256];
+    snprintf(text, sizeof(text),
+             "[control]\nstate = %s\n[ignore]\npattern = a\n[allow]\npattern = b\n", folder.path);
+    for (int use_cache = 0; use_cache < 2; use_cache++) {
+        struct report report = {0};
+        struct policy *policy = policy_new(good_config(text), 1, use_cache != 0, &report);
+        assert_non_null(policy);
+        assert_int_equal(access(ignore.text, F_OK), use_cache - 1);
+        assert_int_equal(access(allow.text, F_OK), use_cache - 1);
+        policy_unref(policy);
+    }
+    remove_folder(&folder);
+}
+
+static void a_view_outlives_the_policys_maker_and_its_own_copies(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[ignore]\npattern = ^198\n");
+    const struct flow flow = flow_to("198.51.100.1:443");
+    struct policy_view *same = policy_view_ref(view);
+    assert_ptr_equal(same, view);
+    policy_view_unref(view);
+    struct decision decision = policy_decide(same, &flow);
+    assert_string_equal(decision.rule->text, "^198");
+    assert_int_equal(policy_revision(policy_view_policy(same)), 1);
+    policy_view_unref(same);
+    policy_view_unref(NULL);
+}
+
+struct decider {
+    pthread_t thread;
+    struct policy_view *view;
+    struct flow ignored, other;
+    unsigned wrong;
+};
+
+static void *decide(void *argument)
+{
+    struct decider *decider = argument;
+    for (size_t i = 0; i < 1000; i++) {
+        decider->wrong += policy_decide(decider->view, &decider->ignored).verdict != VERDICT_PASS;
+        decider->wrong += policy_decide(decider->view, &decider->other).verdict != VERDICT_TAKE;
+    }
+    policy_view_unref(decider->view);
+    return NULL;
+}
+
+static void threads_decide_with_views_of_their_own_and_the_last_one_frees(void **state)
+{
+    (void)state;
+    struct report report = {0};
+    struct decider deciders[4];
+    struct config *config = good_config("[ignore]\npattern = ^198\npattern = ^(?=199)\n");
+    struct policy *policy = policy_new(config, 1, false, &report);
+    assert_non_null(policy);
+    for (size_t i = 0; i < ARRAY_SIZE(deciders); i++) {
+        deciders[i] = (struct decider){.view = policy_view_new(policy),
+                                       .ignored = flow_to("198.51.100.1:443"),
+                                       .other = flow_to("203.0.113.1:443")};
+        assert_non_null(deciders[i].view);
+        assert_int_equal(pthread_create(&deciders[i].thread, NULL, decide, &deciders[i]), 0);
+    }
+    policy_unref(policy);
+    for (size_t i = 0; i < ARRAY_SIZE(deciders); i++) {
+        assert_int_equal(pthread_join(deciders[i].thread, NULL), 0);
+        assert_int_equal(deciders[i].wrong, 0);
+    }
+}
+
+static void reasons_have_the_names_of_the_records(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        [REASON_DEFAULT] = "default",         [REASON_RULE] = "rule",
+        [REASON_NOT_ALLOWED] = "not_allowed", [REASON_DEVICE] = "device",
+        [REASON_LOCAL] = "local",             [REASON_NOT_TLS] = "not_tls",
+        [REASON_OVERLOAD] = "overload",       [REASON_DRAINING] = "draining",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        assert_string_equal(reason_name((enum reason)i), names[i]);
+}
+
+static void a_rules_place_is_its_file_and_line(void **state)
+{
+    (void)state;
+    char text[RULE_PLACE_SIZE];
+    struct pattern_source rule = {.text = "a", .place = {"/etc/a.list", 12}};
+    assert_string_equal(rule_place(&rule, text), "/etc/a.list:12");
+    rule.place = (struct place){"--ignore", 2};
+    assert_string_equal(rule_place(&rule, text), "--ignore");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_rules_everything_is_taken_whoever_asks),
+        cmocka_unit_test(an_ignored_address_passes_and_the_kernel_may_know),
+        cmocka_unit_test(ipv6_addresses_are_looked_at_with_brackets_and_without),
+        cmocka_unit_test(the_first_pattern_of_the_file_is_the_rule),
+        cmocka_unit_test(a_name_means_nothing_where_only_addresses_are_matched),
+        cmocka_unit_test(a_name_lets_a_connection_pass_and_only_this_one),
+        cmocka_unit_test(an_address_may_still_pass_for_everybody_where_names_are_matched),
+        cmocka_unit_test(an_address_is_not_looked_at_where_only_names_are),
+        cmocka_unit_test(the_longest_name_is_matched_to_its_end),
+        cmocka_unit_test(with_allow_rules_only_what_they_name_is_taken),
+        cmocka_unit_test(ignore_goes_before_allow),
+        cmocka_unit_test(allowing_by_name_waits_for_the_client_hello),
+        cmocka_unit_test(an_excluded_device_passes_whatever_the_rules_say),
+        cmocka_unit_test(where_devices_differ_the_kernel_may_not_take_for_all),
+        cmocka_unit_test(the_first_device_that_fits_counts),
+        cmocka_unit_test(an_unknown_mac_is_nobodys),
+        cmocka_unit_test(what_is_for_this_box_passes_before_any_rule),
+        cmocka_unit_test(a_bad_pattern_gives_no_policy),
+        cmocka_unit_test(bad_patterns_are_told_beside_what_was_wrong_before),
+        cmocka_unit_test(an_error_from_before_gives_no_policy),
+        cmocka_unit_test(a_policy_knows_its_configuration_revision_and_patterns),
+        cmocka_unit_test(compiled_patterns_are_kept_in_the_state_directory_if_wanted),
+        cmocka_unit_test(a_view_outlives_the_policys_maker_and_its_own_copies),
+        cmocka_unit_test(threads_decide_with_views_of_their_own_and_the_last_one_frees),
+        cmocka_unit_test(reasons_have_the_names_of_the_records),
+        cmocka_unit_test(a_rules_place_is_its_file_and_line),
+    };
+    return cmocka_run_group_tests_name("policy/policy", tests, NULL, NULL);
+}
