@@ -6,6 +6,7 @@
 #include "control/selfcheck.h"
 #include "core/log.h"
 #include "core/version.h"
+#include "tls/verify.h"
 
 #include <getopt.h>
 #include <string.h>

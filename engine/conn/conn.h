@@ -3,31 +3,31 @@
  * conn.h - one connection, from its arrival to its record.
  *
  *   HELLO     the device's first bytes are looked at where they lie, in the socket: a ClientHello,
- * other bytes, or silence. Now names are known, and the policy is asked again. SILENT    nothing
- * came for 300 ms, so perhaps the server speaks first: the origin is dialled, and whoever speaks
- * first decides. DIAL      TCP to the origin. UPSTREAM  TLS with the origin, with the device's name
- * and ALPN: now its certificate, its choices and its failings are known, and a certificate is
- * forged in its shape. DEVICE    TLS with the device, offering what the origin chose. RELAY both
- * directions through our hands, until both have ended.
+ *             other bytes, or silence. Now names are known, and the policy is asked again.
+ *   SILENT    nothing came for 300 ms, so perhaps the server speaks first: the origin is dialled,
+ *             and whoever speaks first decides.                                       (opening.c)
+ *   DIAL      TCP to the origin.
+ *   UPSTREAM  TLS with the origin, with the device's name and ALPN: now its certificate, its
+ * choices and its failings are known, and a certificate is forged in its shape. DEVICE    TLS with
+ * the device, offering what the origin chose. RELAY     both directions through our hands, until
+ * both have ended.          (intercepting.c) PASS_DIAL, SPLICE   what is not ours to read goes on
+ * as it came, hello included. (passing.c) LINGER    a last word (an alert, a FIN) is given time to
+ * arrive.                    (conn.c)
  *
- *   PASS_DIAL, SPLICE   what is not ours to read goes on as it came, hello included.
- *   LINGER    a last word (an alert, a FIN) is given time to arrive.
+ * A connection is in one state, and conn_enter() is the only way into another; arrival.c has the
+ * table of them. It belongs to one worker, and a fault in it ends it alone.
  *
- * conn_enter() in conn.c is the only place where the state changes; each state is a few short
- * functions there. A connection belongs to one worker, and a fault in it ends it alone. */
+ * A function that may end a connection frees it: it is the last thing that its caller does. */
 #ifndef CONN_CONN_H
 #define CONN_CONN_H
 
+#include "conn/pool.h"
 #include "conn/relay.h"
 #include "conn/splice.h"
 #include "core/arena.h"
-#include "core/loop.h"
 #include "event/record.h"
-#include "policy/policy.h"
 #include "tls/leaf.h"
 #include "tls/verify.h"
-
-struct worker;
 
 enum conn_state {
     CONN_HELLO,
@@ -42,14 +42,26 @@ enum conn_state {
 };
 #define CONN_STATES 9
 
+/* What a state does. `events` are epoll's; 0 after loop_again(). A state that never wants anything
+ * of a side, or starts no timer, leaves the function out. */
+struct conn_stage {
+    const char *name;
+    void (*enter)(struct conn *conn);
+    void (*device_ready)(struct conn *conn, uint32_t events);
+    void (*origin_ready)(struct conn *conn, uint32_t events);
+    void (*expired)(struct conn *conn);
+};
+extern const struct conn_stage conn_linger;
+
 struct conn_side {
     struct endpoint endpoint;
     struct watch watch;
 };
 
 struct conn {
-    LIST_ENTRY(conn) link; /* in the worker's list */
-    struct worker *worker;
+    LIST_ENTRY(conn) link; /* in the pool's list */
+    struct pool *pool;
+    const struct conn_stage *const *stages; /* by state */
     enum conn_state state;
     struct timer timer;
     struct conn_side device, origin;
@@ -76,13 +88,31 @@ struct conn {
     struct record record;
 };
 
-LIST_HEAD(conn_list, conn);
+/* The only way into a state. May end the connection. */
+void conn_enter(struct conn *conn, enum conn_state state);
 
-/* A connection has arrived: takes over the socket. */
-void conn_start(struct worker *worker, int fd, const struct address *device,
-                const struct address *origin);
+/* Tells the loop of the device's socket, wanting nothing of it yet; of the origin's, which is being
+ * connected. False with errno. */
+bool conn_watch_device(struct conn *conn) must_check;
+bool conn_watch_origin(struct conn *conn) must_check;
 
-/* Ends it at once, as if both sides had gone. */
-void conn_abort(struct conn *conn, enum ending ending);
+/* What is wanted from either side from now on: EPOLLIN, EPOLLOUT, EPOLLRDHUP; 0: only to hear that
+ * it is gone. */
+void conn_want(struct conn *conn, uint32_t device, uint32_t origin);
+
+/* The state's `expired` is called when this time is over. Entering a state stops the timer. */
+void conn_timeout(struct conn *conn, struct timeout_class *class);
+
+/* Which event an operation waits for. */
+uint32_t conn_events_for(enum io io);
+
+/* Writes the `tls` event, if the device spoke TLS and it is not written yet. */
+void conn_tell_tls(struct conn *conn);
+
+/* Ends the connection and frees it. With `reset` both sides see RST, otherwise FIN. */
+void conn_end(struct conn *conn, enum ending ending, bool reset);
+
+/* Ends with a last word to the device: a TLS alert, or, with NO_ALERT, just FIN. */
+void conn_refuse(struct conn *conn, enum ending ending, int alert);
 
 #endif

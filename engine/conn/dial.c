@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "conn/dial.h"
 
+#include "conn/conn.h"
+#include "core/log.h"
+
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -62,4 +65,87 @@ int dial_result(int fd)
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0)
         return errno;
     return error;
+}
+
+/* ---- for connections ---- */
+
+static enum ending ending_for(int error)
+{
+    switch (error) {
+    case ECONNREFUSED:
+        return ENDING_ORIGIN_REFUSED;
+    case ETIMEDOUT:
+        return ENDING_ORIGIN_TIMEOUT;
+    case ECONNRESET:
+    case EPIPE:
+        return ENDING_ORIGIN_RESET;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+        return ENDING_OUT_OF_RESOURCES;
+    default:
+        return ENDING_ORIGIN_UNREACHABLE;
+    }
+}
+
+/* The line that a user reads to find out what to ignore, with the pattern ready to use. */
+static void log_serverconnect(const struct address *origin)
+{
+    char text[ADDRESS_TEXT_SIZE], ip[INET6_ADDRSTRLEN], escaped[2 * INET6_ADDRSTRLEN];
+    size_t at = 0;
+    if (!log_shows(LOG_LEVEL_VERBOSE))
+        return;
+    for (const char *c = address_ip_text(origin, ip); *c != '\0'; c++) {
+        if (*c == '.')
+            escaped[at++] = '\\';
+        escaped[at++] = *c;
+    }
+    escaped[at] = '\0';
+    log_verbose("serverconnect -> %s   (to ignore it: --ignore '^%s:%u$')",
+                address_text(origin, text), escaped, (unsigned)origin->port);
+}
+
+bool dial_origin(struct conn *conn)
+{
+    struct pool *pool = conn->pool;
+    conn_timeout(conn, &pool->dial_time);
+    if (conn->origin.endpoint.fd >= 0)
+        return true;
+    log_serverconnect(&conn->flow.origin);
+    int fd =
+        dial_start(&conn->flow.origin, pool->options.source_device ? &conn->flow.device : NULL);
+    int error = errno;
+    if (fd >= 0) {
+        endpoint_init(&conn->origin.endpoint, fd);
+        if (conn_watch_origin(conn))
+            return true;
+        error = errno;
+    }
+    if (ending_for(error) == ENDING_OUT_OF_RESOURCES)
+        pool_ran_out(pool);
+    conn_end(conn, ending_for(error), true);
+    return false;
+}
+
+bool dial_origin_done(struct conn *conn)
+{
+    int error = dial_result(conn->origin.endpoint.fd);
+    if (error != 0) {
+        conn_end(conn, ending_for(error), true);
+        return false;
+    }
+    conn->origin_connected = true;
+    return true;
+}
+
+void dial_expired(struct conn *conn)
+{
+    conn_end(conn, ENDING_ORIGIN_TIMEOUT, true);
+}
+
+void dial_device_gone(struct conn *conn, uint32_t events)
+{
+    if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0)
+        conn_end(conn, ENDING_DEVICE_GONE, true);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "conn/notes.h"
 
-#include "conn/worker.h"
 #include "tap/detect.h"
 #include "tls/certificate.h"
 #include "tls/ja4.h"
@@ -43,7 +42,7 @@ static void note_alpn(struct conn *conn, struct reader list)
 /* What is only ever written down need not be found out where nothing is. */
 static bool is_recorded(const struct conn *conn)
 {
-    return recorder_wants(conn->worker->options.feed, OUTPUT_EVENTS);
+    return recorder_wants(conn->pool->options.feed, OUTPUT_EVENTS);
 }
 
 static void note_fingerprint(struct conn *conn, const struct hello *hello)

@@ -67,7 +67,7 @@ static const char *answer_explain(struct control *control, const json_t *argumen
     for (size_t i = 0; i < json_array_size(targets) && error == NULL; i++) {
         const char *target = json_string_value(json_array_get(targets, i));
         struct explanation explanation;
-        if (target != NULL && explain(&explanation, view, target))
+        if (target != NULL && explain_target(&explanation, view, target))
             explanation_write(data, target, &explanation);
         else
             error = "a target is address:port or name:port";

@@ -2,6 +2,7 @@
 #include "control/engine.h"
 
 #include "core/log.h"
+#include "tls/verify.h"
 
 #include <limits.h>
 #include <openssl/err.h>
@@ -197,8 +198,7 @@ static size_t conn_limit(const struct engine *engine)
 static bool open_workers(struct engine *engine, const struct network_config *network,
                          const struct worker_policy *policies)
 {
-    struct worker_options options = {
-        .listen_port = (uint16_t)network->listen_port,
+    struct pool_options options = {
         .source_device = network->source_device,
         .conn_limit = conn_limit(engine),
         .leaves = engine->leaves,
@@ -207,7 +207,7 @@ static bool open_workers(struct engine *engine, const struct network_config *net
     };
     for (size_t i = 0; i < engine->worker_count; i++) {
         options.feed = engine->worker_feeds[i];
-        engine->workers[i] = worker_open(&options, &policies[i]);
+        engine->workers[i] = worker_open((uint16_t)network->listen_port, &options, &policies[i]);
         if (engine->workers[i] == NULL)
             return false;
     }
@@ -222,7 +222,7 @@ static bool start_threads(struct engine *engine)
         return false;
     bool teach = gate_queue_kind(engine->gate) == QUEUE_NONE;
     for (size_t i = 0; i < engine->worker_count; i++) {
-        engine->workers[i]->options.teach_kernel = teach;
+        engine->workers[i]->pool.options.teach_kernel = teach;
         if (!worker_start(engine->workers[i]))
             return false;
     }
@@ -296,7 +296,7 @@ uint64_t engine_active(const struct engine *engine)
 {
     uint64_t active = 0;
     for (size_t i = 0; i < engine->worker_count; i++)
-        active += counter_read(&engine->workers[i]->counters.active);
+        active += counter_read(&engine->workers[i]->pool.counters.active);
     return active;
 }
 

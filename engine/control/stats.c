@@ -55,7 +55,7 @@ static void write_connections(struct jsonw *json, const struct engine *engine)
 {
     uint64_t accepted = 0, intercepted = 0, passed = 0, failed = 0, refused = 0;
     for (size_t i = 0; i < engine->worker_count; i++) {
-        const struct worker_counters *counters = &engine->workers[i]->counters;
+        const struct pool_counters *counters = &engine->workers[i]->pool.counters;
         accepted += counter_read(&counters->accepted);
         intercepted += counter_read(&counters->intercepted);
         passed += counter_read(&counters->passed);

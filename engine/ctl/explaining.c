@@ -57,7 +57,7 @@ static enum status explain_by_file(const char *path, const json_t *targets, json
     for (size_t i = 0; i < json_array_size(targets); i++) {
         const char *target = json_string_value(json_array_get(targets, i));
         struct explanation explanation;
-        if (!explain(&explanation, view, target)) {
+        if (!explain_target(&explanation, view, target)) {
             fprintf(stderr, "interceptctl: %s: a target is address:port or name:port\n", target);
             status = STATUS_FAILED;
             continue;

@@ -14,7 +14,8 @@ static bool parse_name(const char *target, char *name, uint16_t *port)
     return true;
 }
 
-bool explain(struct explanation *explanation, const struct policy_view *view, const char *target)
+bool explain_target(struct explanation *explanation, const struct policy_view *view,
+                    const char *target)
 {
     char name[EXPLAIN_TARGET_LIMIT];
     struct flow flow = {.protocol = IPPROTO_TCP, .hello_read = true};

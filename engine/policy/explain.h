@@ -17,7 +17,7 @@ struct explanation {
 };
 
 /* Answers for "address:port" or "name:port". False if the target is neither. */
-bool explain(struct explanation *explanation, const struct policy_view *view,
+bool explain_target(struct explanation *explanation, const struct policy_view *view,
              const char *target) must_check;
 
 /* "ignore" or "intercept". */

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "conn/arrival.h"
+
+#include "conn/dial.h"
+#include "conn/intercepting.h"
+#include "conn/notes.h"
+#include "conn/opening.h"
+#include "conn/passing.h"
+#include "core/log.h"
+
+/* All states, in the order of enum conn_state. */
+static const struct conn_stage *const stages[CONN_STATES] = {
+    [CONN_HELLO] = &opening_hello,        [CONN_SILENT] = &opening_silent,
+    [CONN_DIAL] = &intercepting_dial,     [CONN_UPSTREAM] = &intercepting_upstream,
+    [CONN_DEVICE] = &intercepting_device, [CONN_RELAY] = &intercepting_relay,
+    [CONN_PASS_DIAL] = &passing_dial,     [CONN_SPLICE] = &passing_splice,
+    [CONN_LINGER] = &conn_linger,
+};
+
+static void decide(struct conn *conn)
+{
+    char device[ADDRESS_TEXT_SIZE];
+    struct decision decision = policy_decide(conn->view, &conn->flow);
+    if (decision.verdict == VERDICT_PASS) {
+        passing_begin(conn, &decision);
+        return;
+    }
+    if (log_shows(LOG_LEVEL_VERBOSE))
+        log_verbose("clientconnect %s", address_text(&conn->flow.device, device));
+    conn_enter(conn, CONN_HELLO);
+}
+
+void arrival_start(struct pool *pool, int fd, const struct address *device,
+                   const struct address *origin)
+{
+    struct conn *conn = pool_alloc_conn(pool);
+    struct endpoint endpoint;
+    endpoint_init(&endpoint, fd);
+    if (conn == NULL) {
+        endpoint_close(&endpoint, true);
+        pool_ran_out(pool);
+        return;
+    }
+    conn->stages = stages;
+    conn->device.endpoint = endpoint;
+    endpoint_init(&conn->origin.endpoint, -1);
+    conn->device.watch.fd = conn->origin.watch.fd = -1;
+    conn->view = policy_view_ref(pool->view);
+    conn->flow = (struct flow){.device = *device, .origin = *origin, .protocol = IPPROTO_TCP};
+
+    dial_tune(fd);
+    neighbours_find(&pool->neighbours, &conn->flow, pool->loop.now);
+    notes_start(conn);
+    if (conn_watch_device(conn))
+        decide(conn);
+    else
+        conn_end(conn, ENDING_OUT_OF_RESOURCES, true);
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "conn/intercepting.h"
+
+#include "conn/dial.h"
+#include "conn/notes.h"
+
+#include <arpa/inet.h>
+
+/* ---- TCP to the origin ---- */
+
+static void enter_dial(struct conn *conn)
+{
+    if (conn->origin_connected) {
+        conn_enter(conn, CONN_UPSTREAM);
+        return;
+    }
+    if (dial_origin(conn))
+        conn_want(conn, EPOLLRDHUP, EPOLLOUT);
+}
+
+static void dial_origin_ready(struct conn *conn, uint32_t events)
+{
+    (void)events;
+    if (dial_origin_done(conn))
+        conn_enter(conn, CONN_UPSTREAM);
+}
+
+/* ---- TLS with the origin ---- */
+
+static bool is_ip_literal(const char *name)
+{
+    unsigned char ip[16];
+    return inet_pton(AF_INET, name, ip) == 1 || inet_pton(AF_INET6, name, ip) == 1;
+}
+
+/* The device's name, unless it is none that TLS could ask for (RFC 6066, section 3). */
+static const char *name_for_origin(const struct conn *conn)
+{
+    const char *name = conn->flow.name;
+    return name != NULL && !is_ip_literal(name) ? name : NULL;
+}
+
+static bool start_upstream(struct conn *conn)
+{
+    const char *name = name_for_origin(conn);
+    if (!endpoint_start_tls(&conn->origin.endpoint, conn->pool->tls.origin))
+        return false;
+    SSL *ssl = conn->origin.endpoint.ssl;
+    /* A malformed ALPN list is refused here, and then not sent on. */
+    if (conn->alpn_length > 0)
+        (void)SSL_set_alpn_protos(ssl, conn->alpn, (unsigned)conn->alpn_length);
+    return SSL_set_max_proto_version(ssl, conn->offered_version) == 1 &&
+           (name == NULL || SSL_set_tlsext_host_name(ssl, name) == 1) &&
+           verify_prepare(ssl, &conn->verify, name, &conn->flow.origin);
+}
+
+static struct leaf_request leaf_request_for(const struct conn *conn)
+{
+    const struct config *config = policy_config(policy_view_policy(conn->view));
+    const SSL *origin = conn->origin.endpoint.ssl;
+    bool ecdsa = SSL_version(origin) >= TLS1_3_VERSION ? conn->ecdsa_for_13 : conn->ecdsa_for_12;
+    struct leaf_request request = {
+        .origin = SSL_get0_peer_certificate(origin),
+        .key = ecdsa ? LEAF_KEY_ECDSA : LEAF_KEY_RSA,
+    };
+    if (config->tls.upstream == UPSTREAM_IGNORE) {
+        request.good_dates = true;
+        request.add_name = conn->verify.name_mismatch ? name_for_origin(conn) : NULL;
+        return request;
+    }
+    static const enum leaf_signer signers[] = {[VERIFY_GOOD_CHAIN] = LEAF_BY_AUTHORITY,
+                                               [VERIFY_SELF_SIGNED] = LEAF_BY_ITSELF,
+                                               [VERIFY_UNTRUSTED] = LEAF_BY_UNTRUSTED};
+    request.signer = signers[verify_class(&conn->verify)];
+    request.not_before = conn->verify.not_before;
+    request.not_after = conn->verify.not_after;
+    return request;
+}
+
+static void upstream_done(struct conn *conn)
+{
+    const struct config *config = policy_config(policy_view_policy(conn->view));
+    SSL *ssl = conn->origin.endpoint.ssl;
+    bool cached;
+    notes_session(conn, &conn->record.upstream, ssl, conn->handshake_start);
+    struct leaf_request request = leaf_request_for(conn);
+    if (request.origin == NULL) {
+        conn_refuse(conn, ENDING_ORIGIN_TLS, SSL_AD_HANDSHAKE_FAILURE);
+        return;
+    }
+    notes_origin(conn, request.origin);
+    if (config->tls.upstream == UPSTREAM_VERIFY && conn->verify.count > 0) {
+        conn_refuse(conn, ENDING_ORIGIN_UNVERIFIED, SSL_AD_ACCESS_DENIED);
+        return;
+    }
+    conn->leaf = leaf_cache_get(conn->pool->options.leaves, &request, &cached);
+    if (conn->leaf == NULL) {
+        conn_refuse(conn, ENDING_FORGE_FAILED, SSL_AD_INTERNAL_ERROR);
+        return;
+    }
+    notes_leaf(conn, conn->leaf, cached);
+    conn_enter(conn, CONN_DEVICE);
+}
+
+static void upstream_failed(struct conn *conn, enum io io)
+{
+    const struct endpoint *origin = &conn->origin.endpoint;
+    if (io == IO_RESET)
+        conn_end(conn, ENDING_ORIGIN_RESET, true);
+    else if (io != IO_FAILED)
+        conn_refuse(conn, ENDING_ORIGIN_CLOSED, NO_ALERT);
+    else if (origin->alert_in != NO_ALERT)
+        conn_refuse(conn, ENDING_ORIGIN_ALERT, origin->alert_in);
+    else
+        conn_refuse(conn, ENDING_ORIGIN_TLS, SSL_AD_HANDSHAKE_FAILURE);
+}
+
+static void upstream_step(struct conn *conn, uint32_t events)
+{
+    (void)events;
+    enum io io = endpoint_handshake(&conn->origin.endpoint);
+    if (io == IO_OK)
+        upstream_done(conn);
+    else if (io == IO_WANT_READ || io == IO_WANT_WRITE)
+        conn_want(conn, EPOLLRDHUP, conn_events_for(io));
+    else
+        upstream_failed(conn, io);
+}
+
+static void enter_upstream(struct conn *conn)
+{
+    conn->handshake_start = clock_ms();
+    conn_timeout(conn, &conn->pool->handshake_time);
+    if (start_upstream(conn))
+        upstream_step(conn, 0);
+    else
+        conn_end(conn, ENDING_OUT_OF_RESOURCES, true);
+}
+
+static void upstream_expired(struct conn *conn)
+{
+    conn_end(conn, ENDING_ORIGIN_TLS_TIMEOUT, true);
+}
+
+/* ---- TLS with the device ---- */
+
+static bool start_device(struct conn *conn)
+{
+    struct endpoint *device = &conn->device.endpoint;
+    const SSL *origin = conn->origin.endpoint.ssl;
+    unsigned alpn_length;
+    SSL_get0_alpn_selected(origin, &device->alpn, &alpn_length);
+    device->alpn_length = (unsigned char)alpn_length;
+    return endpoint_start_tls(device, conn->pool->tls.device) &&
+           SSL_set_max_proto_version(device->ssl, SSL_version(origin)) == 1 &&
+           SSL_use_certificate(device->ssl, conn->leaf->certificate) == 1 &&
+           SSL_use_PrivateKey(device->ssl, conn->leaf->key) == 1;
+}
+
+static void device_failed(struct conn *conn, enum io io)
+{
+    if (io != IO_FAILED)
+        conn_end(conn, ENDING_DEVICE_GONE, io == IO_RESET);
+    else if (conn->device.endpoint.alert_in != NO_ALERT)
+        conn_end(conn, ENDING_DEVICE_ALERT, false);
+    else
+        conn_refuse(conn, ENDING_DEVICE_TLS, NO_ALERT); /* OpenSSL has said the alert */
+}
+
+static void device_step(struct conn *conn, uint32_t events)
+{
+    (void)events;
+    enum io io = endpoint_handshake(&conn->device.endpoint);
+    if (io == IO_OK) {
+        notes_session(conn, &conn->record.client, conn->device.endpoint.ssl, conn->handshake_start);
+        counter_add(&conn->pool->counters.intercepted, 1);
+        conn_tell_tls(conn);
+        conn_enter(conn, CONN_RELAY);
+    } else if (io == IO_WANT_READ || io == IO_WANT_WRITE) {
+        conn_want(conn, conn_events_for(io), 0);
+    } else {
+        device_failed(conn, io);
+    }
+}
+
+static void enter_device(struct conn *conn)
+{
+    conn->handshake_start = clock_ms();
+    conn_timeout(conn, &conn->pool->handshake_time);
+    if (start_device(conn))
+        device_step(conn, 0);
+    else
+        conn_end(conn, ENDING_OUT_OF_RESOURCES, true);
+}
+
+/* Whatever the origin has to say waits for the relay, its end too. */
+static void device_origin_ready(struct conn *conn, uint32_t events)
+{
+    (void)conn, (void)events;
+}
+
+static void device_expired(struct conn *conn)
+{
+    conn_end(conn, ENDING_DEVICE_TLS_TIMEOUT, true);
+}
+
+/* ---- both directions ---- */
+
+static enum ending device_ending(const struct endpoint *device)
+{
+    if (device->alert_in != NO_ALERT)
+        return ENDING_DEVICE_ALERT;
+    return device->failure[0] != '\0' ? ENDING_DEVICE_TLS : ENDING_DEVICE_RESET;
+}
+
+static enum ending origin_ending(const struct endpoint *origin)
+{
+    if (origin->alert_in != NO_ALERT)
+        return ENDING_ORIGIN_ALERT;
+    return origin->failure[0] != '\0' ? ENDING_ORIGIN_TLS : ENDING_ORIGIN_RESET;
+}
+
+static void relay_step(struct conn *conn, bool device_news, bool origin_news)
+{
+    struct relay *relay = &conn->through.relay;
+    switch (relay_run(relay, device_news, origin_news)) {
+    case RELAY_AGAIN:
+        loop_again(&conn->pool->loop, &conn->device.watch);
+        conn_want(conn, relay_device_events(relay), relay_origin_events(relay));
+        return;
+    case RELAY_GOING:
+        conn_want(conn, relay_device_events(relay), relay_origin_events(relay));
+        return;
+    case RELAY_DONE:
+        conn_end(conn, ENDING_CLOSED, false);
+        return;
+    case RELAY_DEVICE_ERROR:
+        conn_end(conn, device_ending(&conn->device.endpoint), true);
+        return;
+    case RELAY_ORIGIN_ERROR:
+        conn_end(conn, origin_ending(&conn->origin.endpoint), true);
+        return;
+    case RELAY_NO_MEMORY:
+        conn_end(conn, ENDING_OUT_OF_RESOURCES, true);
+        return;
+    }
+}
+
+static void enter_relay(struct conn *conn)
+{
+    relay_init(&conn->through.relay, &conn->device.endpoint, &conn->origin.endpoint,
+               &conn->pool->buffer_slab, conn->pool->relayed);
+    relay_step(conn, true, true);
+}
+
+/* No events: it is our turn again (loop_again), and either side may have more. */
+static void relay_device_ready(struct conn *conn, uint32_t events)
+{
+    relay_step(conn, true, events == 0);
+}
+
+static void relay_origin_ready(struct conn *conn, uint32_t events)
+{
+    (void)events;
+    relay_step(conn, false, true);
+}
+
+const struct conn_stage intercepting_dial = {.name = "dial",
+                                             .enter = enter_dial,
+                                             .device_ready = dial_device_gone,
+                                             .origin_ready = dial_origin_ready,
+                                             .expired = dial_expired};
+
+const struct conn_stage intercepting_upstream = {.name = "upstream",
+                                                 .enter = enter_upstream,
+                                                 .device_ready = dial_device_gone,
+                                                 .origin_ready = upstream_step,
+                                                 .expired = upstream_expired};
+
+const struct conn_stage intercepting_device = {.name = "device",
+                                               .enter = enter_device,
+                                               .device_ready = device_step,
+                                               .origin_ready = device_origin_ready,
+                                               .expired = device_expired};
+
+const struct conn_stage intercepting_relay = {.name = "relay",
+                                              .enter = enter_relay,
+                                              .device_ready = relay_device_ready,
+                                              .origin_ready = relay_origin_ready};

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later *
+ * intercepting.h - TLS on both sides, the origin's first: DIAL, UPSTREAM, DEVICE and RELAY. */
+#ifndef CONN_INTERCEPTING_H
+#define CONN_INTERCEPTING_H
+
+#include "conn/conn.h"
+
+extern const struct conn_stage intercepting_dial, intercepting_upstream, intercepting_device,
+    intercepting_relay;
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "conn/opening.h"
+
+#include "conn/dial.h"
+#include "conn/notes.h"
+#include "conn/passing.h"
+#include "event/eve.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+/* epoll(7) then tells of them once so many are there: a ClientHello in a thousand pieces costs two
+ * wake-ups. */
+static void want_bytes(struct conn *conn, size_t count)
+{
+    int mark = (int)count;
+    (void)setsockopt(conn->device.endpoint.fd, SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof(mark));
+}
+
+static void decide_by_hello(struct conn *conn, const struct hello *hello)
+{
+    notes_hello(conn, hello);
+    struct decision decision = policy_decide(conn->view, &conn->flow);
+    if (decision.verdict == VERDICT_PASS) {
+        passing_begin(conn, &decision);
+        return;
+    }
+    notes_decision(conn, &decision, "intercept");
+    eve_write(conn->pool->options.feed, EVE_INTERCEPT, &conn->record);
+    const struct config *config = policy_config(policy_view_policy(conn->view));
+    if (conn->offered_version < config->tls.min_version)
+        conn_refuse(conn, ENDING_DEVICE_TLS, SSL_AD_PROTOCOL_VERSION);
+    else
+        conn_enter(conn, CONN_DIAL);
+}
+
+static void look_at_device(struct conn *conn, uint32_t events)
+{
+    struct pool *pool = conn->pool;
+    struct hello hello;
+    ssize_t length = recv(conn->device.endpoint.fd, pool->peeked, sizeof(pool->peeked), MSG_PEEK);
+    if (length == 0 || (length < 0 && errno != EAGAIN && errno != EINTR)) {
+        conn_end(conn, ENDING_DEVICE_GONE, length != 0);
+        return;
+    }
+    if (length < 0)
+        return;
+    enum hello_result result = hello_parse(&hello, pool->peeked, (size_t)length, pool->message);
+    if (result == HELLO_MORE && (events & (EPOLLRDHUP | EPOLLHUP)) == 0) {
+        want_bytes(conn, hello.need);
+        if (conn->timer.class != &pool->hello_time)
+            conn_timeout(conn, &pool->hello_time);
+        return;
+    }
+    want_bytes(conn, 1);
+    if (result == HELLO_COMPLETE) {
+        decide_by_hello(conn, &hello);
+        return;
+    }
+    notes_protocol(conn, pool->peeked, (size_t)length, true);
+    passing_as_not_tls(conn);
+}
+
+static void enter_hello(struct conn *conn)
+{
+    conn_timeout(conn, &conn->pool->silence_time);
+    conn_want(conn, EPOLLIN | EPOLLRDHUP, 0);
+}
+
+/* Time is up for a ClientHello that never became whole, or for anything at all. */
+static void hello_expired(struct conn *conn)
+{
+    char byte;
+    if (recv(conn->device.endpoint.fd, &byte, 1, MSG_PEEK) > 0) {
+        want_bytes(conn, 1);
+        passing_as_not_tls(conn);
+    } else {
+        conn_enter(conn, CONN_SILENT);
+    }
+}
+
+static void enter_silent(struct conn *conn)
+{
+    if (dial_origin(conn))
+        conn_want(conn, EPOLLIN | EPOLLRDHUP, EPOLLOUT);
+}
+
+static void silent_origin_ready(struct conn *conn, uint32_t events)
+{
+    (void)events;
+    uint8_t first[64];
+    if (!conn->origin_connected) {
+        if (!dial_origin_done(conn))
+            return;
+        if (conn->timer.class == &conn->pool->dial_time)
+            timer_stop(&conn->timer);
+        conn_want(conn, EPOLLIN | EPOLLRDHUP, EPOLLIN);
+        return;
+    }
+    ssize_t length = recv(conn->origin.endpoint.fd, first, sizeof(first), MSG_PEEK);
+    if (length > 0)
+        notes_protocol(conn, first, (size_t)length, false);
+    passing_as_not_tls(conn);
+}
+
+static void silent_expired(struct conn *conn)
+{
+    if (!conn->origin_connected) {
+        conn_end(conn, ENDING_ORIGIN_TIMEOUT, true);
+        return;
+    }
+    want_bytes(conn, 1);
+    passing_as_not_tls(conn);
+}
+
+const struct conn_stage opening_hello = {.name = "hello",
+                                         .enter = enter_hello,
+                                         .device_ready = look_at_device,
+                                         .expired = hello_expired};
+
+const struct conn_stage opening_silent = {.name = "silent",
+                                          .enter = enter_silent,
+                                          .device_ready = look_at_device,
+                                          .origin_ready = silent_origin_ready,
+                                          .expired = silent_expired};

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "conn/pool.h"
+
+#include "conn/conn.h"
+#include "core/log.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Timeouts, in ms. */
+#define SILENCE_TIME 300 /* then perhaps the server speaks first */
+#define HELLO_TIME 10000 /* for a ClientHello to become whole */
+#define DIAL_TIME 60000  /* for the origin to answer a SYN */
+#define HANDSHAKE_TIME 30000
+#define LINGER_TIME 2000
+#define BREATH_TIME 1000
+
+#define SPARE_CONNS 256
+#define SPARE_BUFFERS 64
+
+static void init_timeouts(struct pool *pool)
+{
+    const struct {
+        struct timeout_class *class;
+        uint64_t length;
+    } times[] = {
+        {&pool->silence_time, SILENCE_TIME}, {&pool->hello_time, HELLO_TIME},
+        {&pool->dial_time, DIAL_TIME},       {&pool->handshake_time, HANDSHAKE_TIME},
+        {&pool->linger_time, LINGER_TIME},   {&pool->breath_time, BREATH_TIME},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(times); i++)
+        timeout_class_init(times[i].class, &pool->loop.timeouts, times[i].length);
+}
+
+bool pool_init(struct pool *pool, const struct pool_options *options)
+{
+    pool->options = *options;
+    LIST_INIT(&pool->conns);
+    slab_init(&pool->conn_slab, sizeof(struct conn), SPARE_CONNS);
+    slab_init(&pool->buffer_slab, RELAY_BUFFER_SIZE, SPARE_BUFFERS);
+    if (!loop_init(&pool->loop))
+        return false;
+    init_timeouts(pool);
+    return neighbours_open(&pool->neighbours);
+}
+
+void pool_fini(struct pool *pool)
+{
+    timer_stop(&pool->breath);
+    neighbours_close(&pool->neighbours);
+    pipe_pool_fini(&pool->pipes);
+    slab_fini(&pool->conn_slab);
+    slab_fini(&pool->buffer_slab);
+    policy_view_unref(pool->view);
+    tls_context_fini(&pool->tls);
+    loop_fini(&pool->loop);
+}
+
+void pool_set_policy(struct pool *pool, struct policy_view *view, const struct tls_context *tls)
+{
+    policy_view_unref(pool->view);
+    tls_context_fini(&pool->tls);
+    pool->view = view;
+    pool->tls = *tls;
+}
+
+struct conn *pool_alloc_conn(struct pool *pool)
+{
+    struct conn *conn = slab_alloc(&pool->conn_slab);
+    if (conn == NULL)
+        return NULL;
+    memset(conn, 0, sizeof(*conn));
+    conn->pool = pool;
+    LIST_INSERT_HEAD(&pool->conns, conn, link);
+    counter_add(&pool->counters.active, 1);
+    return conn;
+}
+
+void pool_free_conn(struct pool *pool, struct conn *conn)
+{
+    LIST_REMOVE(conn, link);
+    slab_free(&pool->conn_slab, conn);
+    counter_add(&pool->counters.active, (uint64_t)-1);
+}
+
+/* ---- room ---- */
+
+static int open_anything(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* For some more connections, and with the descriptors for one. */
+static bool has_room(const struct pool *pool)
+{
+    int first = open_anything(), second = open_anything();
+    bool has_descriptors = first >= 0 && second >= 0;
+    if (first >= 0)
+        close(first);
+    if (second >= 0)
+        close(second);
+    return has_descriptors &&
+           counter_read(&pool->counters.active) * 10 < pool->options.conn_limit * 9;
+}
+
+static void breath_over(struct timer *timer)
+{
+    struct pool *pool = container_of(timer, struct pool, breath);
+    if (!has_room(pool)) {
+        timer_start(timer, &pool->breath_time, pool->loop.now, breath_over);
+        return;
+    }
+    pool->full = false;
+    atomic_fetch_sub(&pool->options.state->full_workers, 1);
+    log_info("there is room for new connections again");
+}
+
+void pool_ran_out(struct pool *pool)
+{
+    if (pool->full)
+        return;
+    pool->full = true;
+    atomic_fetch_add(&pool->options.state->full_workers, 1);
+    timer_start(&pool->breath, &pool->breath_time, pool->loop.now, breath_over);
+    log_warning("no room for new connections (%llu are open): they %s until there is",
+                (unsigned long long)counter_read(&pool->counters.active),
+                pool->options.state->fail_closed ? "are refused" : "pass uninspected");
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * pool.h - what the connections of one worker share: their loop and timeouts, the policy and the
+ * TLS contexts they speak by, memory, and the room that there is for them. One thread, but for the
+ * counters. */
+#ifndef CONN_POOL_H
+#define CONN_POOL_H
+
+#include "conn/relay.h"
+#include "conn/splice.h"
+#include "core/counter.h"
+#include "core/loop.h"
+#include "gate/gate.h"
+#include "gate/neighbour.h"
+#include "policy/admission.h"
+#include "tls/context.h"
+#include "tls/hello.h"
+#include "tls/leaf_cache.h"
+
+struct conn;
+LIST_HEAD(conn_list, conn);
+
+struct pool_options {
+    bool source_device; /* origins see the device's address */
+    bool teach_kernel;  /* there is no queue: the gate learns from us */
+    size_t conn_limit;  /* connections at the same time */
+    struct leaf_cache *leaves;
+    struct gate *gate;
+    struct recorder_feed *feed;
+    struct engine_state *state;
+};
+
+/* Written by the worker's thread, read by any. */
+struct pool_counters {
+    struct counter accepted;    /* connections that arrived */
+    struct counter intercepted; /* of which both handshakes succeeded */
+    struct counter passed;      /* spliced */
+    struct counter failed;      /* ended before either */
+    struct counter refused;     /* turned away for lack of room */
+    struct counter active;      /* now */
+};
+
+struct pool {
+    struct pool_options options;
+    struct pool_counters counters;
+    struct policy_view *view; /* in force for what arrives from now on */
+    struct tls_context tls;
+
+    struct loop loop;
+    struct timeout_class silence_time, hello_time, dial_time, handshake_time, linger_time;
+    struct timeout_class breath_time;
+    bool full;           /* something has run out */
+    struct timer breath; /* until it is looked whether there is room again */
+
+    struct neighbours neighbours;
+    struct conn_list conns;
+    struct slab conn_slab, buffer_slab;
+    struct pipe_pool pipes;
+
+    /* Scratch, for one call at a time. */
+    uint8_t peeked[HELLO_WIRE_LIMIT];
+    uint8_t message[HELLO_LIMIT];
+    unsigned char relayed[RELAY_BUFFER_SIZE];
+};
+
+/* False with errno. */
+bool pool_init(struct pool *pool, const struct pool_options *options) must_check;
+void pool_fini(struct pool *pool);
+
+/* Takes both over, and drops what was there before: connections that use it keep it. */
+void pool_set_policy(struct pool *pool, struct policy_view *view, const struct tls_context *tls);
+
+/* A connection, zeroed but for its place in the pool; NULL if there is no memory. */
+struct conn *pool_alloc_conn(struct pool *pool) must_check;
+void pool_free_conn(struct pool *pool, struct conn *conn);
+
+/* Descriptors, memory or the limit have run out: the gate lets new connections pass until there is
+ * room again, which is looked for every second. */
+void pool_ran_out(struct pool *pool);
+
+#endif
