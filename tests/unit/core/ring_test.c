@@ -212,7 +212,7 @@ static void half_of_an_empty_ring_is_free_wherever_it_stands(void **state)
         assert_true(ring_put(ring, i, record, sizeof(record)));
         assert_oldest(ring, i, record, sizeof(record));
         ring_consume(ring);
-        assert_true(ring_put(ring, i, "step", i % 30));
+        assert_true(ring_put(ring, i, record, i % 30));
         ring_consume(ring);
         assert_empty(ring);
     }

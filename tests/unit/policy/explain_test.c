@@ -16,7 +16,7 @@ static void assert_explained(const struct policy_view *view, const char *target,
     struct explanation explanation;
     struct jsonw json;
     char buffer[1024];
-    if (!explain(&explanation, view, target))
+    if (!explain_target(&explanation, view, target))
         fail_msg("%s is no target", target);
     jsonw_init(&json, buffer, sizeof(buffer));
     explanation_write(&json, target, &explanation);
@@ -48,7 +48,7 @@ static void ipv6_may_be_asked_for_in_both_forms(void **state)
                                           "[2001:DB8:0::1]:443"};
     for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
         struct explanation explanation;
-        assert_true(explain(&explanation, view, targets[i]));
+        assert_true(explain_target(&explanation, view, targets[i]));
         assert_string_equal(explanation_verdict(&explanation), "ignore");
         assert_int_equal(explanation.decision.rule->place.line, 4);
         assert_false(explanation.name_unseen);
@@ -106,7 +106,7 @@ static void what_is_no_target_is_not_answered(void **state)
     struct policy_view *view = view_of("");
     struct explanation explanation;
     for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
-        if (explain(&explanation, view, targets[i]))
+        if (explain_target(&explanation, view, targets[i]))
             fail_msg("%s was answered", targets[i]);
     policy_view_unref(view);
 }
@@ -120,10 +120,10 @@ static void a_target_may_be_as_long_as_the_limit_and_no_longer(void **state)
     memset(target, 'a', sizeof(target));
     strcpy(target + EXPLAIN_TARGET_LIMIT - 5, ":443");
     assert_int_equal(strlen(target), EXPLAIN_TARGET_LIMIT - 1);
-    assert_true(explain(&explanation, view, target));
+    assert_true(explain_target(&explanation, view, target));
     assert_string_equal(explanation_verdict(&explanation), "ignore");
     strcpy(target + EXPLAIN_TARGET_LIMIT - 4, ":443");
-    assert_false(explain(&explanation, view, target));
+    assert_false(explain_target(&explanation, view, target));
     policy_view_unref(view);
 }
 

@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "control/socket.h"
+
+#include "core/log.h"
+#include "core/version.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* As in socket.c. */
+#define CLIENTS_LIMIT 32
+
+/* The socket, its loop, and what the commands were told. */
+struct desk {
+    struct loop loop;
+    struct control_socket *socket;
+    char directory[32], path[64];
+    int answers;             /* given so far */
+    char last_arguments[64]; /* as JSON, "-" for none */
+    size_t large;            /* the length of the answer to "large" */
+};
+
+/* ---- the commands ---- */
+
+static void write_large(struct jsonw *data, size_t length)
+{
+    char *text = malloc(length);
+    assert_non_null(text);
+    memset(text, 'l', length);
+    jsonw_bytes(data, NULL, text, length);
+    free(text);
+}
+
+static const char *answer(void *context, const char *command, const json_t *arguments,
+                          struct jsonw *data)
+{
+    struct desk *desk = context;
+    char *text = arguments != NULL ? json_dumps(arguments, JSON_COMPACT) : strdup("-");
+    snprintf(desk->last_arguments, sizeof(desk->last_arguments), "%s", text);
+    free(text);
+    desk->answers++;
+    if (strcmp(command, "nothing") == 0)
+        return NULL;
+    if (strcmp(command, "large") == 0) {
+        write_large(data, desk->large);
+        return NULL;
+    }
+    jsonw_object(data, NULL);
+    jsonw_string(data, "command", command);
+    jsonw_object_end(data);
+    return strcmp(command, "fail") == 0 ? "it \"failed\"\n" : NULL;
+}
+
+static int make_desk(void **state)
+{
+    struct desk *desk = calloc(1, sizeof(*desk));
+    *state = desk;
+    strcpy(desk->directory, "/tmp/socket_test.XXXXXX");
+    if (mkdtemp(desk->directory) == NULL || !loop_init(&desk->loop))
+        return -1;
+    snprintf(desk->path, sizeof(desk->path), "%s/control.sock", desk->directory);
+    desk->socket = control_socket_open(&desk->loop, desk->path, answer, desk);
+    return desk->socket != NULL ? 0 : -1;
+}
+
+static int drop_desk(void **state)
+{
+    struct desk *desk = *state;
+    control_socket_close(desk->socket);
+    loop_fini(&desk->loop);
+    int result = rmdir(desk->directory);
+    free(desk);
+    return result;
+}
+
+/* ---- a client ---- */
+
+struct client {
+    struct desk *desk;
+    int fd;
+    char line[4096]; /* the last one read, without its newline */
+};
+
+/* Turns the loop for as long as it has something to do. */
+static void turn(struct desk *desk)
+{
+    struct pollfd events = {.fd = desk->loop.epoll, .events = POLLIN};
+    do
+        loop_turn(&desk->loop, 0);
+    while (poll(&events, 1, 0) == 1);
+}
+
+static int connect_to(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strcpy(address.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* Everything in order: what was sent last is a newline. False where there is no more. */
+static bool read_line(struct client *client)
+{
+    size_t length = 0;
+    while (length + 1 < sizeof(client->line)) {
+        char c;
+        ssize_t count = recv(client->fd, &c, 1, 0);
+        if (count < 0 && errno == EAGAIN) {
+            turn(client->desk);
+            count = recv(client->fd, &c, 1, 0);
+        }
+        if (count <= 0 || c == '\n') {
+            client->line[length] = '\0';
+            return count > 0;
+        }
+        client->line[length++] = c;
+    }
+    return false;
+}
+
+/* Connects, and reads the greeting. */
+static struct client client_of(struct desk *desk)
+{
+    struct client client = {.desk = desk, .fd = connect_to(desk->path)};
+    assert_true(client.fd >= 0);
+    assert_true(read_line(&client));
+    return client;
+}
+
+static void ask(struct client *client, const char *text)
+{
+    assert_int_equal(send(client->fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+    turn(client->desk);
+}
+
+static void assert_answer(struct client *client, const char *expected)
+{
+    assert_true(read_line(client));
+    assert_string_equal(client->line, expected);
+}
+
+static void assert_no_answer(struct client *client)
+{
+    char byte;
+    turn(client->desk);
+    assert_int_equal(recv(client->fd, &byte, 1, 0), -1);
+    assert_int_equal(errno, EAGAIN);
+}
+
+/* Hung up; a reset is what closing with a request unread looks like. */
+static void assert_hung_up(struct client *client)
+{
+    char bytes[4096];
+    ssize_t count;
+    turn(client->desk);
+    while ((count = recv(client->fd, bytes, sizeof(bytes), 0)) > 0)
+        ;
+    assert_true(count == 0 || errno == ECONNRESET);
+}
+
+/* ---- requests and answers ---- */
+
+static void the_first_line_says_who_answers(void **state)
+{
+    struct client client = client_of(*state);
+    assert_string_equal(client.line, "{\"interceptd\":\"" INTERCEPTD_VERSION "\",\"api\":1}");
+    close(client.fd);
+}
+
+static void a_request_is_answered_under_its_id(void **state)
+{
+    struct client client = client_of(*state);
+    ask(&client, "{\"id\": 17, \"cmd\": \"status\", \"args\": {\"a\": [1]}}\n");
+    assert_answer(&client, "{\"id\":17,\"ok\":true,\"data\":{\"command\":\"status\"}}");
+    assert_string_equal(client.desk->last_arguments, "{\"a\":[1]}");
+    ask(&client, "{\"cmd\": \"status\"}\n");
+    assert_answer(&client, "{\"ok\":true,\"data\":{\"command\":\"status\"}}");
+    assert_string_equal(client.desk->last_arguments, "-");
+    close(client.fd);
+}
+
+static void an_answer_may_have_no_data(void **state)
+{
+    struct client client = client_of(*state);
+    ask(&client, "{\"id\": 1, \"cmd\": \"nothing\"}\n");
+    assert_answer(&client, "{\"id\":1,\"ok\":true}");
+    close(client.fd);
+}
+
+static void an_error_is_a_sentence_and_no_data(void **state)
+{
+    struct client client = client_of(*state);
+    ask(&client, "{\"id\": -1, \"cmd\": \"fail\"}\n");
+    assert_answer(&client, "{\"id\":-1,\"ok\":false,\"error\":\"it \\\"failed\\\"\\n\"}");
+    close(client.fd);
+}
+
+static void what_is_no_request_is_told_so_and_the_next_one_is_answered(void **state)
+{
+    static const char *const cases[] = {"",
+                                        "{",
+                                        "null",
+                                        "[]",
+                                        "{\"id\": 1} {}",
+                                        "\"cmd\"",
+                                        "{\"cmd\": 1}",
+                                        "\xff",
+                                        "{\"cmd\": \"\xff\"}"};
+    struct client client = client_of(*state);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        ask(&client, cases[i]);
+        ask(&client, "\n");
+        assert_answer(&client,
+                      "{\"ok\":false,\"error\":\"a request is an object with \\\"cmd\\\"\"}");
+    }
+    ask(&client, "{\"id\": 5}\n");
+    assert_answer(&client,
+                  "{\"id\":5,\"ok\":false,\"error\":\"a request is an object with \\\"cmd\\\"\"}");
+    assert_int_equal(client.desk->answers, 0);
+    ask(&client, "{\"cmd\": \"nothing\"}\n");
+    assert_answer(&client, "{\"ok\":true}");
+    close(client.fd);
+}
+
+static void a_request_may_come_byte_by_byte(void **state)
+{
+    static const char request[] = "{\"id\": 1, \"cmd\": \"nothing\"}\n";
+    struct client client = client_of(*state);
+    for (size_t i = 0; i < sizeof(request) - 1; i++) {
+        assert_no_answer(&client);
+        ask(&client, (char[]){request[i], '\0'});
+    }
+    assert_answer(&client, "{\"id\":1,\"ok\":true}");
+    close(client.fd);
+}
+
+static void requests_may_come_all_at_once_and_are_answered_in_order(void **state)
+{
+    struct client client = client_of(*state);
+    ask(&client, "{\"id\": 1, \"cmd\": \"nothing\"}\n{\"id\": 2, \"cmd\": \"fail\"}\n"
+                 "{\"id\": 3, \"cmd\": \"nothing\"}\n{\"id\": 4, \"cmd\"");
+    assert_answer(&client, "{\"id\":1,\"ok\":true}");
+    assert_answer(&client, "{\"id\":2,\"ok\":false,\"error\":\"it \\\"failed\\\"\\n\"}");
+    assert_answer(&client, "{\"id\":3,\"ok\":true}");
+    assert_no_answer(&client);
+    ask(&client, ": \"nothing\"}\n");
+    assert_answer(&client, "{\"id\":4,\"ok\":true}");
+    close(client.fd);
+}
+
+static void clients_do_not_get_each_others_answers(void **state)
+{
+    struct client first = client_of(*state), second = client_of(*state);
+    ask(&first, "{\"id\": 1, ");
+    ask(&second, "{\"id\": 2, \"cmd\": \"nothing\"}\n");
+    ask(&first, "\"cmd\": \"nothing\"}\n");
+    assert_answer(&second, "{\"id\":2,\"ok\":true}");
+    assert_answer(&first, "{\"id\":1,\"ok\":true}");
+    assert_no_answer(&second);
+    close(first.fd);
+    close(second.fd);
+}
+
+/* ---- large ones ---- */
+
+/* Sends as fast as it is read. False if we are hung up on. */
+static bool send_all(struct client *client, const char *bytes, size_t length)
+{
+    while (length > 0) {
+        ssize_t count = send(client->fd, bytes, length, MSG_NOSIGNAL);
+        if (count < 0 && errno != EAGAIN)
+            return false;
+        if (count > 0) {
+            bytes += count;
+            length -= (size_t)count;
+        }
+        turn(client->desk);
+    }
+    return true;
+}
+
+/* A request of `length` bytes, its newline among them; only its end makes it one. */
+static char *padded_request(size_t length)
+{
+    static const char request[] = "{\"id\": 1, \"cmd\": \"nothing\"}\n";
+    char *text = malloc(length);
+    assert_non_null(text);
+    memset(text, ' ', length);
+    memcpy(text + length - sizeof(request) + 1, request, sizeof(request) - 1);
+    return text;
+}
+
+static void a_large_request_is_answered(void **state)
+{
+    struct client client = client_of(*state);
+    size_t length = CONTROL_REQUEST_LIMIT / 2;
+    char *request = padded_request(length);
+    assert_true(send_all(&client, request, length));
+    assert_answer(&client, "{\"id\":1,\"ok\":true}");
+    free(request);
+    close(client.fd);
+}
+
+static void a_request_over_the_limit_is_hung_up_on(void **state)
+{
+    struct client client = client_of(*state), other = client_of(*state);
+    size_t length = CONTROL_REQUEST_LIMIT + (64 << 10);
+    char *request = padded_request(length);
+    assert_false(send_all(&client, request, length));
+    assert_hung_up(&client);
+    assert_int_equal(client.desk->answers, 0);
+    ask(&other, "{\"cmd\": \"nothing\"}\n");
+    assert_answer(&other, "{\"ok\":true}");
+    free(request);
+    close(client.fd);
+    close(other.fd);
+}
+
+/* Reads the answer to "large" to its last byte and not beyond. */
+static void assert_large_answer(struct client *client)
+{
+    static char bytes[65536];
+    size_t left = strlen("{\"ok\":true,\"data\":\"\"}\n") + client->desk->large;
+    while (left > 0) {
+        size_t size = left < sizeof(bytes) ? left : sizeof(bytes);
+        ssize_t count = recv(client->fd, bytes, size, 0);
+        if (count < 0 && errno == EAGAIN) {
+            turn(client->desk);
+            count = recv(client->fd, bytes, size, 0);
+        }
+        assert_true(count > 0);
+        left -= (size_t)count;
+        const char *newline = memchr(bytes, '\n', (size_t)count);
+        assert_ptr_equal(newline, left == 0 ? bytes + count - 1 : NULL);
+    }
+}
+
+static void while_an_answer_waits_no_other_request_is_read(void **state)
+{
+    struct client client = client_of(*state);
+    client.desk->large = 3 << 20;
+    ask(&client, "{\"cmd\": \"large\"}\n");
+    ask(&client, "{\"id\": 2, \"cmd\": \"nothing\"}\n");
+    assert_int_equal(client.desk->answers, 1);
+    assert_large_answer(&client);
+    assert_answer(&client, "{\"id\":2,\"ok\":true}");
+    assert_int_equal(client.desk->answers, 2);
+    close(client.fd);
+}
+
+static void who_does_not_read_does_not_hold_up_the_others(void **state)
+{
+    struct client lazy = client_of(*state), other = client_of(*state);
+    lazy.desk->large = 3 << 20;
+    ask(&lazy, "{\"cmd\": \"large\"}\n");
+    ask(&other, "{\"cmd\": \"nothing\"}\n");
+    assert_answer(&other, "{\"ok\":true}");
+    close(lazy.fd);
+    turn(other.desk);
+    ask(&other, "{\"cmd\": \"nothing\"}\n");
+    assert_answer(&other, "{\"ok\":true}");
+    close(other.fd);
+}
+
+/* ---- coming and going ---- */
+
+static void who_has_asked_its_last_still_gets_the_answer(void **state)
+{
+    struct client client = client_of(*state);
+    client.desk->large = 1 << 20;
+    ask(&client, "{\"cmd\": \"large\"}\n");
+    assert_int_equal(shutdown(client.fd, SHUT_WR), 0);
+    assert_large_answer(&client);
+    assert_hung_up(&client);
+    close(client.fd);
+}
+
+static void who_leaves_at_once_harms_nobody(void **state)
+{
+    struct desk *desk = *state;
+    static const char request_and_more[] = "{\"cmd\": \"nothing\"}\n{";
+    for (int i = 0; i < 100; i++) {
+        int fd = connect_to(desk->path);
+        assert_true(fd >= 0);
+        if (i % 2 == 0)
+            turn(desk);
+        if (i % 3 == 0)
+            (void)!send(fd, request_and_more, sizeof(request_and_more) - 1, MSG_NOSIGNAL);
+        close(fd);
+        turn(desk);
+    }
+    struct client client = client_of(desk);
+    ask(&client, "{\"cmd\": \"nothing\"}\n");
+    assert_answer(&client, "{\"ok\":true}");
+    close(client.fd);
+}
+
+static void too_many_clients_are_turned_away_until_one_leaves(void **state)
+{
+    struct desk *desk = *state;
+    struct client clients[CLIENTS_LIMIT];
+    for (int i = 0; i < CLIENTS_LIMIT; i++)
+        clients[i] = client_of(desk);
+    struct client late = {.desk = desk, .fd = connect_to(desk->path)};
+    assert_hung_up(&late);
+    close(late.fd);
+    close(clients[0].fd);
+    turn(desk);
+    clients[0] = client_of(desk);
+    for (int i = 0; i < CLIENTS_LIMIT; i++) {
+        ask(&clients[i], "{\"cmd\": \"nothing\"}\n");
+        assert_answer(&clients[i], "{\"ok\":true}");
+        close(clients[i].fd);
+    }
+}
+
+/* ---- opening and closing ---- */
+
+static void owner_and_group_may_use_the_socket(void **state)
+{
+    struct desk *desk = *state;
+    struct stat status;
+    mode_t mask = umask(0);
+    control_socket_close(desk->socket);
+    desk->socket = control_socket_open(&desk->loop, desk->path, answer, desk);
+    mode_t left = umask(mask);
+    assert_non_null(desk->socket);
+    assert_int_equal(stat(desk->path, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0660);
+    assert_int_equal(left, 0);
+}
+
+static void closing_hangs_up_and_removes_the_path(void **state)
+{
+    struct desk *desk = *state;
+    struct client client = client_of(desk);
+    control_socket_close(desk->socket);
+    desk->socket = NULL;
+    assert_hung_up(&client);
+    assert_int_equal(access(desk->path, F_OK), -1);
+    assert_int_equal(connect_to(desk->path), -1);
+    close(client.fd);
+    turn(desk); /* the loop has forgotten all of it */
+}
+
+/* What a daemon that was killed leaves behind. */
+static void a_stale_socket_is_replaced(void **state)
+{
+    struct desk *desk = *state;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    control_socket_close(desk->socket);
+    strcpy(address.sun_path, desk->path);
+    int stale = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(stale, (struct sockaddr *)&address, sizeof(address)), 0);
+    close(stale);
+    assert_int_equal(connect_to(desk->path), -1);
+    desk->socket = control_socket_open(&desk->loop, desk->path, answer, desk);
+    assert_non_null(desk->socket);
+    struct client client = client_of(desk);
+    close(client.fd);
+}
+
+static void missing_directories_are_made(void **state)
+{
+    struct desk *desk = *state;
+    char directory[64], path[96];
+    snprintf(directory, sizeof(directory), "%s/run", desk->directory);
+    snprintf(path, sizeof(path), "%s/control.sock", directory);
+    struct control_socket *socket = control_socket_open(&desk->loop, path, answer, desk);
+    assert_non_null(socket);
+    close(connect_to(path));
+    control_socket_close(socket);
+    assert_int_equal(rmdir(directory), 0);
+}
+
+static void keep_log(void *context, const char *line, size_t length)
+{
+    snprintf(context, 1024, "%.*s", (int)length, line);
+}
+
+static void assert_not_opened(struct desk *desk, const char *path, const char *reason)
+{
+    char logged[1024] = "";
+    log_redirect(keep_log, logged);
+    struct control_socket *socket = control_socket_open(&desk->loop, path, answer, desk);
+    log_redirect(NULL, NULL);
+    assert_null(socket);
+    assert_non_null(strstr(logged, path));
+    assert_non_null(strstr(logged, reason));
+}
+
+static void a_path_that_cannot_be_used_is_told(void **state)
+{
+    struct desk *desk = *state;
+    char longest[200];
+    memset(longest, 'x', sizeof(longest) - 1);
+    longest[0] = '/';
+    longest[sizeof(longest) - 1] = '\0';
+    assert_not_opened(desk, longest, "File name too long");
+    assert_not_opened(desk, desk->directory, "Address already in use");
+    struct client client = client_of(desk); /* the one that is open does not suffer */
+    close(client.fd);
+}
+
+static void closing_what_never_opened_is_harmless(void **state)
+{
+    (void)state;
+    control_socket_close(NULL);
+}
+
+#define with_desk(test) cmocka_unit_test_setup_teardown(test, make_desk, drop_desk)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        with_desk(the_first_line_says_who_answers),
+        with_desk(a_request_is_answered_under_its_id),
+        with_desk(an_answer_may_have_no_data),
+        with_desk(an_error_is_a_sentence_and_no_data),
+        with_desk(what_is_no_request_is_told_so_and_the_next_one_is_answered),
+        with_desk(a_request_may_come_byte_by_byte),
+        with_desk(requests_may_come_all_at_once_and_are_answered_in_order),
+        with_desk(clients_do_not_get_each_others_answers),
+        with_desk(a_large_request_is_answered),
+        with_desk(a_request_over_the_limit_is_hung_up_on),
+        with_desk(while_an_answer_waits_no_other_request_is_read),
+        with_desk(who_does_not_read_does_not_hold_up_the_others),
+        with_desk(who_has_asked_its_last_still_gets_the_answer),
+        with_desk(who_leaves_at_once_harms_nobody),
+        with_desk(too_many_clients_are_turned_away_until_one_leaves),
+        with_desk(owner_and_group_may_use_the_socket),
+        with_desk(closing_hangs_up_and_removes_the_path),
+        with_desk(a_stale_socket_is_replaced),
+        with_desk(missing_directories_are_made),
+        with_desk(a_path_that_cannot_be_used_is_told),
+        cmocka_unit_test(closing_what_never_opened_is_harmless),
+    };
+    alarm(120); /* a loop that is never woken is a failure too */
+    return cmocka_run_group_tests_name("control/socket", tests, NULL, NULL);
+}
