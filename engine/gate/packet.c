@@ -1,104 +1,93 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "gate/packet.h"
 
+#include "core/reader.h"
+
 #include <string.h>
 
-struct reader {
-    const uint8_t *at;
-    size_t left;
-};
-
-static bool skip(struct reader *reader, size_t count)
+static void skip(struct reader *reader, size_t count)
 {
-    if (count > reader->left)
-        return false;
-    reader->at += count;
-    reader->left -= count;
-    return true;
+    (void)read_part(reader, count);
 }
 
-static uint16_t get16(const uint8_t *at)
+static void read_ip(struct reader *reader, struct address *address, sa_family_t family)
 {
-    return (uint16_t)(at[0] << 8 | at[1]);
+    size_t size = family == AF_INET ? sizeof address->ip.v4 : sizeof address->ip.v6;
+    struct reader bytes = read_part(reader, size);
+    address->family = family;
+    if (!bytes.failed)
+        memcpy(&address->ip, bytes.at, size);
 }
 
-static bool parse_ports(struct flow *flow, const struct reader *reader)
+/* Both protocols begin with them. */
+static bool read_ports(struct flow *flow, struct reader *reader)
 {
-    if (reader->left < 4 || (flow->protocol != IPPROTO_TCP && flow->protocol != IPPROTO_UDP))
+    if (flow->protocol != IPPROTO_TCP && flow->protocol != IPPROTO_UDP)
         return false;
-    flow->device.port = get16(reader->at);
-    flow->origin.port = get16(reader->at + 2);
-    return true;
+    flow->device.port = read_u16(reader);
+    flow->origin.port = read_u16(reader);
+    return !reader->failed;
 }
 
-static bool parse_ipv4(struct flow *flow, struct reader *reader)
+static bool read_ipv4(struct flow *flow, struct reader *reader)
 {
-    if (reader->left < 20)
-        return false;
-    size_t header_length = (size_t)(reader->at[0] & 15) * 4;
-    bool later_fragment = (get16(reader->at + 6) & 0x1fff) != 0;
+    size_t header_length = (size_t)(read_u8(reader) & 15) * 4;
+    skip(reader, 5); /* type of service, total length, identification */
+    bool later_fragment = (read_u16(reader) & 0x1fff) != 0;
+    skip(reader, 1); /* time to live */
+    flow->protocol = read_u8(reader);
+    skip(reader, 2); /* checksum */
+    read_ip(reader, &flow->device, AF_INET);
+    read_ip(reader, &flow->origin, AF_INET);
     if (header_length < 20 || later_fragment)
         return false;
-    flow->protocol = reader->at[9];
-    flow->device.family = flow->origin.family = AF_INET;
-    memcpy(&flow->device.ip.v4, reader->at + 12, 4);
-    memcpy(&flow->origin.ip.v4, reader->at + 16, 4);
-    return skip(reader, header_length);
+    skip(reader, header_length - 20);
+    return read_ports(flow, reader);
 }
 
 /* Goes past the extension headers (RFC 8200, section 4) to the one that says TCP or UDP. */
 static bool skip_extensions(struct reader *reader, uint8_t *next_header)
 {
-    for (;;) {
-        size_t length;
-        switch (*next_header) {
-        case IPPROTO_HOPOPTS:
-        case IPPROTO_ROUTING:
-        case IPPROTO_DSTOPTS:
-            if (reader->left < 8)
-                return false;
-            length = ((size_t)reader->at[1] + 1) * 8;
-            break;
-        case IPPROTO_AH: /* RFC 4302: in 32-bit words, less two */
-            if (reader->left < 8)
-                return false;
-            length = ((size_t)reader->at[1] + 2) * 4;
-            break;
-        case IPPROTO_FRAGMENT:
-            if (reader->left < 8 || (get16(reader->at + 2) & 0xfff8) != 0)
-                return false;
-            length = 8;
-            break;
-        default:
+    while (!reader->failed) {
+        uint8_t header = *next_header;
+        if (header != IPPROTO_HOPOPTS && header != IPPROTO_ROUTING && header != IPPROTO_DSTOPTS &&
+            header != IPPROTO_AH && header != IPPROTO_FRAGMENT)
             return true;
+        *next_header = read_u8(reader);
+        size_t length = read_u8(reader);
+        if (header == IPPROTO_FRAGMENT) {
+            if ((read_u16(reader) & 0xfff8) != 0) /* a later fragment */
+                return false;
+            skip(reader, 4);
+        } else if (header == IPPROTO_AH) { /* RFC 4302: in 32-bit words, less two */
+            skip(reader, (length + 2) * 4 - 2);
+        } else { /* in units of 8 bytes, less one */
+            skip(reader, (length + 1) * 8 - 2);
         }
-        *next_header = reader->at[0];
-        if (!skip(reader, length))
-            return false;
     }
+    return false;
 }
 
-static bool parse_ipv6(struct flow *flow, struct reader *reader)
+static bool read_ipv6(struct flow *flow, struct reader *reader)
 {
-    if (reader->left < 40)
-        return false;
-    flow->protocol = reader->at[6];
-    flow->device.family = flow->origin.family = AF_INET6;
-    memcpy(&flow->device.ip.v6, reader->at + 8, 16);
-    memcpy(&flow->origin.ip.v6, reader->at + 24, 16);
-    return skip(reader, 40) && skip_extensions(reader, &flow->protocol);
+    skip(reader, 6); /* version, traffic class, flow label, payload length */
+    flow->protocol = read_u8(reader);
+    skip(reader, 1); /* hop limit */
+    read_ip(reader, &flow->device, AF_INET6);
+    read_ip(reader, &flow->origin, AF_INET6);
+    return skip_extensions(reader, &flow->protocol) && read_ports(flow, reader);
 }
 
 bool packet_parse(struct flow *flow, const uint8_t *bytes, size_t length)
 {
-    struct reader reader = {bytes, length};
+    struct reader reader = reader_of(bytes, length);
     if (length == 0)
         return false;
     switch (bytes[0] >> 4) {
     case 4:
-        return parse_ipv4(flow, &reader) && parse_ports(flow, &reader);
+        return read_ipv4(flow, &reader);
     case 6:
-        return parse_ipv6(flow, &reader) && parse_ports(flow, &reader);
+        return read_ipv6(flow, &reader);
     default:
         return false;
     }
