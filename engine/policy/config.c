@@ -97,13 +97,29 @@ static char *next_line(char *buffer, int size, void *user)
     return buffer;
 }
 
+/* Where on the line that inih is reading a value stands; 0 if it is a fallback of ours. */
+static unsigned column_of(const struct parser *parser, const char *value)
+{
+    if (parser->line == NULL)
+        return 0;
+    const char *at = parser->line, *end = memchr(at, '\n', (size_t)(parser->end - at));
+    if (end == NULL)
+        end = parser->end;
+    while (at < end && *at != '=' && *at != ':')
+        at++;
+    const char *found = memmem(at, (size_t)(end - at), value, strlen(value));
+    return found != NULL ? (unsigned)(found - parser->line) + 1 : 0;
+}
+
 static void store(struct parser *parser, const struct schema_key *key, const char *text)
 {
     struct value value = {
-        .text = text, .place = parser->place, .config = parser->config, .report = parser->report};
-    const char *found = parser->line != NULL ? strstr(parser->line, text) : NULL;
-    if (found != NULL)
-        value.column = (unsigned)(found - parser->line) + 1;
+        .text = text,
+        .place = parser->place,
+        .column = column_of(parser, text),
+        .config = parser->config,
+        .report = parser->report,
+    };
     char *base = parser->device != NULL ? (char *)parser->device : (char *)parser->config;
     const char *complaint = key->parse(&value, base + key->offset);
     if (complaint != NULL)

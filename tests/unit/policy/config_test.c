@@ -195,6 +195,11 @@ static void a_pattern_remembers_where_it_was_written(void **state)
     assert_int_equal(source->place.line, 4);
     assert_int_equal(source->column, 15);
     config_free(config);
+
+    config = good_config("[ignore]\npattern = pattern\npattern = =a\npattern = b\n");
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(config->ignore.patterns.items[i].column, 11);
+    config_free(config);
 }
 
 static void patterns_of_the_command_line_come_last_and_keep_their_number(void **state)
@@ -370,16 +375,15 @@ static void everything_that_is_wrong_is_told_in_the_order_of_the_file(void **sta
         "/etc/test.conf:2: expected key = value",
         "/etc/test.conf:3: [network] listen-port = 0: expected a port from 1 to 65535",
         "/etc/test.conf:5: unknown section [nets]",
-        "/etc/test.conf:8: unknown key pattern in [tls]; known are: ca, upstream, trust, keylog, "
-        "min-version",
+        "/etc/test.conf:8: unknown key files in [events]; known are: file",
         "/etc/test.conf:10: expected key = value",
     };
     struct report report = {0};
     struct config *config = parse_config("[network]\nqueue 1\nlisten-port = 0\n[nets]\nqueue = 1\n"
-                                         "port = 2\n[tls]\npattern = a\nca = /good\nend",
+                                         "port = 2\n[events]\nfiles = a\nfile = /good\nend",
                                          &report);
     assert_reported(&report, lines, ARRAY_SIZE(lines));
-    assert_string_equal(config->tls.ca, "/good");
+    assert_string_equal(config->events_file, "/good");
     config_free(config);
 }
 
