@@ -28,14 +28,25 @@ static struct address parsed(const char *text)
     return address;
 }
 
-/* Its port is the kernel's choice and written to `address`. -1 if this box lacks the address. */
+/* Connecting a datagram socket asks for the route, and for no more. */
+static bool has_route(const struct sockaddr_storage *remote, socklen_t length)
+{
+    int fd = socket(remote->ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool has = fd >= 0 && connect(fd, (const struct sockaddr *)remote, length) == 0;
+    if (fd >= 0)
+        close(fd);
+    return has;
+}
+
+/* Its port is the kernel's choice and written to `address`. -1 if this box cannot reach it. */
 static int listen_at(struct address *address)
 {
     struct sockaddr_storage local;
     socklen_t length = address_to_sockaddr(address, &local);
-    int fd = socket(address->family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
+    if (!has_route(&local, length))
         return -1;
+    int fd = socket(address->family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
     if (bind(fd, (struct sockaddr *)&local, length) != 0 || listen(fd, 4) != 0) {
         close(fd);
         return -1;

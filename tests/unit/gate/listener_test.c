@@ -177,8 +177,9 @@ static bool may_bind_to_any_address(void)
 static void the_addresses_of_documents_are_not_ours(void **state)
 {
     (void)state;
-    static const char *const addresses[] = {"192.0.2.1:0", "198.51.100.255:443", "203.0.113.7:65535",
-                                            "[2001:db8::1]:0", "[2001:db8:ffff::1]:443"};
+    static const char *const addresses[] = {"192.0.2.1:0", "198.51.100.255:443",
+                                            "203.0.113.7:65535", "[2001:db8::1]:0",
+                                            "[2001:db8:ffff::1]:443"};
     if (may_bind_to_any_address())
         skip();
     for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {

@@ -12,12 +12,12 @@
 
 /* The packets here go from port 0xc350 = 50000 to port 0x01bb = 443. */
 #define PORTS 0xc3, 0x50, 0x01, 0xbb
-#define IPV4(first, fragment_high, fragment_low, protocol)                                   \
-    first, 0, 0, 60, 0x12, 0x34, fragment_high, fragment_low, 64, protocol, 0, 0, 192, 0, 2, \
-        7, 198, 51, 100, 9
-#define IPV6(next)                                                                            \
-    0x60, 0, 0, 0, 0, 40, next, 64, 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-        0x07, 0x20, 0x01, 0x0d, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x09
+#define IPV4(first, fragment_high, fragment_low, protocol)                                      \
+    first, 0, 0, 60, 0x12, 0x34, fragment_high, fragment_low, 64, protocol, 0, 0, 192, 0, 2, 7, \
+        198, 51, 100, 9
+#define IPV6(next)                                                                                 \
+    0x60, 0, 0, 0, 0, 40, next, 64, 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x07, \
+        0x20, 0x01, 0x0d, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x09
 
 #define BYTES(...) (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
 
@@ -105,8 +105,8 @@ static void ipv6_tells_addresses_ports_and_protocol(void **state)
         {"the first fragment", BYTES(IPV6(44), 6, 0, 0, 1, 1, 2, 3, 4, PORTS)},
         {"authentication, counted in words",
          BYTES(IPV6(51), 6, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, PORTS)},
-        {"one after the other", BYTES(IPV6(0), 60, 0, 1, 4, 0, 0, 0, 0, 43, 0, 1, 4, 0, 0, 0, 0,
-                                      44, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 1, 2, 3, 4, PORTS)},
+        {"one after the other", BYTES(IPV6(0), 60, 0, 1, 4, 0, 0, 0, 0, 43, 0, 1, 4, 0, 0, 0, 0, 44,
+                                      0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 1, 2, 3, 4, PORTS)},
     };
     const struct packet udp[] = {{"UDP", BYTES(IPV6(17), PORTS)}};
     assert_parsed(tcp, ARRAY_SIZE(tcp), "[2001:db8::7]:50000", "[2001:db8:1::9]:443", IPPROTO_TCP);
@@ -120,9 +120,8 @@ static void a_packet_cut_before_the_end_of_its_ports_is_refused(void **state)
         {"IPv4", BYTES(IPV4(0x45, 0, 0, 6), PORTS)},
         {"IPv4 with options", BYTES(IPV4(0x46, 0, 0, 17), 1, 1, 1, 1, PORTS)},
         {"IPv6", BYTES(IPV6(17), PORTS)},
-        {"IPv6 with headers",
-         BYTES(IPV6(0), 51, 0, 1, 4, 0, 0, 0, 0, 44, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 1, 2, 3, 4,
-               PORTS)},
+        {"IPv6 with headers", BYTES(IPV6(0), 51, 0, 1, 4, 0, 0, 0, 0, 44, 0, 0, 0, 0, 0, 0, 0, 6, 0,
+                                    0, 0, 1, 2, 3, 4, PORTS)},
     };
     for (size_t i = 0; i < ARRAY_SIZE(packets); i++) {
         struct flow flow = {0};
@@ -157,8 +156,8 @@ static void other_protocols_are_refused(void **state)
         {"no next header", BYTES(IPV6(59), PORTS)},
         {"ESP", BYTES(IPV6(50), PORTS)},
         {"ICMPv6 behind options", BYTES(IPV6(0), 58, 0, 1, 4, 0, 0, 0, 0, PORTS)},
-        {"hop-by-hop options are IPv6's alone", BYTES(IPV4(0x45, 0, 0, 0), 6, 0, 1, 4, 0, 0, 0, 0,
-                                                      PORTS)},
+        {"hop-by-hop options are IPv6's alone",
+         BYTES(IPV4(0x45, 0, 0, 0), 6, 0, 1, 4, 0, 0, 0, 0, PORTS)},
     };
     assert_refused(packets, ARRAY_SIZE(packets));
 }

@@ -66,7 +66,7 @@ static void each_port_has_a_bit_of_its_own(void **state)
         for (uint32_t port = 0; port <= UINT16_MAX; port++)
             assert_int_equal(port_is_in(ports, (uint16_t)port), port == cases[i]);
         memset(ports, 0xff, sizeof(ports));
-        ports[cases[i] / 8] &= (uint8_t)~(1u << cases[i] % 8);
+        ports[cases[i] / 8] &= (uint8_t) ~(1u << cases[i] % 8);
         for (uint32_t port = 0; port <= UINT16_MAX; port++)
             assert_int_equal(port_is_in(ports, (uint16_t)port), port != cases[i]);
     }

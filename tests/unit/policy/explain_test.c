@@ -100,8 +100,8 @@ static void what_is_no_target_is_not_answered(void **state)
 {
     (void)state;
     static const char *const targets[] = {
-        "",         "a.test", "a.test:",    ":443",         "a.test:https", "a.test:65536",
-        "a.test:-1", ":",      "a.test:443 ", "192.0.2.1",    "[2001:db8::1]", "192.0.2.1:443x",
+        "",          "a.test", "a.test:",     ":443",      "a.test:https",  "a.test:65536",
+        "a.test:-1", ":",      "a.test:443 ", "192.0.2.1", "[2001:db8::1]", "192.0.2.1:443x",
     };
     struct policy_view *view = view_of("");
     struct explanation explanation;

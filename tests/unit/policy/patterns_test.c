@@ -311,8 +311,8 @@ static void each_bad_pattern_is_told_with_its_column(void **state)
         const char *pattern;
         unsigned column;
     } cases[] = {
-        {"*a", 1}, {"a(b", 4}, {"ab[c", 5}, {"a)b", 2}, {"(*FAIL)", 2}, {"a{,2}(", 7},
-        {"\\u00e9(", 8},
+        {"*a", 1},      {"a(b", 4},    {"ab[c", 5},     {"a)b", 2},
+        {"(*FAIL)", 2}, {"a{,2}(", 7}, {"\\u00e9(", 8},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct set set;
@@ -343,8 +343,7 @@ static void all_bad_patterns_are_told(void **state)
     assert_int_equal(report.errors, 3);
     assert_memory_equal(report_text(&report, 0), "x.list:1:2: ", 12);
     assert_memory_equal(report_text(&report, 1), "x.list:3:2: ", 12);
-    assert_string_equal(report_text(&report, 2),
-                        "x.list:4:2: nothing to repeat in pattern (*)");
+    assert_string_equal(report_text(&report, 2), "x.list:4:2: nothing to repeat in pattern (*)");
     report_fini(&report);
 }
 
@@ -375,8 +374,7 @@ static void with_errors_from_before_patterns_are_only_checked(void **state)
     fill(&set, TEXTS("good", "(*)"));
     assert_null(patterns_compile(&set.list, cache.text, &report));
     assert_int_equal(report.errors, 2);
-    assert_string_equal(report_text(&report, 1),
-                        "x.list:2:2: nothing to repeat in pattern (*)");
+    assert_string_equal(report_text(&report, 1), "x.list:2:2: nothing to repeat in pattern (*)");
     assert_int_equal(access(cache.text, F_OK), -1);
     report_fini(&report);
     remove_folder(&folder);

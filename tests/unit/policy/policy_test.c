@@ -14,8 +14,7 @@
 /* From 192.0.2.50 with the MAC 02:00:5e:10:00:01 to the origin, by TCP. */
 static struct flow flow_to(const char *origin)
 {
-    struct flow flow = {
-        .protocol = IPPROTO_TCP, .has_mac = true, .mac = {2, 0, 0x5e, 0x10, 0, 1}};
+    struct flow flow = {.protocol = IPPROTO_TCP, .has_mac = true, .mac = {2, 0, 0x5e, 0x10, 0, 1}};
     assert_true(address_parse(&flow.device, "192.0.2.50:50000"));
     assert_true(address_parse(&flow.origin, origin));
     return flow;
@@ -111,8 +110,7 @@ static void a_name_means_nothing_where_only_addresses_are_matched(void **state)
 static void a_name_lets_a_connection_pass_and_only_this_one(void **state)
 {
     (void)state;
-    struct policy_view *view =
-        view_of("[ignore]\npattern = ^a\\.test:443$\nmatch = address sni\n");
+    struct policy_view *view = view_of("[ignore]\npattern = ^a\\.test:443$\nmatch = address sni\n");
     struct flow flow = flow_to("198.51.100.1:443");
     /* At the SYN nobody knows yet; and another name may come to the same address. */
     assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
@@ -175,8 +173,7 @@ static void with_allow_rules_only_what_they_name_is_taken(void **state)
 static void ignore_goes_before_allow(void **state)
 {
     (void)state;
-    struct policy_view *view =
-        view_of("[allow]\npattern = ^198\\.\n[ignore]\npattern = :80$\n");
+    struct policy_view *view = view_of("[allow]\npattern = ^198\\.\n[ignore]\npattern = :80$\n");
     struct flow flow = flow_to("198.51.100.1:80");
     assert_decision(view, &flow, VERDICT_PASS, REASON_RULE, true);
     flow = flow_to("198.51.100.1:443");
@@ -258,8 +255,7 @@ static void an_unknown_mac_is_nobodys(void **state)
 static void what_is_for_this_box_passes_before_any_rule(void **state)
 {
     (void)state;
-    struct policy_view *view =
-        view_of("[ignore]\npattern = :443\n[allow]\npattern = nothing\n");
+    struct policy_view *view = view_of("[ignore]\npattern = :443\n[allow]\npattern = nothing\n");
     struct flow flow = flow_to("192.0.2.1:443");
     flow.to_this_box = true;
     assert_decision(view, &flow, VERDICT_PASS, REASON_LOCAL, false);
@@ -274,10 +270,8 @@ static void a_bad_pattern_gives_no_policy(void **state)
     static const struct {
         const char *text, *error;
     } cases[] = {
-        {"[ignore]\npattern = (*)\n",
-         "/etc/test.conf:2:12: nothing to repeat in pattern (*)"},
-        {"[allow]\npattern = (*)\n",
-         "/etc/test.conf:2:12: nothing to repeat in pattern (*)"},
+        {"[ignore]\npattern = (*)\n", "/etc/test.conf:2:12: nothing to repeat in pattern (*)"},
+        {"[allow]\npattern = (*)\n", "/etc/test.conf:2:12: nothing to repeat in pattern (*)"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct report report = {0};
@@ -406,10 +400,14 @@ static void reasons_have_the_names_of_the_records(void **state)
 {
     (void)state;
     static const char *const names[] = {
-        [REASON_DEFAULT] = "default",         [REASON_RULE] = "rule",
-        [REASON_NOT_ALLOWED] = "not_allowed", [REASON_DEVICE] = "device",
-        [REASON_LOCAL] = "local",             [REASON_NOT_TLS] = "not_tls",
-        [REASON_OVERLOAD] = "overload",       [REASON_DRAINING] = "draining",
+        [REASON_DEFAULT] = "default",
+        [REASON_RULE] = "rule",
+        [REASON_NOT_ALLOWED] = "not_allowed",
+        [REASON_DEVICE] = "device",
+        [REASON_LOCAL] = "local",
+        [REASON_NOT_TLS] = "not_tls",
+        [REASON_OVERLOAD] = "overload",
+        [REASON_DRAINING] = "draining",
     };
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         assert_string_equal(reason_name((enum reason)i), names[i]);

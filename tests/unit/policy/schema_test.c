@@ -29,8 +29,7 @@ static void store(struct stored *stored, const char *section, const char *name, 
                                 .column = 5,
                                 .config = &stored->config,
                                 .report = &stored->report};
-    char *base =
-        strcmp(section, "device") == 0 ? (char *)&stored->device : (char *)&stored->config;
+    char *base = strcmp(section, "device") == 0 ? (char *)&stored->device : (char *)&stored->config;
     stored->config.path = "/etc/test.conf";
     stored->complaint = key->parse(&value, base + key->offset);
 }
@@ -177,7 +176,7 @@ static void durations_have_a_unit(void **state)
     static const struct {
         const char *text;
         uint32_t seconds;
-    } good[] = {{"1s", 1},     {"90s", 90},        {"10m", 600},       {"1h", 3600},
+    } good[] = {{"1s", 1},      {"90s", 90},        {"10m", 600},       {"1h", 3600},
                 {"7d", 604800}, {"365d", 31536000}, {"8760h", 31536000}};
     for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
         store_good(&stored, "network", "pass-timeout", good[i].text);
@@ -340,7 +339,7 @@ static void paths_are_absolute_and_copied(void **state)
     memset(text, 'x', sizeof(text) - 1);
     assert_string_equal(stored.config.tls.ca, "/a b");
     discard(&stored);
-    const char *const keys[][2] = {{"tls", "ca"},         {"tls", "trust"},    {"tls", "keylog"},
+    const char *const keys[][2] = {{"tls", "ca"},         {"tls", "trust"},     {"tls", "keylog"},
                                    {"control", "socket"}, {"control", "state"}, {"events", "file"}};
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
         assert_refused(keys[i][0], keys[i][1], "expected a path that starts with /",
@@ -420,7 +419,8 @@ static const char *find_in_sample(const char *sample, const struct schema_key *k
 {
     const size_t section_length = strlen(key->section), name_length = strlen(key->name);
     bool in_section = false;
-    for (const char *line = sample; *line != '\0'; line += strcspn(line, "\n"), line += *line != 0) {
+    for (const char *line = sample; *line != '\0';
+         line += strcspn(line, "\n"), line += *line != 0) {
         const char *text = line + strspn(line, "#; \t");
         if (*text == '[')
             in_section = strncmp(text + 1, key->section, section_length) == 0 &&

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * setup.h - what the tests of this folder share: reports as text, configurations
- * and policies from text, and files in a folder that is gone afterwards. cmocka.h must be included before. */
+ * and policies from text, and files in a folder that is gone afterwards. cmocka.h must be included
+ * before. */
 #ifndef TESTS_POLICY_SETUP_H
 #define TESTS_POLICY_SETUP_H
 

@@ -321,8 +321,8 @@ static void what_it_signs_verifies(void **state)
     X509 *certificate = server_certificate();
     assert_true(authority_sign(authority, SIGNER_AUTHORITY, certificate));
     assert_int_equal(verify_strictly(certificate, anchor, "a.test"), X509_V_OK);
-    assert_int_equal(X509_NAME_cmp(X509_get_issuer_name(certificate), X509_get_subject_name(anchor)),
-                     0);
+    assert_int_equal(
+        X509_NAME_cmp(X509_get_issuer_name(certificate), X509_get_subject_name(anchor)), 0);
     const ASN1_OCTET_STRING *identifier = X509_get0_authority_key_id(certificate);
     assert_non_null(identifier);
     assert_int_equal(ASN1_OCTET_STRING_cmp(identifier, X509_get0_subject_key_id(anchor)), 0);

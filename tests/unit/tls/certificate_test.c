@@ -70,8 +70,7 @@ static void the_digests_are_those_of_the_openssl_tool(void **state)
     char fingerprint[FINGERPRINT_SIZE], sha256[SHA256_TEXT_SIZE];
     X509 *certificate = sample();
     certificate_fingerprint(certificate, fingerprint);
-    assert_string_equal(fingerprint,
-                        "51:a4:20:d1:33:89:49:cc:3d:8d:40:08:ae:15:10:ee:fb:40:f1:60");
+    assert_string_equal(fingerprint, "51:a4:20:d1:33:89:49:cc:3d:8d:40:08:ae:15:10:ee:fb:40:f1:60");
     certificate_sha256(certificate, sha256);
     assert_string_equal(sha256, "fcc3c68aba50025a4b7edc0be58070ae28fb35405684c1619c84ebc900d94ddd");
     X509_free(certificate);
@@ -99,8 +98,9 @@ static void names_that_are_no_hosts_and_broken_addresses_are_left_out(void **sta
     struct arena arena = {0};
     struct certificate_facts facts;
     GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
-    const char *const texts[] = {"DNS:a.test", "email:x@a.test", "IP:255.255.255.255",
-                                 "URI:https://a.test/", "RID:1.2.3", "IP:0.0.0.0", "DNS:b.test"};
+    const char *const texts[] = {"DNS:a.test",          "email:x@a.test", "IP:255.255.255.255",
+                                 "URI:https://a.test/", "RID:1.2.3",      "IP:0.0.0.0",
+                                 "DNS:b.test"};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         char type[8], value[32];
         CONF_VALUE entry = {.name = type, .value = value};
@@ -157,8 +157,7 @@ static void serials_of_any_length_are_told(void **state)
         struct certificate_facts facts;
         BIGNUM *number = NULL;
         assert_true(BN_hex2bn(&number, cases[i].hexadecimal) > 0);
-        assert_non_null(
-            BN_to_ASN1_INTEGER(number, X509_get_serialNumber(identity.certificate)));
+        assert_non_null(BN_to_ASN1_INTEGER(number, X509_get_serialNumber(identity.certificate)));
         certificate_describe(&facts, identity.certificate, &arena);
         assert_string_equal(facts.serial, cases[i].expected);
         BN_free(number);

@@ -178,7 +178,7 @@ static void a_plain_peer_that_is_gone_is_a_reset_with_its_error(void **state)
 static void tls_bytes_go_both_ways_as_server_and_as_client(void **state)
 {
     (void)state;
-    void (*const inits[])(struct pair *pair) = {init_server_pair, init_client_pair};
+    void (*const inits[])(struct pair * pair) = {init_server_pair, init_client_pair};
     for (size_t i = 0; i < 2; i++) {
         struct pair pair;
         inits[i](&pair);

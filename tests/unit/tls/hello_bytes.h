@@ -110,8 +110,7 @@ static inline void put_hello(struct bytes *bytes, uint16_t version, const uint16
     end_vector(bytes, body, 3);
 }
 
-static inline void put_record(struct bytes *bytes, uint8_t type, const void *content,
-                              size_t length)
+static inline void put_record(struct bytes *bytes, uint8_t type, const void *content, size_t length)
 {
     put_number(bytes, type, 1);
     put_number(bytes, 0x0301, 2);

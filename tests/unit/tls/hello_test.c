@@ -279,7 +279,8 @@ static void more_is_never_wanted_than_the_wire_limit(void **state)
     make_hello_of(60000);
     wire.length = 0;
     put_records(&wire, &message, 16); /* five bytes of header each */
-    for (size_t have = 0; (result = parse(&hello, wire.at, have)) == HELLO_MORE; have = hello.need) {
+    for (size_t have = 0; (result = parse(&hello, wire.at, have)) == HELLO_MORE;
+         have = hello.need) {
         assert_true(hello.need > have);
         assert_true(hello.need <= HELLO_WIRE_LIMIT);
     }
@@ -298,10 +299,10 @@ static void what_is_no_tls_is_told_from_the_first_byte_that_shows_it(void **stat
         {"GET / HTTP/1.1\r\n\r\n", 18, 1},
         {"\x80\x2e\x01\x03\x01\x00\x15\x00\x00\x00", 10, 1}, /* SSLv2's ClientHello */
         {"\x00", 1, 1},
-        {"\x15\x03\x01\x00\x02\x02\x28", 7, 1}, /* an alert */
-        {"\x17\x03\x03\x00\x02..", 7, 1},       /* application data */
-        {"\x16\x02\x00\x00\x05\x01", 6, 2},     /* SSL 2 does not come in records */
-        {"\x16\xfe\xfd\x00\x05\x01", 6, 2},     /* DTLS */
+        {"\x15\x03\x01\x00\x02\x02\x28", 7, 1},         /* an alert */
+        {"\x17\x03\x03\x00\x02..", 7, 1},               /* application data */
+        {"\x16\x02\x00\x00\x05\x01", 6, 2},             /* SSL 2 does not come in records */
+        {"\x16\xfe\xfd\x00\x05\x01", 6, 2},             /* DTLS */
         {"\x16\x03\x01\x00\x04\x02\x00\x00\x00", 9, 6}, /* a ServerHello */
         {"\x16\x03\x01\x00\x04\x00\x00\x00\x00", 9, 6}, /* a HelloRequest */
     };
@@ -322,7 +323,11 @@ static void records_that_do_not_go_on_are_broken(void **state)
         const char *header;
         size_t length;
     } cases[] = {
-        {"\x15", 1}, {"\x17", 1}, {"G", 1}, {"\x16\x02", 2}, {"\x16\x03\x03\x00\x00", 5},
+        {"\x15", 1},
+        {"\x17", 1},
+        {"G", 1},
+        {"\x16\x02", 2},
+        {"\x16\x03\x03\x00\x00", 5},
         {"\x16\x03\x03\x40\x01", 5},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -439,12 +444,15 @@ static void a_name_that_no_host_has_is_none(void **state)
         size_t length;
         bool taken;
     } cases[] = {
-        {"a.test", 6, true},    {"A-b_c.TEST.", 11, true}, {"192.0.2.1", 9, true},
-        {"\"<&>'", 5, true},    {longest, 255, true},      {longest, 256, false},
-        {"", 0, false},         {"a\0.test", 7, false},    {"\0", 1, false},
-        {"a test", 6, false},   {" a", 2, false},          {"a\t", 2, false},
-        {"a\n.test", 7, false}, {"a\x1b", 2, false},       {"a\x7f", 2, false},
-        {"\xc3\xa9.test", 7, false}, {"a\xff", 2, false},
+        {"a.test", 6, true},    {"A-b_c.TEST.", 11, true},
+        {"192.0.2.1", 9, true}, {"\"<&>'", 5, true},
+        {longest, 255, true},   {longest, 256, false},
+        {"", 0, false},         {"a\0.test", 7, false},
+        {"\0", 1, false},       {"a test", 6, false},
+        {" a", 2, false},       {"a\t", 2, false},
+        {"a\n.test", 7, false}, {"a\x1b", 2, false},
+        {"a\x7f", 2, false},    {"\xc3\xa9.test", 7, false},
+        {"a\xff", 2, false},
     };
     struct hello hello;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -526,8 +534,8 @@ static void ecdsa_is_for_whoever_can_verify_it(void **state)
         const uint16_t *ciphers, *groups, *signatures;
         bool in_12, in_13;
     } cases[] = {
-        {ecdsa_suites, p256, ecdsa, true, true}, {rsa_suites, p256, ecdsa, false, true},
-        {cbc_suite, p256, ecdsa, true, true},    {ecdsa_suites, no_p256, ecdsa, false, false},
+        {ecdsa_suites, p256, ecdsa, true, true},      {rsa_suites, p256, ecdsa, false, true},
+        {cbc_suite, p256, ecdsa, true, true},         {ecdsa_suites, no_p256, ecdsa, false, false},
         {ecdsa_suites, p256, no_ecdsa, false, false}, {ecdsa_suites, none, ecdsa, false, false},
         {ecdsa_suites, p256, none, false, false},
     };

@@ -182,7 +182,8 @@ static void more_than_99_are_99(void **state)
         ciphers[i] = (uint16_t)(i + 1);
         put_extension(&extensions, (uint16_t)(0x1000 + i), "", 0);
     }
-    assert_fingerprint(0x0303, ciphers, ARRAY_SIZE(ciphers), "t12i999900_0f8860b09f90_3ec5f12e055a");
+    assert_fingerprint(0x0303, ciphers, ARRAY_SIZE(ciphers),
+                       "t12i999900_0f8860b09f90_3ec5f12e055a");
 }
 
 /* As many of everything as a hello can hold: the text keeps its form. */

@@ -55,9 +55,9 @@ static void the_second_request_gets_the_first_ones_leaf(void **state)
     struct leaf *second = get(cache, &request, true);
     assert_ptr_equal(first, second);
     assert_numbers(cache, 1, 1, 1);
-    assert_int_equal(verify_strictly(first->certificate, authority_certificate(any_authority()),
-                                     "a.test"),
-                     X509_V_OK);
+    assert_int_equal(
+        verify_strictly(first->certificate, authority_certificate(any_authority()), "a.test"),
+        X509_V_OK);
     leaf_unref(first);
     leaf_unref(second);
     leaf_cache_free(cache);
@@ -251,8 +251,7 @@ static void *swing(void *argument)
             numbered_request(hammer->origin, hammer->first + i % hammer->keys);
         struct leaf *leaf = leaf_cache_get(hammer->cache, &request, &cached);
         struct tm parts;
-        if (leaf == NULL ||
-            ASN1_TIME_to_tm(X509_get0_notAfter(leaf->certificate), &parts) != 1 ||
+        if (leaf == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(leaf->certificate), &parts) != 1 ||
             timegm(&parts) != request.not_after)
             hammer->wrong++;
         leaf_unref(leaf);
@@ -265,8 +264,8 @@ static void swing_all(struct leaf_cache *cache, unsigned keys, unsigned apart)
     struct hammer hammers[THREADS];
     struct identity origin = any_origin();
     for (unsigned i = 0; i < THREADS; i++) {
-        hammers[i] = (struct hammer){
-            .cache = cache, .origin = &origin, .first = i * apart, .keys = keys};
+        hammers[i] =
+            (struct hammer){.cache = cache, .origin = &origin, .first = i * apart, .keys = keys};
         assert_int_equal(pthread_create(&hammers[i].thread, NULL, swing, &hammers[i]), 0);
     }
     for (unsigned i = 0; i < THREADS; i++)

@@ -92,8 +92,7 @@ static void a_forgery_verifies_strictly_with_every_kind_of_key(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(recipes); i++) {
         struct identity origin = make_identity(&recipes[i]);
         for (int key = 0; key < LEAF_KEYS; key++) {
-            struct leaf *leaf =
-                forge_as(&origin, (struct leaf_request){.key = (enum leaf_key)key});
+            struct leaf *leaf = forge_as(&origin, (struct leaf_request){.key = (enum leaf_key)key});
             assert_int_equal(verify_leaf(leaf, "a.test"), X509_V_OK);
             assert_int_equal(X509_get_version(leaf->certificate), X509_VERSION_3);
             leaf_unref(leaf);
@@ -150,8 +149,12 @@ static void serials_are_positive_short_and_never_used_twice(void **state)
     free_identity(&origin);
 }
 
-static const int all_extensions[] = {NID_basic_constraints, NID_key_usage, NID_ext_key_usage,
-                                     NID_subject_alt_name, NID_authority_key_identifier, 0};
+static const int all_extensions[] = {NID_basic_constraints,
+                                     NID_key_usage,
+                                     NID_ext_key_usage,
+                                     NID_subject_alt_name,
+                                     NID_authority_key_identifier,
+                                     0};
 
 /* F4, F8 */
 static void extensions_are_a_fixed_set_whatever_the_origin_has(void **state)
@@ -221,8 +224,9 @@ static void the_authority_is_named_by_its_own_key_identifier(void **state)
     leaf_unref(leaf);
 
     leaf = forge(&origin);
-    const X509_EXTENSION *extension = X509_get_ext(
-        leaf->certificate, X509_get_ext_by_NID(leaf->certificate, NID_authority_key_identifier, -1));
+    const X509_EXTENSION *extension =
+        X509_get_ext(leaf->certificate,
+                     X509_get_ext_by_NID(leaf->certificate, NID_authority_key_identifier, -1));
     assert_non_null(extension);
     assert_int_equal(
         ASN1_OCTET_STRING_cmp(X509_get0_authority_key_id(leaf->certificate),
@@ -244,11 +248,11 @@ static void the_signature_is_of_sha256_whatever_the_origins_was(void **state)
             const struct recipe recipe = {
                 .names = "DNS:a.test", .rsa_bits = 1024, .digest = digests[i]};
             struct identity origin = make_identity(&recipe);
-            struct leaf *leaf = forge_as(
-                &origin, (struct leaf_request){.signer = (enum leaf_signer)signer});
+            struct leaf *leaf =
+                forge_as(&origin, (struct leaf_request){.signer = (enum leaf_signer)signer});
             int digest;
-            assert_int_equal(
-                X509_get_signature_info(leaf->certificate, &digest, NULL, NULL, NULL), 1);
+            assert_int_equal(X509_get_signature_info(leaf->certificate, &digest, NULL, NULL, NULL),
+                             1);
             assert_int_equal(digest, NID_sha256);
             leaf_unref(leaf);
             free_identity(&origin);
@@ -305,9 +309,9 @@ static void a_forgery_signed_by_itself_is_so_with_its_own_key_and_names_no_other
             &origin, (struct leaf_request){.signer = LEAF_BY_ITSELF, .key = (enum leaf_key)key});
         X509 *certificate = leaf->certificate;
         assert_int_equal(X509_verify(certificate, leaf->key), 1);
-        assert_int_equal(X509_NAME_cmp(X509_get_subject_name(certificate),
-                                       X509_get_issuer_name(certificate)),
-                         0);
+        assert_int_equal(
+            X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)),
+            0);
         assert_extensions(certificate, (const int[]){NID_basic_constraints, NID_key_usage,
                                                      NID_ext_key_usage, NID_subject_alt_name, 0});
         assert_int_equal(X509_check_ca(certificate), 0);
@@ -407,9 +411,9 @@ static void a_common_name_that_could_not_stand_there_is_dropped(void **state)
         int length;
         bool kept;
     } cases[] = {
-        {"a.test", 6, true},    {as, 64, true},      {as, 65, false},      {"a\0.test", 7, false},
-        {"a\n.test", 7, false}, {"a\x7f", 2, false}, {"\x1b[31m", 5, false}, {"a b", 3, true},
-        {"b\xc3\xbc.test", 8, true},
+        {"a.test", 6, true},    {as, 64, true},         {as, 65, false},
+        {"a\0.test", 7, false}, {"a\n.test", 7, false}, {"a\x7f", 2, false},
+        {"\x1b[31m", 5, false}, {"a b", 3, true},       {"b\xc3\xbc.test", 8, true},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct leaf *leaf = forge_recipe((struct recipe){.common_name = cases[i].name,
@@ -528,7 +532,8 @@ static void assert_validity(const struct validity_case *validity)
     assert_near(end_of(leaf), now + validity->ends, elapsed, validity->what);
     assert_true(start_of(leaf) < end_of(leaf));
     assert_true(end_of(leaf) - start_of(leaf) < 200 * DAY);
-    assert_true(end_of(leaf) <= time_of(X509_get0_notAfter(authority_certificate(any_authority()))));
+    assert_true(end_of(leaf) <=
+                time_of(X509_get0_notAfter(authority_certificate(any_authority()))));
     leaf_unref(leaf);
     free_identity(&origin);
 }
@@ -570,7 +575,11 @@ static void certificates_above_that_are_out_of_date_narrow_it(void **state)
         {"ended long ago", -100 * DAY, 100 * DAY, {.not_after = -9 * DAY}, -10 * DAY, -9 * DAY},
         {"begins", -100 * DAY, 100 * DAY, {.not_before = 5 * DAY}, 5 * DAY, 100 * DAY},
         {"wider than the origin",
-         -100 * DAY, 10 * DAY, {.not_before = -200 * DAY, .not_after = 200 * DAY}, -DAY, 10 * DAY},
+         -100 * DAY,
+         10 * DAY,
+         {.not_before = -200 * DAY, .not_after = 200 * DAY},
+         -DAY,
+         10 * DAY},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
         assert_validity(&cases[i]);
@@ -582,9 +591,12 @@ static void good_dates_are_given_to_any_origin_if_asked_for(void **state)
     static const struct validity_case cases[] = {
         {"ended", -100 * DAY, -50 * DAY, {.good_dates = true}, -DAY, LEAF_VALID_DAYS * DAY},
         {"begins", 50 * DAY, 60 * DAY, {.good_dates = true}, -DAY, LEAF_VALID_DAYS * DAY},
-        {"limits", -DAY, 60 * DAY,
+        {"limits",
+         -DAY,
+         60 * DAY,
          {.good_dates = true, .not_before = 5 * DAY, .not_after = -5 * DAY},
-         -DAY, LEAF_VALID_DAYS * DAY},
+         -DAY,
+         LEAF_VALID_DAYS * DAY},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
         assert_validity(&cases[i]);

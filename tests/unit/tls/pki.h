@@ -23,9 +23,9 @@ struct identity {
 
 /* What all-zero means stands behind each. */
 struct recipe {
-    const char *common_name;      /* an empty subject */
-    int common_name_length;       /* up to its NUL */
-    const char *names;            /* no SAN; else as in openssl.cnf: "DNS:a.test, IP:192.0.2.1" */
+    const char *common_name;        /* an empty subject */
+    int common_name_length;         /* up to its NUL */
+    const char *names;              /* no SAN; else as in openssl.cnf: "DNS:a.test, IP:192.0.2.1" */
     const GENERAL_NAMES *raw_names; /* the same for what such a text cannot say */
     const struct identity *issuer;  /* signed by itself */
     bool ca;                        /* an end's certificate */
@@ -182,8 +182,7 @@ static inline int verify_strictly(X509 *certificate, X509 *anchor, const char *n
     X509_VERIFY_PARAM_set_auth_level(parameters, 2);
     if (name != NULL)
         assert_int_equal(X509_VERIFY_PARAM_set1_host(parameters, name, 0), 1);
-    int error =
-        X509_verify_cert(context) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(context);
+    int error = X509_verify_cert(context) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(context);
     X509_STORE_CTX_free(context);
     X509_STORE_free(store);
     ERR_clear_error();
