@@ -18,7 +18,7 @@ struct explanation {
 
 /* Answers for "address:port" or "name:port". False if the target is neither. */
 bool explain_target(struct explanation *explanation, const struct policy_view *view,
-             const char *target) must_check;
+                    const char *target) must_check;
 
 /* "ignore" or "intercept". */
 const char *explanation_verdict(const struct explanation *explanation);
