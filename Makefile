@@ -83,7 +83,8 @@ uninstall:
 
 check:
 	$(Q)scripts/deps build run test
-	$(Q)$(MAKE) check-unit check-e2e
+	$(Q)$(MAKE) check-unit
+	$(Q)$(MAKE) check-e2e
 
 $(UNITS): %: %.o $(LIBRARY)
 	$(call say,LINK)
@@ -127,7 +128,7 @@ lint:
 	$(Q)scripts/lint
 
 format:
-	clang-format -i $(SOURCES) engine/main.c $(wildcard engine/*/*.h tests/*/*.[ch] tests/unit/*/*.c)
+	$(Q)find engine tests -name '*.[ch]' -exec clang-format -i {} +
 
 clean:
 	rm -rf build
