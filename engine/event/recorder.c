@@ -170,8 +170,9 @@ static void data_ready(struct watch *watch, uint32_t events)
     (void)!read(recorder->data, &count, sizeof(count));
     atomic_store(&recorder->asleep, false);
     (void)drain_feeds(recorder);
-    /* A feed that saw us awake does not ring: so look once more after lying down. */
-    atomic_store(&recorder->asleep, true);
+    /* A feed that saw us awake does not ring: so look once more after lying down. Both sides
+     * exchange the flag: either the feed finds us asleep, or we see what it had put before. */
+    (void)atomic_exchange(&recorder->asleep, true);
     if (drain_feeds(recorder))
         loop_again(&recorder->loop, watch);
 }
@@ -189,9 +190,7 @@ void recorder_put(struct recorder_feed *feed, enum output output, const char *li
         counter_add(&feed->dropped, 1);
         return;
     }
-    /* Pairs with the look after lying down: either that sees the record, or this sees the sleep. */
-    atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load(&feed->recorder->asleep) && atomic_exchange(&feed->recorder->asleep, false)) {
+    if (atomic_exchange(&feed->recorder->asleep, false)) {
         uint64_t one = 1;
         (void)!write(feed->recorder->data, &one, sizeof(one));
     }
