@@ -140,7 +140,7 @@ void show_explanations(const json_t *data)
         if (json_is_true(json_object_get(answer, "name_unseen")))
             fprintf(stderr,
                     "note: %s is a name, and patterns are tried against addresses alone (match = "
-                    "address); connections are ignored by name with match = address sni\n",
+                    "address): names are looked at with match = sni\n",
                     text_of(answer, "target"));
     }
 }

@@ -14,6 +14,11 @@ static bool parse_name(const char *target, char *name, uint16_t *port)
     return true;
 }
 
+static bool sees_no_names(const struct rules_config *rules)
+{
+    return rules->patterns.count > 0 && (rules->match & MATCH_SNI) == 0;
+}
+
 bool explain_target(struct explanation *explanation, const struct policy_view *view,
                     const char *target)
 {
@@ -29,10 +34,9 @@ bool explain_target(struct explanation *explanation, const struct policy_view *v
     }
     const struct config *config = policy_config(policy_view_policy(view));
     explanation->decision = policy_decide(view, &flow);
-    const struct rules_config *rules =
-        explanation->decision.reason == REASON_RULE ? &config->ignore : &config->allow;
-    explanation->name_unseen = is_name && explanation->decision.reason != REASON_DEFAULT &&
-                               (rules->match & MATCH_SNI) == 0;
+    bool by_ignore = explanation->decision.reason == REASON_RULE;
+    explanation->name_unseen = is_name && (sees_no_names(&config->ignore) ||
+                                           (!by_ignore && sees_no_names(&config->allow)));
     return true;
 }
 

@@ -11,8 +11,8 @@
 
 struct explanation {
     struct decision decision;
-    /* The target is a name, and a pattern was found in it; but in operation only addresses are
-     * looked at (match = address), so that pattern would not be asked about a name. */
+    /* The target is a name, and the patterns were tried against it; but in operation only addresses
+     * are looked at (match = address), so they would not be asked about a name. */
     bool name_unseen;
 };
 

@@ -37,7 +37,7 @@ static void an_address_is_answered_as_in_operation(void **state)
     assert_explained(view, "192.0.2.1:80",
                      "{\"target\":\"192.0.2.1:80\",\"verdict\":\"intercept\","
                      "\"reason\":\"default\"}");
-    policy_view_unref(view);
+    policy_view_free(view);
 }
 
 static void ipv6_may_be_asked_for_in_both_forms(void **state)
@@ -53,7 +53,7 @@ static void ipv6_may_be_asked_for_in_both_forms(void **state)
         assert_int_equal(explanation.decision.rule->place.line, 4);
         assert_false(explanation.name_unseen);
     }
-    policy_view_unref(view);
+    policy_view_free(view);
 }
 
 static void a_name_that_operation_would_not_see_is_answered_with_a_note(void **state)
@@ -64,10 +64,21 @@ static void a_name_that_operation_would_not_see_is_answered_with_a_note(void **s
                      "{\"target\":\"a.test:443\",\"verdict\":\"ignore\",\"reason\":\"rule\","
                      "\"pattern\":\"\\\\.test:\",\"file\":\"/etc/test.conf\",\"line\":3,"
                      "\"name_unseen\":true}");
+    /* That nothing is found in it says as little. */
     assert_explained(view, "a.example:443",
                      "{\"target\":\"a.example:443\",\"verdict\":\"intercept\","
+                     "\"reason\":\"default\",\"name_unseen\":true}");
+    policy_view_free(view);
+    view = view_of("[allow]\npattern = \\.test:\n");
+    assert_explained(view, "a.test:443",
+                     "{\"target\":\"a.test:443\",\"verdict\":\"intercept\","
+                     "\"reason\":\"default\",\"name_unseen\":true}");
+    policy_view_free(view);
+    view = view_of("");
+    assert_explained(view, "a.test:443",
+                     "{\"target\":\"a.test:443\",\"verdict\":\"intercept\","
                      "\"reason\":\"default\"}");
-    policy_view_unref(view);
+    policy_view_free(view);
 }
 
 static void where_names_are_matched_there_is_no_note(void **state)
@@ -77,7 +88,7 @@ static void where_names_are_matched_there_is_no_note(void **state)
     assert_explained(view, "a.test:443",
                      "{\"target\":\"a.test:443\",\"verdict\":\"ignore\",\"reason\":\"rule\","
                      "\"pattern\":\"\\\\.test:\",\"file\":\"/etc/test.conf\",\"line\":2}");
-    policy_view_unref(view);
+    policy_view_free(view);
 }
 
 static void what_is_not_allowed_is_ignored(void **state)
@@ -93,7 +104,7 @@ static void what_is_not_allowed_is_ignored(void **state)
     assert_explained(view, "a.test:443",
                      "{\"target\":\"a.test:443\",\"verdict\":\"intercept\","
                      "\"reason\":\"default\"}");
-    policy_view_unref(view);
+    policy_view_free(view);
 }
 
 static void what_is_no_target_is_not_answered(void **state)
@@ -108,7 +119,7 @@ static void what_is_no_target_is_not_answered(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
         if (explain_target(&explanation, view, targets[i]))
             fail_msg("%s was answered", targets[i]);
-    policy_view_unref(view);
+    policy_view_free(view);
 }
 
 static void a_target_may_be_as_long_as_the_limit_and_no_longer(void **state)
@@ -124,7 +135,7 @@ static void a_target_may_be_as_long_as_the_limit_and_no_longer(void **state)
     assert_string_equal(explanation_verdict(&explanation), "ignore");
     strcpy(target + EXPLAIN_TARGET_LIMIT - 4, ":443");
     assert_false(explain_target(&explanation, view, target));
-    policy_view_unref(view);
+    policy_view_free(view);
 }
 
 int main(void)
