@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+import contextlib
+import itertools
 import os
 import shutil
 import tempfile
@@ -25,22 +27,19 @@ def lab():
 @pytest.fixture
 def engine(lab, tmp_path):
     """Starts engines: engine({"ignore": {"pattern": [...]}}, "-v", …). They are stopped afterwards."""
-    engines = []
+    with contextlib.ExitStack() as engines:
+        count = itertools.count()
 
-    def start(config=None, *arguments, environment=None, wait=True, wrapper=()):
-        directory = tmp_path / ("engine%d" % len(engines))
-        directory.mkdir()
-        started = Engine(lab, directory, config or {}, ("-v", *arguments), environment, wrapper)
-        engines.append(started)
-        if wait:
-            started.wait_ready()
-        return started
+        def start(config=None, *arguments, environment=None, wait=True, wrapper=()):
+            directory = tmp_path / ("engine%d" % next(count))
+            directory.mkdir()
+            started = Engine(lab, directory, config or {}, ("-v", *arguments), environment, wrapper)
+            engines.callback(started.stop)
+            if wait:
+                started.wait_ready()
+            return started
 
-    yield start
-    for started in engines:
-        killed = started.process.poll() is not None
-        status = started.stop()
-        assert killed or status == 0, "exit status %s:\n%s" % (status, started.log())
+        yield start
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -197,6 +197,8 @@ class Engine:
         command = lab.router.command(*wrapper, BUILD / "interceptd", "-c", self.config_path,
                                      *arguments)
         self.log_file = open(self.log_path, "ab")
+        self.killed = False
+        self.expected_status = 0
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log_file,
                                         stderr=self.log_file,
                                         env={**os.environ, **(environment or {})})
@@ -226,6 +228,12 @@ class Engine:
         wait_for(lambda: " is running: " in self.log() or self.process.poll() is not None,
                  "the engine to start", 20)
         assert self.process.poll() is None, "the engine ended:\n" + self.log()
+
+    def wait_refused(self):
+        """It finds that it cannot start, and says why."""
+        self.expected_status = 1
+        assert self.process.wait(timeout=20 * PATIENCE) == 1, self.log()
+        return self.log()
 
     def log(self):
         return self.log_path.read_text(errors="replace")
@@ -278,10 +286,12 @@ class Engine:
         wait_for(lambda: len(re.findall(r"reloaded", self.log())) > before, "the reload")
 
     def kill(self):
+        self.killed = True
         self.signal(signal.SIGKILL)
         self.process.wait()
 
     def stop(self, seconds=20):
+        """An engine ends well, now or before, unless a test has killed it."""
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
             try:
@@ -292,4 +302,5 @@ class Engine:
                 raise AssertionError("the engine did not stop:\n" + self.log())
         self.log_file.close()
         assert "Sanitizer" not in self.log() and "runtime error" not in self.log(), self.log()
-        return self.process.returncode
+        assert self.killed or self.process.returncode == self.expected_status, \
+            "exit status %d:\n%s" % (self.process.returncode, self.log())

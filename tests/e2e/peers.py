@@ -69,6 +69,7 @@ def download(lab, origin, ca, path="/endless", reads=True):
     connection = lab.device.connect(origin)
     secure = client_context().wrap_socket(connection, server_hostname="origin.test")
     secure.sendall(b"GET %s HTTP/1.0\r\n\r\n" % path.encode())
+    state.connection = secure
 
     def read():
         with contextlib.suppress(OSError, ValueError):

@@ -59,9 +59,11 @@ def test_tls_settings_are_reloaded(lab, engine, tmp_path):
     assert lab.curl("https://origin.test/hello", "-k").stdout == "hello from the origin\n"
 
 
-def test_reloads_under_load_lose_nothing(lab, engine):
-    """Every connection is decided by one of the two policies, and none is refused."""
-    started = engine(IGNORE)
+@pytest.mark.parametrize("network", [{}, {"queue": "none"}], ids=["queue", "no-queue"])
+def test_reloads_under_load_lose_nothing(lab, engine, network):
+    """None is refused, and what was decided by the old policy is never kept under the new one."""
+    ignoring, intercepting = {"network": network, **IGNORE}, {"network": network}
+    started = engine(ignoring)
     stop = threading.Event()
     results = []
 
@@ -70,17 +72,27 @@ def test_reloads_under_load_lose_nothing(lab, engine):
             results.append(lab.curl("https://origin.test/hello", "-k", origin=ORIGIN4[1],
                                     check=False).returncode)
 
+    def some_more():
+        enough = len(results) + 5
+        wait_for(lambda: len(results) >= enough, "connections under this policy", 20)
+
     threads = [threading.Thread(target=load) for _ in range(4)]
     for thread in threads:
         thread.start()
-    for i in range(10):
-        started.reload(IGNORE if i % 2 else {})
-    stop.set()
-    for thread in threads:
-        thread.join()
-    assert len(results) > 20 and set(results) == {0}
-    started.reload({})
-    assert started.ignored() == []
+    try:
+        for _ in range(5):
+            some_more()
+            assert started.ignored() != []
+            started.reload(intercepting)
+            assert started.ignored() == []
+            some_more()
+            assert started.ignored() == []
+            started.reload(ignoring)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert set(results) == {0}
 
 
 def test_many_sighups_at_once(engine):

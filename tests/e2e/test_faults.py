@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whatever happens to us, the router keeps routing; whatever one connection does, the others live."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -41,10 +42,14 @@ def test_it_starts_again_after_kill_9(lab, engine):
 
 
 def test_flush_ruleset_changes_nothing(lab, engine):
-    engine(IGNORE)
+    started = engine(IGNORE)
+    lab.curl("https://origin.test/hello", origin=ORIGIN4[1])
+    learned = {rule["address"] for rule in started.ignored()}
+    assert learned
     lab.router.run("nft", "flush", "ruleset")
     try:
         assert "inet interceptd" in tables(lab)
+        assert {rule["address"] for rule in started.ignored()} == learned
         # without masquerading IPv4 has no way back; IPv6 has
         assert "O = interceptd," in lab.issuer(ORIGIN6[0])
         assert lab.router.run("nft", "delete", "table", "inet", "interceptd", check=False).returncode
@@ -94,16 +99,22 @@ def test_fail_closed_lets_nothing_through(lab, engine):
 
 
 def test_fail_closed_refuses_when_there_is_no_room(lab, engine):
-    engine({"network": {"on-failure": "closed", "workers": "1"}},
-           wrapper=["prlimit", "--nofile=140:140"])
-    held = [lab.device.connect(ORIGIN4[0]) for _ in range(40)]
+    started = engine({"network": {"on-failure": "closed", "workers": "1"}},
+                     wrapper=["prlimit", "--nofile=140:140"])
+    held = []
+    for _ in range(40):
+        with contextlib.suppress(ConnectionResetError):
+            held.append(lab.device.connect(ORIGIN4[0]))
     try:
         results = [lab.curl("https://origin.test/hello", "-k", check=False, timeout=5).returncode
                    for _ in range(3)]
         assert 0 not in results
+        started.wait_log("no room for new connections")
     finally:
         for connection in held:
             connection.close()
+    started.wait_log("there is room for new connections again")
+    assert "O = interceptd," in lab.issuer(ORIGIN4[0])
 
 
 @pytest.mark.parametrize("notify,ending", [(True, "complete"), (False, "truncated")])
@@ -181,7 +192,10 @@ def test_out_of_file_descriptors(lab, engine):
     """New connections pass or are refused, old ones live, and it recovers."""
     started = engine({"network": {"workers": "1"}}, wrapper=["prlimit", "--nofile=160:160"])
     old = peers.Crowd(lab, ORIGIN4[0], 5)
-    held = [lab.device.connect(ORIGIN4[0]) for _ in range(60)]
+    held = []
+    for _ in range(60):
+        with contextlib.suppress(ConnectionResetError):  # refused, until the gate has heard of it
+            held.append(lab.device.connect(ORIGIN4[0]))
     try:
         started.wait_log("no room for new connections")
         # The next ones go straight to the origin.
@@ -242,11 +256,14 @@ def test_a_slow_reader_does_not_fill_the_memory(lab, engine):
     with open(blob, "wb") as file:
         file.truncate(200 << 20)
     before = resident_kilobytes(started.pid())
-    with peers.download(lab, ORIGIN4[0], started.ca, "/blob", reads=False):
+    with peers.download(lab, ORIGIN4[0], started.ca, "/blob", reads=False) as state:
         time.sleep(2)
         grown = resident_kilobytes(started.pid()) - before
+        assert state.connection.recv(15) == b"HTTP/1.1 200 OK"
     blob.unlink()
     assert grown < 8000
+    (flow,) = started.wait_records("flow")
+    assert 1e5 < flow["flow"]["bytes_toclient"] < 100e6  # some was on its way, and most was not
 
 
 def resident_kilobytes(pid):
