@@ -20,7 +20,7 @@ static const struct conn_stage *const stages[CONN_STATES] = {
 static void decide(struct conn *conn)
 {
     char device[ADDRESS_TEXT_SIZE];
-    struct decision decision = policy_decide(conn->view, &conn->flow);
+    struct decision decision = policy_decide(conn->policy->view, &conn->flow);
     if (decision.verdict == VERDICT_PASS) {
         passing_begin(conn, &decision);
         return;
@@ -45,7 +45,7 @@ void arrival_start(struct pool *pool, int fd, const struct address *device,
     conn->device.endpoint = endpoint;
     endpoint_init(&conn->origin.endpoint, -1);
     conn->device.watch.fd = conn->origin.watch.fd = -1;
-    conn->view = policy_view_ref(pool->view);
+    conn->policy = pool_policy_ref(pool->policy);
     conn->flow = (struct flow){.device = *device, .origin = *origin, .protocol = IPPROTO_TCP};
 
     dial_tune(fd);

@@ -57,14 +57,14 @@ void conn_want(struct conn *conn, uint32_t device, uint32_t origin)
         loop_change(&conn->pool->loop, &conn->origin.watch, origin);
 }
 
+bool conn_lost(const struct conn_side *side, uint32_t events)
+{
+    return (events & EPOLLERR) != 0 && side->watch.events == 0;
+}
+
 void conn_timeout(struct conn *conn, struct timeout_class *class)
 {
     timer_start(&conn->timer, class, conn->pool->loop.now, timer_fired);
-}
-
-uint32_t conn_events_for(enum io io)
-{
-    return io == IO_WANT_READ ? EPOLLIN : EPOLLOUT;
 }
 
 /* ---- the end ---- */
@@ -128,7 +128,7 @@ void conn_end(struct conn *conn, enum ending ending, bool reset)
     close_side(conn, &conn->device, reset);
     close_side(conn, &conn->origin, reset);
     leaf_unref(conn->leaf);
-    policy_view_unref(conn->view);
+    pool_policy_unref(conn->policy);
     arena_fini(&conn->arena);
     pool_free_conn(conn->pool, conn);
 }

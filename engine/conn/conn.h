@@ -5,14 +5,18 @@
  *   HELLO     the device's first bytes are looked at where they lie, in the socket: a ClientHello,
  *             other bytes, or silence. Now names are known, and the policy is asked again.
  *   SILENT    nothing came for 300 ms, so perhaps the server speaks first: the origin is dialled,
- *             and whoever speaks first decides.                                       (opening.c)
+ *             and whoever speaks first decides. (opening.c)
+ *
  *   DIAL      TCP to the origin.
  *   UPSTREAM  TLS with the origin, with the device's name and ALPN: now its certificate, its
  * choices and its failings are known, and a certificate is forged in its shape. DEVICE    TLS with
  * the device, offering what the origin chose. RELAY     both directions through our hands, until
- * both have ended.          (intercepting.c) PASS_DIAL, SPLICE   what is not ours to read goes on
- * as it came, hello included. (passing.c) LINGER    a last word (an alert, a FIN) is given time to
- * arrive.                    (conn.c)
+ * both have ended. (intercepting.c)
+ *
+ *   PASS_DIAL what is not ours to read: TCP to the origin,
+ *   SPLICE    and the bytes as they came, hello included. (passing.c)
+ *
+ *   LINGER    a last word (an alert, a FIN) is given time to arrive. (conn.c)
  *
  * A connection is in one state, and conn_enter() is the only way into another; arrival.c has the
  * table of them. It belongs to one worker, and a fault in it ends it alone.
@@ -66,10 +70,11 @@ struct conn {
     struct timer timer;
     struct conn_side device, origin;
     bool origin_connected;
-    bool tls_told; /* the `tls` event is written */
+    bool hello_begun; /* the start of a ClientHello has been seen */
+    bool tls_told;    /* the `tls` event is written */
 
     struct arena arena; /* of everything below that is a pointer to text */
-    struct policy_view *view;
+    struct pool_policy *policy;
     struct flow flow;
     struct decision decision;
 
@@ -100,11 +105,12 @@ bool conn_watch_origin(struct conn *conn) must_check;
  * it is gone. */
 void conn_want(struct conn *conn, uint32_t device, uint32_t origin);
 
+/* A side of which nothing was wanted is gone, by RST or by the network: nothing will be read or
+ * written that would tell it, and it is told but once. */
+bool conn_lost(const struct conn_side *side, uint32_t events);
+
 /* The state's `expired` is called when this time is over. Entering a state stops the timer. */
 void conn_timeout(struct conn *conn, struct timeout_class *class);
-
-/* Which event an operation waits for. */
-uint32_t conn_events_for(enum io io);
 
 /* Writes the `tls` event, if the device spoke TLS and it is not written yet. */
 void conn_tell_tls(struct conn *conn);

@@ -43,7 +43,7 @@ static const char *name_for_origin(const struct conn *conn)
 static bool start_upstream(struct conn *conn)
 {
     const char *name = name_for_origin(conn);
-    if (!endpoint_start_tls(&conn->origin.endpoint, conn->pool->tls.origin))
+    if (!endpoint_start_tls(&conn->origin.endpoint, conn->policy->tls.origin))
         return false;
     SSL *ssl = conn->origin.endpoint.ssl;
     /* A malformed ALPN list is refused here, and then not sent on. */
@@ -54,9 +54,18 @@ static bool start_upstream(struct conn *conn)
            verify_prepare(ssl, &conn->verify, name, &conn->flow.origin);
 }
 
-static struct leaf_request leaf_request_for(const struct conn *conn)
+/* What the device checks the certificate for. */
+static const char *name_for_device(struct conn *conn)
 {
-    const struct config *config = policy_config(policy_view_policy(conn->view));
+    char ip[INET6_ADDRSTRLEN];
+    const char *name = name_for_origin(conn);
+    return name != NULL ? name
+                        : arena_strdup(&conn->arena, address_ip_text(&conn->flow.origin, ip));
+}
+
+static struct leaf_request leaf_request_for(struct conn *conn)
+{
+    const struct config *config = policy_config(policy_view_policy(conn->policy->view));
     const SSL *origin = conn->origin.endpoint.ssl;
     bool ecdsa = SSL_version(origin) >= TLS1_3_VERSION ? conn->ecdsa_for_13 : conn->ecdsa_for_12;
     struct leaf_request request = {
@@ -65,7 +74,7 @@ static struct leaf_request leaf_request_for(const struct conn *conn)
     };
     if (config->tls.upstream == UPSTREAM_IGNORE) {
         request.good_dates = true;
-        request.add_name = conn->verify.name_mismatch ? name_for_origin(conn) : NULL;
+        request.add_name = conn->verify.name_mismatch ? name_for_device(conn) : NULL;
         return request;
     }
     static const enum leaf_signer signers[] = {[VERIFY_GOOD_CHAIN] = LEAF_BY_AUTHORITY,
@@ -79,7 +88,7 @@ static struct leaf_request leaf_request_for(const struct conn *conn)
 
 static void upstream_done(struct conn *conn)
 {
-    const struct config *config = policy_config(policy_view_policy(conn->view));
+    const struct config *config = policy_config(policy_view_policy(conn->policy->view));
     SSL *ssl = conn->origin.endpoint.ssl;
     bool cached;
     notes_session(conn, &conn->record.upstream, ssl, conn->handshake_start);
@@ -122,7 +131,7 @@ static void upstream_step(struct conn *conn, uint32_t events)
     if (io == IO_OK)
         upstream_done(conn);
     else if (io == IO_WANT_READ || io == IO_WANT_WRITE)
-        conn_want(conn, EPOLLRDHUP, conn_events_for(io));
+        conn_want(conn, EPOLLRDHUP, io_events(io));
     else
         upstream_failed(conn, io);
 }
@@ -151,7 +160,7 @@ static bool start_device(struct conn *conn)
     unsigned alpn_length;
     SSL_get0_alpn_selected(origin, &device->alpn, &alpn_length);
     device->alpn_length = (unsigned char)alpn_length;
-    return endpoint_start_tls(device, conn->pool->tls.device) &&
+    return endpoint_start_tls(device, conn->policy->tls.device) &&
            SSL_set_max_proto_version(device->ssl, SSL_version(origin)) == 1 &&
            SSL_use_certificate(device->ssl, conn->leaf->certificate) == 1 &&
            SSL_use_PrivateKey(device->ssl, conn->leaf->key) == 1;
@@ -177,7 +186,7 @@ static void device_step(struct conn *conn, uint32_t events)
         conn_tell_tls(conn);
         conn_enter(conn, CONN_RELAY);
     } else if (io == IO_WANT_READ || io == IO_WANT_WRITE) {
-        conn_want(conn, conn_events_for(io), 0);
+        conn_want(conn, io_events(io), 0);
     } else {
         device_failed(conn, io);
     }
@@ -256,13 +265,18 @@ static void enter_relay(struct conn *conn)
 /* No events: it is our turn again (loop_again), and either side may have more. */
 static void relay_device_ready(struct conn *conn, uint32_t events)
 {
-    relay_step(conn, true, events == 0);
+    if (conn_lost(&conn->device, events))
+        conn_end(conn, ENDING_DEVICE_RESET, true);
+    else
+        relay_step(conn, true, events == 0);
 }
 
 static void relay_origin_ready(struct conn *conn, uint32_t events)
 {
-    (void)events;
-    relay_step(conn, false, true);
+    if (conn_lost(&conn->origin, events))
+        conn_end(conn, ENDING_ORIGIN_RESET, true);
+    else
+        relay_step(conn, false, true);
 }
 
 const struct conn_stage intercepting_dial = {.name = "dial",

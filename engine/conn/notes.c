@@ -76,7 +76,7 @@ void notes_decision(struct conn *conn, const struct decision *decision, const ch
     conn->decision = *decision;
     record->action = action;
     record->reason = reason_name(decision->reason);
-    record->policy_revision = policy_revision(policy_view_policy(conn->view));
+    record->policy_revision = policy_revision(policy_view_policy(conn->policy->view));
     record->rule = record->rule_place = NULL;
     if (decision->rule == NULL)
         return;

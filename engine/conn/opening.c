@@ -17,17 +17,27 @@ static void want_bytes(struct conn *conn, size_t count)
     (void)setsockopt(conn->device.endpoint.fd, SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof(mark));
 }
 
+static void pass_as_not_tls(struct conn *conn)
+{
+    want_bytes(conn, 1);
+    passing_as_not_tls(conn);
+}
+
+/* Edge-triggered: what we have looked at stays in the socket, and there are bytes that the kernel
+ * counts and never shows (TCP's urgent ones). Only what is new wakes us. */
+#define DEVICE_EVENTS (EPOLLIN | EPOLLRDHUP | (uint32_t)EPOLLET)
+
 static void decide_by_hello(struct conn *conn, const struct hello *hello)
 {
     notes_hello(conn, hello);
-    struct decision decision = policy_decide(conn->view, &conn->flow);
+    struct decision decision = policy_decide(conn->policy->view, &conn->flow);
     if (decision.verdict == VERDICT_PASS) {
         passing_begin(conn, &decision);
         return;
     }
     notes_decision(conn, &decision, "intercept");
     eve_write(conn->pool->options.feed, EVE_INTERCEPT, &conn->record);
-    const struct config *config = policy_config(policy_view_policy(conn->view));
+    const struct config *config = policy_config(policy_view_policy(conn->policy->view));
     if (conn->offered_version < config->tls.min_version)
         conn_refuse(conn, ENDING_DEVICE_TLS, SSL_AD_PROTOCOL_VERSION);
     else
@@ -48,41 +58,43 @@ static void look_at_device(struct conn *conn, uint32_t events)
     enum hello_result result = hello_parse(&hello, pool->peeked, (size_t)length, pool->message);
     if (result == HELLO_MORE && (events & (EPOLLRDHUP | EPOLLHUP)) == 0) {
         want_bytes(conn, hello.need);
-        if (conn->timer.class != &pool->hello_time)
+        if (!conn->hello_begun)
             conn_timeout(conn, &pool->hello_time);
+        conn->hello_begun = true;
         return;
     }
-    want_bytes(conn, 1);
     if (result == HELLO_COMPLETE) {
+        want_bytes(conn, 1);
         decide_by_hello(conn, &hello);
         return;
     }
     notes_protocol(conn, pool->peeked, (size_t)length, true);
-    passing_as_not_tls(conn);
+    pass_as_not_tls(conn);
 }
 
 static void enter_hello(struct conn *conn)
 {
     conn_timeout(conn, &conn->pool->silence_time);
-    conn_want(conn, EPOLLIN | EPOLLRDHUP, 0);
+    conn_want(conn, DEVICE_EVENTS, 0);
 }
 
-/* Time is up for a ClientHello that never became whole, or for anything at all. */
+/* Time is up for a ClientHello that never became whole, or for anything at all. What came while we
+ * were busy with others has come in time. */
 static void hello_expired(struct conn *conn)
 {
     char byte;
-    if (recv(conn->device.endpoint.fd, &byte, 1, MSG_PEEK) > 0) {
-        want_bytes(conn, 1);
-        passing_as_not_tls(conn);
-    } else {
+    if (conn->hello_begun)
+        pass_as_not_tls(conn);
+    else if (recv(conn->device.endpoint.fd, &byte, 1, MSG_PEEK) > 0)
+        look_at_device(conn, 0);
+    else
         conn_enter(conn, CONN_SILENT);
-    }
 }
 
 static void enter_silent(struct conn *conn)
 {
     if (dial_origin(conn))
-        conn_want(conn, EPOLLIN | EPOLLRDHUP, EPOLLOUT);
+        conn_want(conn, DEVICE_EVENTS, EPOLLOUT);
 }
 
 static void silent_origin_ready(struct conn *conn, uint32_t events)
@@ -94,13 +106,13 @@ static void silent_origin_ready(struct conn *conn, uint32_t events)
             return;
         if (conn->timer.class == &conn->pool->dial_time)
             timer_stop(&conn->timer);
-        conn_want(conn, EPOLLIN | EPOLLRDHUP, EPOLLIN);
+        conn_want(conn, DEVICE_EVENTS, EPOLLIN);
         return;
     }
     ssize_t length = recv(conn->origin.endpoint.fd, first, sizeof(first), MSG_PEEK);
     if (length > 0)
         notes_protocol(conn, first, (size_t)length, false);
-    passing_as_not_tls(conn);
+    pass_as_not_tls(conn);
 }
 
 static void silent_expired(struct conn *conn)
@@ -109,8 +121,7 @@ static void silent_expired(struct conn *conn)
         conn_end(conn, ENDING_ORIGIN_TIMEOUT, true);
         return;
     }
-    want_bytes(conn, 1);
-    passing_as_not_tls(conn);
+    pass_as_not_tls(conn);
 }
 
 const struct conn_stage opening_hello = {.name = "hello",

@@ -5,10 +5,12 @@
 #include "conn/notes.h"
 #include "event/eve.h"
 
+/* What was decided by a policy that is no longer in force is not for connections to come. */
 static void teach_kernel(struct conn *conn)
 {
     struct decided decided = {.origin = conn->flow.origin, .verdict = VERDICT_PASS};
-    if (!conn->pool->options.teach_kernel || !conn->decision.by_destination)
+    if (!conn->pool->options.teach_kernel || !conn->decision.by_destination ||
+        conn->policy != conn->pool->policy)
         return;
     admission_comment(&conn->decision, decided.comment);
     decided.protocol = IPPROTO_TCP;
@@ -91,13 +93,18 @@ static void enter_splice(struct conn *conn)
 
 static void splice_device_ready(struct conn *conn, uint32_t events)
 {
-    splice_step(conn, true, events == 0);
+    if (conn_lost(&conn->device, events))
+        conn_end(conn, ENDING_DEVICE_RESET, true);
+    else
+        splice_step(conn, true, events == 0);
 }
 
 static void splice_origin_ready(struct conn *conn, uint32_t events)
 {
-    (void)events;
-    splice_step(conn, false, true);
+    if (conn_lost(&conn->origin, events))
+        conn_end(conn, ENDING_ORIGIN_RESET, true);
+    else
+        splice_step(conn, false, true);
 }
 
 const struct conn_stage passing_dial = {.name = "pass dial",

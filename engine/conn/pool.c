@@ -52,17 +52,43 @@ void pool_fini(struct pool *pool)
     pipe_pool_fini(&pool->pipes);
     slab_fini(&pool->conn_slab);
     slab_fini(&pool->buffer_slab);
-    policy_view_unref(pool->view);
-    tls_context_fini(&pool->tls);
+    pool_policy_unref(pool->policy);
     loop_fini(&pool->loop);
 }
 
-void pool_set_policy(struct pool *pool, struct policy_view *view, const struct tls_context *tls)
+struct pool_policy *pool_policy_new(struct policy *policy, const struct tls_settings *settings)
 {
-    policy_view_unref(pool->view);
-    tls_context_fini(&pool->tls);
-    pool->view = view;
-    pool->tls = *tls;
+    struct pool_policy *made = calloc(1, sizeof(*made));
+    CHECK(made != NULL);
+    made->references = 1;
+    made->view = policy_view_new(policy);
+    if (made->view == NULL)
+        log_error("there is not enough memory for the policy");
+    if (made->view != NULL && tls_context_init(&made->tls, settings))
+        return made;
+    pool_policy_unref(made);
+    return NULL;
+}
+
+struct pool_policy *pool_policy_ref(struct pool_policy *policy)
+{
+    policy->references++;
+    return policy;
+}
+
+void pool_policy_unref(struct pool_policy *policy)
+{
+    if (policy == NULL || --policy->references > 0)
+        return;
+    policy_view_free(policy->view);
+    tls_context_fini(&policy->tls);
+    free(policy);
+}
+
+void pool_set_policy(struct pool *pool, struct pool_policy *policy)
+{
+    pool_policy_unref(pool->policy);
+    pool->policy = policy;
 }
 
 struct conn *pool_alloc_conn(struct pool *pool)
@@ -86,7 +112,7 @@ void pool_free_conn(struct pool *pool, struct conn *conn)
 
 /* ---- room ---- */
 
-static int open_anything(void)
+int pool_spare_descriptor(void)
 {
     return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
@@ -94,7 +120,7 @@ static int open_anything(void)
 /* For some more connections, and with the descriptors for one. */
 static bool has_room(const struct pool *pool)
 {
-    int first = open_anything(), second = open_anything();
+    int first = pool_spare_descriptor(), second = pool_spare_descriptor();
     bool has_descriptors = first >= 0 && second >= 0;
     if (first >= 0)
         close(first);

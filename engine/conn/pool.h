@@ -40,11 +40,17 @@ struct pool_counters {
     struct counter active;      /* now */
 };
 
+/* What connections are decided and spoken by. Each keeps what was in force when it arrived. */
+struct pool_policy {
+    unsigned references; /* plain: it is one thread's */
+    struct policy_view *view;
+    struct tls_context tls;
+};
+
 struct pool {
     struct pool_options options;
     struct pool_counters counters;
-    struct policy_view *view; /* in force for what arrives from now on */
-    struct tls_context tls;
+    struct pool_policy *policy; /* in force for what arrives from now on */
 
     struct loop loop;
     struct timeout_class silence_time, hello_time, dial_time, handshake_time, linger_time;
@@ -67,12 +73,22 @@ struct pool {
 bool pool_init(struct pool *pool, const struct pool_options *options) must_check;
 void pool_fini(struct pool *pool);
 
-/* Takes both over, and drops what was there before: connections that use it keep it. */
-void pool_set_policy(struct pool *pool, struct policy_view *view, const struct tls_context *tls);
+/* NULL after the reason was logged. May be handed to another thread, once; from then on it is that
+ * thread's. */
+struct pool_policy *pool_policy_new(struct policy *policy,
+                                    const struct tls_settings *settings) must_check;
+struct pool_policy *pool_policy_ref(struct pool_policy *policy);
+void pool_policy_unref(struct pool_policy *policy);
+
+/* Takes it over, and drops what was there before. */
+void pool_set_policy(struct pool *pool, struct pool_policy *policy);
 
 /* A connection, zeroed but for its place in the pool; NULL if there is no memory. */
 struct conn *pool_alloc_conn(struct pool *pool) must_check;
 void pool_free_conn(struct pool *pool, struct conn *conn);
+
+/* A descriptor of nothing in particular; -1 if there is none to be had. */
+int pool_spare_descriptor(void);
 
 /* Descriptors, memory or the limit have run out: the gate lets new connections pass until there is
  * room again, which is looked for every second. */

@@ -25,11 +25,6 @@ void relay_fini(struct relay *relay)
     relay->up.left = relay->down.left = NULL;
 }
 
-static uint32_t events_for(enum io io)
-{
-    return io == IO_WANT_READ ? EPOLLIN : EPOLLOUT;
-}
-
 static bool is_wait(enum io io)
 {
     return io == IO_WANT_READ || io == IO_WANT_WRITE;
@@ -69,7 +64,7 @@ static enum step write_left(struct relay *relay, struct relay_half *half)
         write_all(half, half->left + half->left_start, half->left_end - half->left_start, &written);
     half->left_start += written;
     if (is_wait(io)) {
-        half->to_events = events_for(io);
+        half->to_events = io_events(io);
         return STEP_WAIT;
     }
     slab_free(relay->buffers, half->left);
@@ -81,7 +76,7 @@ static enum step pass_end_on(struct relay_half *half)
 {
     enum io io = endpoint_shutdown(half->to, half->notify);
     if (is_wait(io)) {
-        half->to_events = events_for(io);
+        half->to_events = io_events(io);
         return STEP_WAIT;
     }
     half->end = RELAY_ENDED;
@@ -105,7 +100,7 @@ static enum step read_and_write(struct relay *relay, struct relay_half *half)
     size_t length, written;
     enum io io = endpoint_read(half->from, relay->scratch, RELAY_BUFFER_SIZE, &length);
     if (is_wait(io)) {
-        half->from_events = events_for(io);
+        half->from_events = io_events(io);
         return STEP_WAIT;
     }
     if (io == IO_EOF || io == IO_TRUNCATED) {
@@ -117,7 +112,7 @@ static enum step read_and_write(struct relay *relay, struct relay_half *half)
         return STEP_FROM_ERROR;
     io = write_all(half, relay->scratch, length, &written);
     if (is_wait(io)) {
-        half->to_events = events_for(io);
+        half->to_events = io_events(io);
         return keep_left(relay, half, relay->scratch + written, length - written);
     }
     return io == IO_OK ? STEP_ON : STEP_TO_ERROR;
@@ -169,6 +164,8 @@ enum relay_result relay_run(struct relay *relay, bool device_news, bool origin_n
     enum relay_result up = RELAY_GOING, down = RELAY_GOING;
     if (has_news(&relay->up, device_news, origin_news))
         up = result_of(relay, &relay->up, run_half(relay, &relay->up));
+    if (up == RELAY_ORIGIN_ERROR) /* it may have answered before it was gone */
+        (void)run_half(relay, &relay->down);
     if (up != RELAY_GOING && up != RELAY_AGAIN)
         return up;
     if (has_news(&relay->down, origin_news, device_news))

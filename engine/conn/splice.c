@@ -101,10 +101,29 @@ static enum step empty_pipe(struct splice_half *half)
     return STEP_ON;
 }
 
-static enum step fill_pipe(struct splice_half *half)
+/* splice(2) does not go past TCP's urgent mark, and looks there as if nothing came, or nothing
+ * more: recv(2) does, and leaves the urgent byte out, as for any reader that does not ask for it.
+ */
+static enum move move_past_mark(int from, int to, size_t *moved)
+{
+    char bytes[4096]; /* goes into an empty pipe in one piece */
+    ssize_t count = recv(from, bytes, sizeof(bytes), MSG_DONTWAIT);
+    if (count < 0)
+        return errno == EAGAIN || errno == EINTR ? MOVE_WAIT : MOVE_ERROR;
+    if (count == 0)
+        return MOVE_END;
+    *moved = (size_t)count;
+    return write(to, bytes, *moved) == count ? MOVE_SOME : MOVE_ERROR;
+}
+
+/* The pipe is empty. `told`: the socket said that there is something. */
+static enum step fill_pipe(struct splice_half *half, bool told)
 {
     size_t moved;
-    switch (move(half->from, half->pipe[1], PIPE_SIZE, &moved)) {
+    enum move result = move(half->from, half->pipe[1], PIPE_SIZE, &moved);
+    if (result == MOVE_END || (result == MOVE_WAIT && told))
+        result = move_past_mark(half->from, half->pipe[1], &moved);
+    switch (result) {
     case MOVE_SOME:
         half->in_pipe += moved;
         return STEP_ON;
@@ -132,7 +151,7 @@ static enum step run_half(struct splice_half *half)
             half->ended = true;
             return STEP_WAIT;
         }
-        step = fill_pipe(half);
+        step = fill_pipe(half, moves == 0);
         if (step != STEP_ON)
             return step;
     }

@@ -7,17 +7,11 @@
 #include "gate/listener.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #define ACCEPTS_A_TURN 64
 
 /* ---- arrivals ---- */
-
-static int open_spare(void)
-{
-    return open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
 
 static void turn_away(struct worker *worker, int fd)
 {
@@ -37,7 +31,7 @@ static void turn_away_next(struct worker *worker, int listener)
     int fd = listener_accept(listener, &device, &origin);
     if (fd >= 0)
         turn_away(worker, fd);
-    worker->spare_fd = open_spare();
+    worker->spare_fd = pool_spare_descriptor();
 }
 
 /* Somebody has connected to the listening port itself: dialling that would be dialling ourselves.
@@ -95,22 +89,22 @@ static void listener_ready_ipv6(struct watch *watch, uint32_t events)
 
 struct reload_message {
     struct message message;
-    struct worker_policy policy;
+    struct pool_policy *policy;
 };
 
 static void deliver_reload(struct message *message, void *receiver)
 {
     struct worker *worker = receiver;
     struct reload_message *reload = container_of(message, struct reload_message, message);
-    pool_set_policy(&worker->pool, reload->policy.view, &reload->policy.tls);
+    pool_set_policy(&worker->pool, reload->policy);
     free(reload);
 }
 
-void worker_reload(struct worker *worker, const struct worker_policy *policy)
+void worker_reload(struct worker *worker, struct pool_policy *policy)
 {
     struct reload_message *reload = malloc(sizeof(*reload));
     CHECK(reload != NULL);
-    *reload = (struct reload_message){{.deliver = deliver_reload}, *policy};
+    *reload = (struct reload_message){{.deliver = deliver_reload}, policy};
     mailbox_post(&worker->mailbox, &reload->message);
 }
 
@@ -152,14 +146,14 @@ static bool open_listeners(struct worker *worker)
 }
 
 struct worker *worker_open(uint16_t listen_port, const struct pool_options *options,
-                           const struct worker_policy *policy)
+                           struct pool_policy *policy)
 {
     struct worker *worker = calloc(1, sizeof(*worker));
     CHECK(worker != NULL);
     worker->listen_port = listen_port;
     worker->listeners[0] = worker->listeners[1] = -1;
     worker->listener_watches[0].fd = worker->listener_watches[1].fd = -1;
-    worker->spare_fd = open_spare();
+    worker->spare_fd = pool_spare_descriptor();
     if (!pool_init(&worker->pool, options) ||
         !mailbox_init(&worker->mailbox, &worker->pool.loop, worker)) {
         log_error("a worker could not be set up: %m");
@@ -170,7 +164,7 @@ struct worker *worker_open(uint16_t listen_port, const struct pool_options *opti
         worker_close(worker);
         return NULL;
     }
-    pool_set_policy(&worker->pool, policy->view, &policy->tls);
+    pool_set_policy(&worker->pool, policy);
     return worker;
 }
 

@@ -13,12 +13,6 @@
 
 #include <pthread.h>
 
-/* What a worker decides and speaks by. */
-struct worker_policy {
-    struct policy_view *view;
-    struct tls_context tls;
-};
-
 struct worker {
     struct pool pool;
     uint16_t listen_port;
@@ -33,14 +27,14 @@ struct worker {
 /* Opens the listening sockets, and takes over the policy if all goes well. NULL after the reason
  * was logged. */
 struct worker *worker_open(uint16_t listen_port, const struct pool_options *options,
-                           const struct worker_policy *policy) must_check;
+                           struct pool_policy *policy) must_check;
 
 /* Starts the thread. */
 bool worker_start(struct worker *worker) must_check;
 
 /* A new policy, which the worker takes over: for connections that arrive from now on. Any thread.
  */
-void worker_reload(struct worker *worker, const struct worker_policy *policy);
+void worker_reload(struct worker *worker, struct pool_policy *policy);
 
 /* Calls `pong(context)` from the worker's thread: it is alive. Any thread. */
 void worker_ping(struct worker *worker, void (*pong)(void *context), void *context);

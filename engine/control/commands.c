@@ -28,7 +28,8 @@ static void write_entry(const struct decided_entry *entry, void *context)
     jsonw_string(data, "address", address_ip_text(&decided->origin, ip));
     jsonw_uint(data, "port", decided->origin.port);
     jsonw_string(data, "protocol", decided->protocol == IPPROTO_UDP ? "udp" : "tcp");
-    jsonw_uint(data, "age", (entry->timeout_ms - entry->expires_ms) / 1000);
+    uint64_t left = entry->expires_ms < entry->timeout_ms ? entry->expires_ms : entry->timeout_ms;
+    jsonw_uint(data, "age", (entry->timeout_ms - left) / 1000);
     jsonw_uint(data, "timeout", entry->timeout_ms / 1000);
     jsonw_uint(data, "expires", entry->expires_ms / 1000);
     jsonw_uint(data, "packets", entry->packets);
@@ -41,12 +42,12 @@ static const char *answer_ignored(struct control *control, const json_t *argumen
                                   struct jsonw *data)
 {
     (void)arguments;
-    const struct config *config = policy_config(control->engine->policy);
+    const uint32_t timeout = gate_pass_timeout(control->engine->gate);
     struct netlink netlink;
     if (!netlink_open(&netlink, NETLINK_NETFILTER, 0))
         return strerror(errno);
     jsonw_array(data, NULL);
-    bool done = decided_list(&netlink, config->network.pass_timeout, write_entry, data);
+    bool done = decided_list(&netlink, timeout, write_entry, data);
     jsonw_array_end(data);
     int error = errno;
     netlink_close(&netlink);
@@ -61,6 +62,8 @@ static const char *answer_explain(struct control *control, const json_t *argumen
     const json_t *targets = json_object_get(arguments, "targets");
     struct policy_view *view = policy_view_new(control->engine->policy);
     const char *error = NULL;
+    if (!json_is_array(targets))
+        error = "targets is to be an array";
     if (view == NULL)
         return "out of memory";
     jsonw_array(data, NULL);
@@ -73,7 +76,7 @@ static const char *answer_explain(struct control *control, const json_t *argumen
             error = "a target is address:port or name:port";
     }
     jsonw_array_end(data);
-    policy_view_unref(view);
+    policy_view_free(view);
     return error;
 }
 

@@ -22,23 +22,34 @@ static void tell_status(const struct control *control, const char *state)
 
 /* ---- reload ---- */
 
-static void reload_done(void *receiver, struct engine_change *change)
+static void end_reload(struct control *control)
 {
-    struct control *control = receiver;
     control->reloading = false;
-    if (change != NULL) {
-        engine_apply(control->engine, change);
-        log_info("reloaded %s: policy revision %llu", control->source.path,
-                 (unsigned long long)control->last_revision);
-    } else {
-        log_error("%s was not reloaded: the old policy stays", control->source.path);
-        engine_reopen(control->engine);
-    }
     tell_status(control, "READY=1");
     if (control->reload_again) {
         control->reload_again = false;
         control_reload(control);
     }
+}
+
+static void change_in_force(void *context)
+{
+    struct control *control = context;
+    log_info("reloaded %s: policy revision %llu", control->source.path,
+             (unsigned long long)control->last_revision);
+    end_reload(control);
+}
+
+static void change_ready(void *receiver, struct engine_change *change)
+{
+    struct control *control = receiver;
+    if (change != NULL) {
+        engine_apply(control->engine, change, &control->mailbox, change_in_force, control);
+        return;
+    }
+    log_error("%s was not reloaded: the old policy stays", control->source.path);
+    engine_reopen(control->engine);
+    end_reload(control);
 }
 
 void control_reload(struct control *control)
@@ -49,7 +60,7 @@ void control_reload(struct control *control)
     }
     notify("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_ms() * 1000);
     control->reloading = reload_start(&control->source, control->engine, ++control->last_revision,
-                                      &control->mailbox, reload_done);
+                                      &control->mailbox, change_ready);
     if (!control->reloading)
         log_error("a reload could not be started: %m");
 }
@@ -126,25 +137,17 @@ static void signal_ready(struct watch *watch, uint32_t events)
 
 /* ---- watchdog ---- */
 
-struct pong {
-    struct message message;
-};
-
-static void deliver_pong(struct message *message, void *receiver)
+static void count_answer(void *context)
 {
-    struct control *control = receiver;
+    struct control *control = context;
     control->unanswered--;
-    free(container_of(message, struct pong, message));
 }
 
 /* In the thread that was asked. */
 static void answer_ping(void *context)
 {
     struct control *control = context;
-    struct pong *pong = malloc(sizeof(*pong));
-    CHECK(pong != NULL);
-    pong->message.deliver = deliver_pong;
-    mailbox_post(&control->mailbox, &pong->message);
+    mailbox_call(&control->mailbox, count_answer, control);
 }
 
 /* Only if every thread has answered the last ping are we well. */

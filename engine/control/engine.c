@@ -18,8 +18,13 @@
 struct engine_change {
     struct policy *policy;
     void *admission;
+    struct engine *engine; /* from here on: once it is applied */
+    struct mailbox *mailbox;
+    void (*done)(void *context);
+    void *context;
+    size_t awaited; /* workers that do not have it yet */
     size_t worker_count;
-    struct worker_policy workers[];
+    struct pool_policy *workers[];
 };
 
 /* ---- what a policy needs ---- */
@@ -33,8 +38,8 @@ static void keylog(const SSL *ssl, const char *line)
         recorder_put(feed, OUTPUT_KEYLOG, text, (size_t)length);
 }
 
-static bool make_worker_policy(struct worker_policy *made, const struct engine *engine,
-                               struct policy *policy, X509_STORE *trust, size_t index)
+static struct pool_policy *make_worker_policy(const struct engine *engine, struct policy *policy,
+                                              X509_STORE *trust, size_t index)
 {
     const struct tls_config *config = &policy_config(policy)->tls;
     struct tls_settings settings = {
@@ -44,16 +49,13 @@ static bool make_worker_policy(struct worker_policy *made, const struct engine *
         .keylog = config->keylog != NULL ? keylog : NULL,
         .keylog_context = engine->worker_feeds[index],
     };
-    made->view = policy_view_new(policy);
-    return made->view != NULL && tls_context_init(&made->tls, &settings);
+    return pool_policy_new(policy, &settings);
 }
 
 static void free_change(struct engine_change *change)
 {
-    for (size_t i = 0; i < change->worker_count; i++) {
-        policy_view_unref(change->workers[i].view);
-        tls_context_fini(&change->workers[i].tls);
-    }
+    for (size_t i = 0; i < change->worker_count; i++)
+        pool_policy_unref(change->workers[i]);
     if (change->admission != NULL)
         admission_judge.release(change->admission);
     policy_unref(change->policy);
@@ -63,12 +65,16 @@ static void free_change(struct engine_change *change)
 static bool fill_change(struct engine_change *change, const struct engine *engine,
                         X509_STORE *trust)
 {
-    for (size_t i = 0; i < change->worker_count; i++)
-        if (!make_worker_policy(&change->workers[i], engine, change->policy, trust, i))
+    for (size_t i = 0; i < change->worker_count; i++) {
+        change->workers[i] = make_worker_policy(engine, change->policy, trust, i);
+        if (change->workers[i] == NULL)
             return false;
+    }
     struct policy_view *view = policy_view_new(change->policy);
-    if (view == NULL)
+    if (view == NULL) {
+        log_error("there is not enough memory for the policy");
         return false;
+    }
     change->admission = admission_new(view, engine->gate_feed, &engine->state);
     return true;
 }
@@ -83,7 +89,7 @@ struct engine_change *engine_prepare(const struct engine *engine, struct policy 
         return NULL;
     }
     size_t size =
-        sizeof(struct engine_change) + engine->worker_count * sizeof(struct worker_policy);
+        sizeof(struct engine_change) + engine->worker_count * sizeof(struct pool_policy *);
     struct engine_change *change = calloc(1, size);
     CHECK(change != NULL);
     change->policy = policy;
@@ -92,7 +98,6 @@ struct engine_change *engine_prepare(const struct engine *engine, struct policy 
     X509_STORE_free(trust);
     if (done)
         return change;
-    log_error("there is not enough memory for the policy");
     free_change(change);
     return NULL;
 }
@@ -103,14 +108,53 @@ static void set_policy(struct engine *engine, struct policy *policy)
     engine->policy = policy;
 }
 
-void engine_apply(struct engine *engine, struct engine_change *change)
+/* ---- putting it in force ----
+ *
+ * The workers first and the gate last: when the gate flushes what the kernel has remembered, nobody
+ * is left who could teach it by the old policy. Each step is taken in the thread that applies. */
+
+static void all_have_it(void *context)
 {
-    gate_reload(engine->gate, change->admission);
-    for (size_t i = 0; i < change->worker_count; i++)
-        worker_reload(engine->workers[i], &change->workers[i]);
-    set_policy(engine, change->policy);
+    struct engine_change *change = context;
+    set_policy(change->engine, change->policy);
+    engine_reopen(change->engine);
+    change->done(change->context);
     free(change);
-    engine_reopen(engine);
+}
+
+static void gate_has_it(void *context)
+{
+    struct engine_change *change = context;
+    mailbox_call(change->mailbox, all_have_it, change);
+}
+
+static void count_worker(void *context)
+{
+    struct engine_change *change = context;
+    if (--change->awaited > 0)
+        return;
+    gate_reload(change->engine->gate, change->admission);
+    gate_ping(change->engine->gate, gate_has_it, change);
+}
+
+static void worker_has_it(void *context)
+{
+    struct engine_change *change = context;
+    mailbox_call(change->mailbox, count_worker, change);
+}
+
+void engine_apply(struct engine *engine, struct engine_change *change, struct mailbox *mailbox,
+                  void (*done)(void *context), void *context)
+{
+    change->engine = engine;
+    change->mailbox = mailbox;
+    change->done = done;
+    change->context = context;
+    change->awaited = change->worker_count;
+    for (size_t i = 0; i < change->worker_count; i++) {
+        worker_reload(engine->workers[i], change->workers[i]);
+        worker_ping(engine->workers[i], worker_has_it, change);
+    }
 }
 
 /* ---- starting ---- */
@@ -196,7 +240,7 @@ static size_t conn_limit(const struct engine *engine)
 }
 
 static bool open_workers(struct engine *engine, const struct network_config *network,
-                         const struct worker_policy *policies)
+                         struct pool_policy *const *policies)
 {
     struct pool_options options = {
         .source_device = network->source_device,
@@ -207,7 +251,7 @@ static bool open_workers(struct engine *engine, const struct network_config *net
     };
     for (size_t i = 0; i < engine->worker_count; i++) {
         options.feed = engine->worker_feeds[i];
-        engine->workers[i] = worker_open((uint16_t)network->listen_port, &options, &policies[i]);
+        engine->workers[i] = worker_open((uint16_t)network->listen_port, &options, policies[i]);
         if (engine->workers[i] == NULL)
             return false;
     }
@@ -262,7 +306,7 @@ static bool start(struct engine *engine, struct policy *policy)
     bool done = open_parts(engine, change);
     /* Workers that were opened have taken theirs over. */
     for (size_t i = 0; i < engine->worker_count && engine->workers[i] != NULL; i++)
-        change->workers[i] = (struct worker_policy){0};
+        change->workers[i] = NULL;
     if (done) {
         set_policy(engine, change->policy);
         change->policy = NULL;

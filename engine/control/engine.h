@@ -32,8 +32,10 @@ struct engine *engine_start(struct policy *policy) must_check;
 struct engine_change;
 struct engine_change *engine_prepare(const struct engine *engine, struct policy *policy) must_check;
 
-/* Puts it in force, for every connection that comes from now on. */
-void engine_apply(struct engine *engine, struct engine_change *change);
+/* Puts it in force. It is for every new connection when `done(context)` is called, in the thread of
+ * `mailbox`, which is the one that applies. The change goes over. */
+void engine_apply(struct engine *engine, struct engine_change *change, struct mailbox *mailbox,
+                  void (*done)(void *context), void *context);
 
 /* From now on new connections pass; the open ones go on. */
 void engine_drain(struct engine *engine);

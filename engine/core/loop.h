@@ -4,7 +4,8 @@
  *
  * Everything here belongs to the thread that runs the loop; other threads reach it through a
  * mailbox. A watch is embedded in its owner and says which events of one file descriptor are
- * wanted. Events are level-triggered: what is not dealt with is told again. */
+ * wanted. Events are level-triggered, unless EPOLLET is among them: what is not dealt with is told
+ * again. */
 #ifndef CORE_LOOP_H
 #define CORE_LOOP_H
 
@@ -20,7 +21,7 @@
 
 struct watch {
     int fd;              /* not owned; -1 while the watch is not in a loop */
-    uint32_t events;     /* EPOLLIN, EPOLLOUT, EPOLLRDHUP, or 0 */
+    uint32_t events;     /* EPOLLIN, EPOLLOUT, EPOLLRDHUP, with EPOLLET or without; or 0 */
     bool again;          /* in the loop's queue `again`, */
     uint64_t again_turn; /* since that turn */
     TAILQ_ENTRY(watch) again_link;

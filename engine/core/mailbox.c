@@ -50,9 +50,11 @@ void mailbox_post(struct mailbox *mailbox, struct message *message)
 {
     pthread_mutex_lock(&mailbox->lock);
     STAILQ_INSERT_TAIL(&mailbox->queue, message, link);
-    pthread_mutex_unlock(&mailbox->lock);
+    /* Under the lock: as soon as it is free, the receiver may find the message that it was waiting
+     * for, and be gone. */
     uint64_t one = 1;
     (void)!write(mailbox->wakeup, &one, sizeof(one));
+    pthread_mutex_unlock(&mailbox->lock);
 }
 
 struct call {

@@ -68,7 +68,7 @@ static enum status explain_by_file(const char *path, const json_t *targets, json
         json_array_append_new(*answers, json_loads(jsonw_text(&json), 0, NULL));
         jsonw_fini(&json);
     }
-    policy_view_unref(view);
+    policy_view_free(view);
     return status;
 }
 

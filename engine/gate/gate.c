@@ -474,6 +474,11 @@ const struct gate_counters *gate_counters(const struct gate *gate)
     return &gate->counters;
 }
 
+uint32_t gate_pass_timeout(const struct gate *gate)
+{
+    return gate->options.pass_timeout;
+}
+
 enum queue_kind gate_queue_kind(const struct gate *gate)
 {
     return gate->queue_kind;

@@ -90,6 +90,7 @@ void gate_ping(struct gate *gate, void (*pong)(void *context), void *context);
 void gate_close(struct gate *gate);
 
 const struct gate_counters *gate_counters(const struct gate *gate);
+uint32_t gate_pass_timeout(const struct gate *gate); /* seconds; as it was when the gate opened */
 enum queue_kind gate_queue_kind(const struct gate *gate);
 const char *queue_kind_text(enum queue_kind kind);
 

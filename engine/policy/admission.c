@@ -110,7 +110,7 @@ static void note(void *policy, const struct flow *flow, const struct gate_answer
 static void release(void *policy)
 {
     struct admission *admission = policy;
-    policy_view_unref(admission->view);
+    policy_view_free(admission->view);
     free(admission);
 }
 

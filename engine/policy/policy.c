@@ -13,7 +13,6 @@ struct policy {
 };
 
 struct policy_view {
-    unsigned references; /* plain: a view is one thread's */
     struct policy *policy;
     struct pattern_scratch *scratch;
 };
@@ -92,26 +91,19 @@ struct policy_view *policy_view_new(struct policy *policy)
     struct policy_view *view = calloc(1, sizeof(*view));
     if (view == NULL)
         return NULL;
-    view->references = 1;
     view->policy = policy;
     atomic_fetch_add(&policy->references, 1);
     if (!pattern_scratch_grow(&view->scratch, policy->ignore) ||
         !pattern_scratch_grow(&view->scratch, policy->allow)) {
-        policy_view_unref(view);
+        policy_view_free(view);
         return NULL;
     }
     return view;
 }
 
-struct policy_view *policy_view_ref(struct policy_view *view)
+void policy_view_free(struct policy_view *view)
 {
-    view->references++;
-    return view;
-}
-
-void policy_view_unref(struct policy_view *view)
-{
-    if (view == NULL || --view->references > 0)
+    if (view == NULL)
         return;
     pattern_scratch_free(view->scratch);
     policy_unref(view->policy);

@@ -52,8 +52,7 @@ struct policy_view;
 /* Takes a reference. NULL if there is no memory. The view may be handed to another thread, once;
  * from then on it is that thread's. */
 struct policy_view *policy_view_new(struct policy *policy) must_check;
-struct policy_view *policy_view_ref(struct policy_view *view);
-void policy_view_unref(struct policy_view *view);
+void policy_view_free(struct policy_view *view);
 const struct policy *policy_view_policy(const struct policy_view *view);
 
 /* The only place that decides: at the SYN, at the ClientHello, and for `interceptctl explain`. In

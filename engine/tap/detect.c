@@ -41,11 +41,18 @@ static const char *find(const struct sign *signs, size_t count, const uint8_t *b
     return "failed";
 }
 
-/* MQTT 3.1.1, 3.1: a CONNECT packet names the protocol behind its length. */
+/* MQTT 3.1.1, 2.2.3 and 3.1: a CONNECT packet names the protocol behind its length, which is one to
+ * four bytes long: all but the last have their highest bit set. */
 static bool is_mqtt(const uint8_t *bytes, size_t length)
 {
-    return length >= 8 && bytes[0] == 0x10 &&
-           (memcmp(bytes + 2, "\0\4MQTT", 6) == 0 || memcmp(bytes + 2, "\0\6MQIs", 6) == 0);
+    size_t at = 1;
+    if (length == 0 || bytes[0] != 0x10)
+        return false;
+    while (at < 4 && at < length && (bytes[at] & 0x80) != 0)
+        at++;
+    at++;
+    return length >= at + 6 &&
+           (memcmp(bytes + at, "\0\4MQTT", 6) == 0 || memcmp(bytes + at, "\0\6MQIs", 6) == 0);
 }
 
 /* SMTP (RFC 5321) and FTP (RFC 959) greet alike; their servers say which they are. */

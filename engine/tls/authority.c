@@ -58,10 +58,10 @@ static bool fill_certificate(X509 *certificate, EVP_PKEY *key, const char *name)
            X509_sign(certificate, key, EVP_sha256()) > 0;
 }
 
-/* A new key and its self-signed certificate. */
-static bool make_issuer(struct issuer *issuer, const char *name)
+/* A new key, which goes over, and its self-signed certificate. */
+static bool make_issuer(struct issuer *issuer, EVP_PKEY *key, const char *name)
 {
-    issuer->key = EVP_EC_gen("P-256");
+    issuer->key = key;
     issuer->certificate = X509_new();
     return issuer->key != NULL && issuer->certificate != NULL &&
            fill_certificate(issuer->certificate, issuer->key, name);
@@ -164,7 +164,8 @@ static bool make_authority(struct issuer *issuer, const char *path)
     char name[128], certificate_path[PATH_MAX];
     make_name(name, sizeof(name));
     authority_certificate_path(path, certificate_path, sizeof(certificate_path));
-    if (!make_issuer(issuer, name)) {
+    /* Whatever verifies certificates verifies RSA's; old and small devices often nothing else. */
+    if (!make_issuer(issuer, EVP_RSA_gen(2048), name)) {
         log_error("no CA could be made");
         return false;
     }
@@ -205,7 +206,7 @@ struct authority *authority_open(const char *path, bool *made)
         authority_free(authority);
         return NULL;
     }
-    if (!make_issuer(untrusted, "interceptd: the origin is not trusted") ||
+    if (!make_issuer(untrusted, EVP_EC_gen("P-256"), "interceptd: the origin is not trusted") ||
         !make_key_identifier(&authority->issuers[SIGNER_AUTHORITY]) ||
         !make_key_identifier(untrusted)) {
         log_error("the CA could not be prepared");

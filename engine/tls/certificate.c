@@ -6,12 +6,18 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
+#include <stdbool.h>
 #include <string.h>
 
 time_t certificate_time(const ASN1_TIME *asn1_time)
 {
     struct tm parts;
-    return ASN1_TIME_to_tm(asn1_time, &parts) == 1 ? timegm(&parts) : 0;
+    if (ASN1_TIME_to_tm(asn1_time, &parts) != 1)
+        return 0;
+    time_t time = timegm(&parts);
+    /* Where time_t has 32 bits, what is after 2038 is at the end of time. */
+    bool overflow = time < 0 && parts.tm_year >= 138;
+    return overflow ? (time_t)INT32_MAX : time;
 }
 
 /* "aa:bb:cc"; `text` must have room for three characters a byte. */

@@ -17,6 +17,16 @@ struct endpoint *endpoint_of(const SSL *ssl)
     return SSL_get_app_data(ssl);
 }
 
+/* Warnings that say nothing about how a handshake or a connection goes on (RFC 5246, section 7.2.2;
+ * RFC 6066, section 3; RFC 8446, section 6.1). */
+static bool is_remark(int value)
+{
+    int alert = value & 0xff;
+    return value >> 8 == SSL3_AL_WARNING &&
+           (alert == SSL_AD_UNRECOGNIZED_NAME || alert == SSL_AD_NO_RENEGOTIATION ||
+            alert == SSL_AD_USER_CANCELLED);
+}
+
 /* An info callback: alerts are told nowhere else. close_notify is no failure, and not counted as
  * one. */
 static void note_alert(const SSL *ssl, int where, int value)
@@ -27,10 +37,10 @@ static void note_alert(const SSL *ssl, int where, int value)
         return;
     if (alert == SSL_AD_CLOSE_NOTIFY)
         endpoint->notified = endpoint->notified || (where & SSL_CB_READ) != 0;
-    else if ((where & SSL_CB_READ) != 0)
-        endpoint->alert_in = alert;
-    else
+    else if ((where & SSL_CB_WRITE) != 0)
         endpoint->alert_out = alert;
+    else if (!is_remark(value))
+        endpoint->alert_in = alert;
 }
 
 bool endpoint_start_tls(struct endpoint *endpoint, SSL_CTX *context)
@@ -74,20 +84,18 @@ static enum io tls_result(struct endpoint *endpoint, int result)
         return endpoint->notified ? IO_EOF : IO_TRUNCATED;
     case SSL_ERROR_SYSCALL:
         ERR_clear_error();
-        endpoint->error = system_error;
         return system_error == 0 ? IO_TRUNCATED : IO_RESET;
     default:
         return fail(endpoint);
     }
 }
 
-static enum io plain_result(struct endpoint *endpoint, ssize_t result, enum io would_block)
+static enum io plain_result(ssize_t result, enum io would_block)
 {
     if (result >= 0)
         return IO_OK;
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
         return would_block;
-    endpoint->error = errno;
     return IO_RESET;
 }
 
@@ -102,7 +110,7 @@ enum io endpoint_read(struct endpoint *endpoint, void *buffer, size_t size, size
 {
     if (endpoint->ssl == NULL) {
         ssize_t length = recv(endpoint->fd, buffer, size, 0);
-        enum io io = plain_result(endpoint, length, IO_WANT_READ);
+        enum io io = plain_result(length, IO_WANT_READ);
         *count = io == IO_OK ? (size_t)length : 0;
         return io == IO_OK && length == 0 ? IO_EOF : io;
     }
@@ -115,18 +123,13 @@ enum io endpoint_write(struct endpoint *endpoint, const void *bytes, size_t leng
 {
     if (endpoint->ssl == NULL) {
         ssize_t written = send(endpoint->fd, bytes, length, MSG_NOSIGNAL);
-        enum io io = plain_result(endpoint, written, IO_WANT_WRITE);
+        enum io io = plain_result(written, IO_WANT_WRITE);
         *count = io == IO_OK ? (size_t)written : 0;
         return io;
     }
     ERR_clear_error();
     errno = 0;
     return tls_result(endpoint, SSL_write_ex(endpoint->ssl, bytes, length, count));
-}
-
-bool endpoint_has_pending(const struct endpoint *endpoint)
-{
-    return endpoint->ssl != NULL && SSL_has_pending(endpoint->ssl) == 1;
 }
 
 enum io endpoint_shutdown(struct endpoint *endpoint, bool notify)

@@ -12,6 +12,7 @@
 #include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 #include <sys/types.h>
 
 /* What came of an operation. */
@@ -22,7 +23,7 @@ enum io {
     IO_EOF,        /* the peer ended its stream: with close_notify, or, without TLS, with FIN */
     IO_TRUNCATED,  /* TLS, and the stream ended with FIN alone (RFC 8446, section 6.1) */
     IO_RESET,      /* the connection is gone: RST, or an error of the network */
-    IO_FAILED,     /* the TLS protocol was broken: `error` says how */
+    IO_FAILED,     /* the TLS protocol was broken: `failure` says how */
 };
 
 /* No alert has this number. */
@@ -31,14 +32,20 @@ enum io {
 struct endpoint {
     int fd;                  /* owned; -1 if there is none */
     SSL *ssl;                /* owned; NULL without TLS */
-    int alert_in, alert_out; /* the last TLS alert (RFC 8446, section 6) each way, or NO_ALERT */
+    int alert_in, alert_out; /* the last TLS alert (RFC 8446, section 6) each way, or NO_ALERT; of
+                              * the peer's only those that end something */
     bool notified;           /* the peer has sent close_notify */
-    int error;               /* errno for IO_RESET */
     char failure[96];        /* what OpenSSL says, for IO_FAILED */
     /* What a server side answers to ALPN: the protocol, or NULL for not at all. */
     const unsigned char *alpn;
     unsigned char alpn_length;
 };
+
+/* Which of epoll's events IO_WANT_READ and IO_WANT_WRITE wait for. */
+static inline uint32_t io_events(enum io io)
+{
+    return io == IO_WANT_READ ? EPOLLIN : EPOLLOUT;
+}
 
 /* Takes over the socket. */
 void endpoint_init(struct endpoint *endpoint, int fd);
@@ -53,9 +60,6 @@ enum io endpoint_handshake(struct endpoint *endpoint);
 /* Up to `size` bytes; *count is set with IO_OK only. */
 enum io endpoint_read(struct endpoint *endpoint, void *buffer, size_t size, size_t *count);
 enum io endpoint_write(struct endpoint *endpoint, const void *bytes, size_t length, size_t *count);
-
-/* True if bytes are in OpenSSL's hands that the socket will not tell of again. */
-bool endpoint_has_pending(const struct endpoint *endpoint);
 
 /* Ends our stream: close_notify and FIN; without `notify` FIN alone, as a truncated stream ends. */
 enum io endpoint_shutdown(struct endpoint *endpoint, bool notify);

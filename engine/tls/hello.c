@@ -18,6 +18,8 @@ static enum hello_result join_records(struct hello *hello, const uint8_t *bytes,
     size_t at = 0, joined = 0;
     size_t want = HANDSHAKE_HEADER_SIZE;
     while (joined < want) {
+        if (at + RECORD_HEADER_SIZE > HELLO_WIRE_LIMIT)
+            return HELLO_BROKEN;
         if (length - at >= 1 && bytes[at] != RECORD_HANDSHAKE)
             return at == 0 ? HELLO_NOT_TLS : HELLO_BROKEN;
         if (length - at >= 2 && bytes[at + 1] != 3)

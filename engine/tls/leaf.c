@@ -16,8 +16,6 @@
 #define BACKDATED_DAYS 1
 /* RFC 5280, appendix A.1: ub-common-name. */
 #define COMMON_NAME_LIMIT 64
-/* A leaf is forged anew this long before it would expire. */
-#define EXPIRY_MARGIN DAY
 
 /* ---- keys ---- */
 
@@ -131,8 +129,13 @@ static bool push_name(GENERAL_NAMES *names, GENERAL_NAME *name)
     return false;
 }
 
-static GENERAL_NAME *dns_name(const char *text)
+/* An address or a host name. */
+static GENERAL_NAME *name_of(const char *text)
 {
+    GENERAL_NAME *ip = a2i_GENERAL_NAME(NULL, NULL, NULL, GEN_IPADD, text, 0);
+    ERR_clear_error();
+    if (ip != NULL)
+        return ip;
     GENERAL_NAME *name = GENERAL_NAME_new();
     ASN1_IA5STRING *value = ASN1_IA5STRING_new();
     if (name == NULL || value == NULL || ASN1_STRING_set(value, text, -1) != 1) {
@@ -155,7 +158,7 @@ static bool collect_names(GENERAL_NAMES *names, const struct leaf_request *reque
             done = push_name(names, GENERAL_NAME_dup(name));
     }
     GENERAL_NAMES_free(origin);
-    return done && (request->add_name == NULL || push_name(names, dns_name(request->add_name)));
+    return done && (request->add_name == NULL || push_name(names, name_of(request->add_name)));
 }
 
 /* RFC 5280, 4.2.1.6: critical if there is no subject. */
@@ -244,6 +247,15 @@ static bool add_extended_key_usage(X509 *leaf)
     return done;
 }
 
+/* A day before its end; if that is over, in the middle of what is left. What is out of date already
+ * is kept for a day. */
+static time_t choose_expiry(time_t not_after, time_t now)
+{
+    if (not_after <= now)
+        return now + DAY;
+    return not_after - now > 2 * DAY ? not_after - DAY : now + (not_after - now) / 2;
+}
+
 /* ---- forging ---- */
 
 static bool sign(X509 *leaf, const struct authority *authority, const struct leaf_request *request,
@@ -287,8 +299,7 @@ struct leaf *leaf_forge(const struct authority *authority, const struct leaf_key
         return NULL;
     }
     leaf->key = key;
-    leaf->expires =
-        validity.not_after > time(NULL) ? validity.not_after - EXPIRY_MARGIN : time(NULL) + DAY;
+    leaf->expires = choose_expiry(validity.not_after, time(NULL));
     bool done = fill(leaf->certificate, authority, key, request, validity);
     ERR_clear_error();
     if (!done) {

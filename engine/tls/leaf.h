@@ -19,7 +19,7 @@ enum leaf_key { LEAF_KEY_ECDSA, LEAF_KEY_RSA }; /* P-256, RSA-2048 */
 
 enum leaf_signer { LEAF_BY_AUTHORITY, LEAF_BY_UNTRUSTED, LEAF_BY_ITSELF };
 
-/* The longest validity that browsers accept, less the two days of backdating: 199 in all. */
+/* Together with the day of backdating less than the 200 days that browsers accept. */
 #define LEAF_VALID_DAYS 197
 
 /* The key pairs of all leaves. Immutable; any thread. */
@@ -38,7 +38,7 @@ struct leaf_request {
     enum leaf_signer signer;
     enum leaf_key key;
     bool good_dates;              /* valid now, whatever the origin's dates are */
-    const char *add_name;         /* a name to put in beside the origin's; NULL: none */
+    const char *add_name;         /* a name or address to put in beside the origin's; NULL: none */
     time_t not_before, not_after; /* narrower limits from the chain above; 0: none */
 };
 

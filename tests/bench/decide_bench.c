@@ -65,7 +65,7 @@ static void measure(size_t patterns)
     double elapsed = seconds() - start;
     printf("%6zu patterns: %6.3f s to compile, %6.3f us a decision, %zu of %d ignored\n", patterns,
            compiling, elapsed / DECISIONS * 1e6, ignored, DECISIONS);
-    policy_view_unref(view);
+    policy_view_free(view);
 }
 
 int main(void)

@@ -587,8 +587,6 @@ static void a_device_that_resets_is_an_error_of_the_device(void **state)
     struct stage *stage = *state;
     peer_resets(stage, &stage->device, &stage->origin);
     assert_int_equal(pump(stage), RELAY_DEVICE_ERROR);
-    assert_int_equal(stage->device.endpoint.error, ECONNRESET);
-    assert_int_equal(stage->origin.endpoint.error, 0);
 }
 
 static void an_origin_that_resets_is_an_error_of_the_origin(void **state)
@@ -596,8 +594,6 @@ static void an_origin_that_resets_is_an_error_of_the_origin(void **state)
     struct stage *stage = *state;
     peer_resets(stage, &stage->origin, &stage->device);
     assert_int_equal(pump(stage), RELAY_ORIGIN_ERROR);
-    assert_int_equal(stage->origin.endpoint.error, ECONNRESET);
-    assert_int_equal(stage->device.endpoint.error, 0);
 }
 
 /* First it ended, which is no error; then there is nobody to write to. */
@@ -609,7 +605,6 @@ static void writing_to_an_origin_that_is_gone_is_its_error(void **state)
     assert_int_equal(peer_listens(&stage->device), HEARD_FIN);
     peer_says(&stage->device, "anybody there?");
     assert_int_equal(pump(stage), RELAY_ORIGIN_ERROR);
-    assert_int_equal(stage->origin.endpoint.error, EPIPE);
 }
 
 static void writing_to_a_device_that_is_gone_is_its_error(void **state)
@@ -619,7 +614,6 @@ static void writing_to_a_device_that_is_gone_is_its_error(void **state)
     assert_int_equal(pump(stage), RELAY_GOING);
     peer_says(&stage->origin, "anybody there?");
     assert_int_equal(pump(stage), RELAY_DEVICE_ERROR);
-    assert_int_equal(stage->device.endpoint.error, EPIPE);
 }
 
 static void a_peer_that_goes_while_bytes_wait_for_it_is_an_error(void **state)
