@@ -169,7 +169,8 @@ enum splice_result splice_run(struct splice *splice, bool device_news, bool orig
     enum step up = STEP_WAIT, down = STEP_WAIT;
     if (has_news(&splice->up, device_news, origin_news))
         up = run_half(&splice->up);
-    if (has_news(&splice->down, origin_news, device_news))
+    /* An origin that is gone may have answered before. */
+    if (has_news(&splice->down, origin_news, device_news) || up == STEP_TO_ERROR)
         down = run_half(&splice->down);
     if (up == STEP_FROM_ERROR || down == STEP_TO_ERROR)
         return SPLICE_DEVICE_ERROR;

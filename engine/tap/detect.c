@@ -50,6 +50,8 @@ static bool is_mqtt(const uint8_t *bytes, size_t length)
         return false;
     while (at < 4 && at < length && (bytes[at] & 0x80) != 0)
         at++;
+    if (at == length || (bytes[at] & 0x80) != 0)
+        return false;
     at++;
     return length >= at + 6 &&
            (memcmp(bytes + at, "\0\4MQTT", 6) == 0 || memcmp(bytes + at, "\0\6MQIs", 6) == 0);

@@ -17,14 +17,13 @@ struct endpoint *endpoint_of(const SSL *ssl)
     return SSL_get_app_data(ssl);
 }
 
-/* Warnings that say nothing about how a handshake or a connection goes on (RFC 5246, section 7.2.2;
- * RFC 6066, section 3; RFC 8446, section 6.1). */
+/* Warnings that say nothing about how a handshake or a connection goes on (RFC 6066, section 3; RFC
+ * 8446, section 6.1). */
 static bool is_remark(int value)
 {
     int alert = value & 0xff;
     return value >> 8 == SSL3_AL_WARNING &&
-           (alert == SSL_AD_UNRECOGNIZED_NAME || alert == SSL_AD_NO_RENEGOTIATION ||
-            alert == SSL_AD_USER_CANCELLED);
+           (alert == SSL_AD_UNRECOGNIZED_NAME || alert == SSL_AD_USER_CANCELLED);
 }
 
 /* An info callback: alerts are told nowhere else. close_notify is no failure, and not counted as

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * pairs.h - what stands between a peer and us in these tests: a socket pair; and bytes that tell by
- * their value which they are. */
+ * pairs.h - what stands between a peer and us in these tests: a socket pair, of Unix sockets or
+ * over loopback; and bytes that tell by their value which they are. */
 #ifndef TESTS_CONN_PAIRS_H
 #define TESTS_CONN_PAIRS_H
 
 #include "core/macros.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +29,32 @@ static inline bool pair_make(struct pair *pair)
         return false;
     *pair = (struct pair){ends[0], ends[1]};
     return true;
+}
+
+/* For what only TCP does. What is sent may be a moment on its way. */
+static inline bool pair_make_tcp(struct pair *pair)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t length = sizeof(address);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    *pair = (struct pair){-1, -1};
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (listener >= 0 && bind(listener, (struct sockaddr *)&address, length) == 0 &&
+        listen(listener, 1) == 0 &&
+        getsockname(listener, (struct sockaddr *)&address, &length) == 0) {
+        pair->peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (connect(pair->peer, (struct sockaddr *)&address, length) == 0)
+            pair->ours = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    }
+    close(listener);
+    return pair->ours >= 0 && fcntl(pair->peer, F_SETFL, O_NONBLOCK) == 0;
+}
+
+/* Waits for this of poll(2)'s events on a socket: false if it does not come. */
+static inline bool comes_in_time(int socket, short events)
+{
+    struct pollfd awaited = {.fd = socket, .events = events};
+    return poll(&awaited, 1, 10000) == 1;
 }
 
 static inline void pair_close_peer(struct pair *pair)

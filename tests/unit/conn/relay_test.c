@@ -108,20 +108,25 @@ static void start_tls(struct side *side, bool peer_is_client, int version)
 
 /* ---- the stage ---- */
 
-static void make_side(struct side *side)
+static void make_side(struct side *side, bool (*make)(struct pair *pair))
 {
-    CHECK(pair_make(&side->pair));
+    CHECK(make(&side->pair));
     endpoint_init(&side->endpoint, side->pair.ours);
+}
+
+static struct stage *new_stage_of(bool (*make)(struct pair *pair))
+{
+    struct stage *stage = calloc(1, sizeof(*stage));
+    CHECK(stage != NULL);
+    make_side(&stage->device, make);
+    make_side(&stage->origin, make);
+    slab_init(&stage->buffers, RELAY_BUFFER_SIZE, 4);
+    return stage;
 }
 
 static struct stage *new_stage(void)
 {
-    struct stage *stage = calloc(1, sizeof(*stage));
-    CHECK(stage != NULL);
-    make_side(&stage->device);
-    make_side(&stage->origin);
-    slab_init(&stage->buffers, RELAY_BUFFER_SIZE, 4);
-    return stage;
+    return new_stage_of(pair_make);
 }
 
 static void init_relay(struct stage *stage)
@@ -133,6 +138,14 @@ static void init_relay(struct stage *stage)
 static int make_plain_stage(void **state)
 {
     struct stage *stage = new_stage();
+    init_relay(stage);
+    *state = stage;
+    return 0;
+}
+
+static int make_tcp_stage(void **state)
+{
+    struct stage *stage = new_stage_of(pair_make_tcp);
     init_relay(stage);
     *state = stage;
     return 0;
@@ -627,6 +640,24 @@ static void a_peer_that_goes_while_bytes_wait_for_it_is_an_error(void **state)
     assert_null(stage->relay.up.left);
 }
 
+/* As servers do that refuse an upload: the reset overtakes nothing that was sent before it, but all
+ * that they did not read is an error for whoever still sends. */
+static void an_early_answer_arrives_though_a_reset_follows_it(void **state)
+{
+    struct stage *stage = *state;
+    struct stream up = {.from = &stage->device, .to = &stage->origin, .number = 1};
+    pair_narrow(&stage->origin.pair);
+    send_until_stuck(stage, &up);
+    assert_int_not_equal(relay_origin_events(&stage->relay) & EPOLLOUT, 0);
+    peer_says(&stage->origin, "413 Too Large");
+    pair_close_peer(&stage->origin.pair);
+    assert_true(comes_in_time(stage->origin.pair.ours, POLLHUP));
+    assert_int_equal(pump(stage), RELAY_ORIGIN_ERROR);
+    assert_true(comes_in_time(stage->device.pair.peer, POLLIN));
+    assert_peer_hears(&stage->device, "413 Too Large");
+    assert_int_equal(stage->relay.down.bytes, strlen("413 Too Large"));
+}
+
 /* No machine has a block of this size. */
 static void no_memory_for_what_waits_is_told(void **state)
 {
@@ -770,6 +801,7 @@ const char *__tsan_default_options(void)
 static int tls_1_2 = TLS1_2_VERSION, tls_1_3 = TLS1_3_VERSION;
 
 #define plain(test) cmocka_unit_test_setup_teardown(test, make_plain_stage, drop_stage)
+#define tcp(test) cmocka_unit_test_setup_teardown(test, make_tcp_stage, drop_stage)
 #define mixed(test) cmocka_unit_test_setup_teardown(test, make_mixed_stage, drop_stage)
 #define tls(test, version)                                                  \
     {                                                                       \
@@ -798,6 +830,8 @@ int main(void)
         plain(writing_to_an_origin_that_is_gone_is_its_error),
         plain(writing_to_a_device_that_is_gone_is_its_error),
         plain(a_peer_that_goes_while_bytes_wait_for_it_is_an_error),
+        plain(an_early_answer_arrives_though_a_reset_follows_it),
+        tcp(an_early_answer_arrives_though_a_reset_follows_it),
         plain(no_memory_for_what_waits_is_told),
         mixed(bytes_go_both_ways),
         mixed(a_fin_without_tls_becomes_a_close_notify),
@@ -819,6 +853,8 @@ int main(void)
         tls(close_notify_comes_after_everything_that_waits, tls_1_3),
         tls(a_device_that_resets_is_an_error_of_the_device, tls_1_3),
         tls(an_origin_that_resets_is_an_error_of_the_origin, tls_1_3),
+        tls(an_early_answer_arrives_though_a_reset_follows_it, tls_1_2),
+        tls(an_early_answer_arrives_though_a_reset_follows_it, tls_1_3),
         tls(broken_tls_of_the_device_is_an_error_of_the_device, tls_1_2),
         tls(broken_tls_of_the_origin_is_an_error_of_the_origin, tls_1_3),
     };

@@ -25,14 +25,24 @@ struct stage {
 /* What an unchanged pipe holds. */
 #define PIPE_SIZE 65536
 
-static int make_stage(void **state)
+static int make_stage_of(void **state, bool (*make)(struct pair *pair))
 {
     struct stage *stage = calloc(1, sizeof(*stage));
     *state = stage;
-    if (stage == NULL || !pair_make(&stage->device) || !pair_make(&stage->origin))
+    if (stage == NULL || !make(&stage->device) || !make(&stage->origin))
         return -1;
     return splice_init(&stage->splice, stage->device.ours, stage->origin.ours, &stage->pool) ? 0
                                                                                              : -1;
+}
+
+static int make_stage(void **state)
+{
+    return make_stage_of(state, pair_make);
+}
+
+static int make_tcp_stage(void **state)
+{
+    return make_stage_of(state, pair_make_tcp);
 }
 
 static int drop_stage(void **state)
@@ -48,12 +58,16 @@ static int drop_stage(void **state)
     return 0;
 }
 
+/* No test has so much to do at once: whoever takes more turns does nothing in them. */
+#define TURNS 10000
+
 /* Runs as the owner does: as long as there is news of what is waited for. */
 static enum splice_result pump(struct stage *stage)
 {
     struct splice *splice = &stage->splice;
     enum splice_result result = splice_run(splice, true, true);
     bool device_news = true, origin_news = true;
+    int turns = 0;
     while (result == SPLICE_AGAIN ||
            (result == SPLICE_GOING &&
             pairs_have_news(stage->device.ours, (short)splice_device_events(splice),
@@ -61,6 +75,7 @@ static enum splice_result pump(struct stage *stage)
                             &origin_news))) {
         if (result == SPLICE_AGAIN)
             device_news = origin_news = true;
+        assert_true(turns++ < TURNS);
         result = splice_run(splice, device_news, origin_news);
     }
     return result;
@@ -419,6 +434,106 @@ static void a_peer_that_goes_while_bytes_wait_for_it_is_an_error(void **state)
     assert_int_equal(pump(stage), SPLICE_ORIGIN_ERROR);
 }
 
+/* ---- TCP's urgent byte ---- */
+
+static void peer_says_urgently(const struct pair *pair, char byte)
+{
+    assert_int_equal(send(pair->peer, &byte, 1, MSG_OOB | MSG_NOSIGNAL), 1);
+}
+
+/* Passes on until all of it is there, however long TCP takes. */
+static void assert_comes_through(struct stage *stage, const struct pair *pair, const char *text)
+{
+    char heard[64] = "";
+    size_t count = 0;
+    for (int tries = 0; tries < 10000 && count < strlen(text); tries++) {
+        struct pollfd listening = {.fd = pair->peer, .events = POLLIN};
+        assert_int_equal(pump(stage), SPLICE_GOING);
+        if (poll(&listening, 1, 1) == 0)
+            continue;
+        ssize_t more = recv(pair->peer, heard + count, sizeof(heard) - 1 - count, 0);
+        if (more <= 0)
+            break;
+        count += (size_t)more;
+    }
+    assert_string_equal(heard, text);
+}
+
+static void what_is_around_an_urgent_byte_is_passed_on(void **state)
+{
+    struct stage *stage = *state;
+    const struct pair *pairs[] = {&stage->device, &stage->origin};
+    for (size_t i = 0; i < 2; i++) {
+        for (int times = 0; times < 3; times++) {
+            peer_says(pairs[i], "before");
+            peer_says_urgently(pairs[i], '!');
+            peer_says(pairs[i], "after");
+            assert_comes_through(stage, pairs[1 - i], "beforeafter");
+        }
+        assert_int_equal(pump(stage), SPLICE_GOING);
+        assert_int_equal(pair_unread(pairs[i]), 0);
+    }
+}
+
+static void an_urgent_byte_may_be_the_first_that_comes(void **state)
+{
+    struct stage *stage = *state;
+    peer_says_urgently(&stage->device, '!');
+    assert_true(comes_in_time(stage->device.ours, POLLPRI));
+    assert_int_equal(pump(stage), SPLICE_GOING);
+    assert_peer_hears_nothing(&stage->origin);
+    peer_says(&stage->device, "after");
+    assert_comes_through(stage, &stage->origin, "after");
+}
+
+/* More than what is read at once there. */
+static void much_may_follow_an_urgent_byte(void **state)
+{
+    struct stage *stage = *state;
+    struct stream up = {&stage->device, &stage->origin, 1, 0, 0, 50000};
+    peer_says_urgently(&stage->device, '!');
+    send_some(&up);
+    for (int tries = 0; tries < 10000 && up.received < up.total; tries++) {
+        assert_int_equal(pump(stage), SPLICE_GOING);
+        poll(NULL, 0, 1);
+        send_some(&up);
+        receive_some(&up, SIZE_MAX);
+    }
+    assert_int_equal(up.received, up.total);
+    assert_int_equal(stage->splice.up.bytes, up.total);
+}
+
+/* As if the stream had ended at the mark: splice(2) says so. */
+static void an_end_behind_an_urgent_byte_loses_nothing(void **state)
+{
+    struct stage *stage = *state;
+    peer_says(&stage->device, "before");
+    peer_says_urgently(&stage->device, '!');
+    peer_says(&stage->device, "after");
+    peer_ends(&stage->device);
+    assert_true(comes_in_time(stage->device.ours, POLLRDHUP));
+    assert_comes_through(stage, &stage->origin, "beforeafter");
+    assert_int_equal(pump(stage), SPLICE_GOING);
+    assert_true(comes_in_time(stage->origin.peer, POLLRDHUP));
+    assert_peer_hears_the_end(&stage->origin);
+    peer_ends(&stage->origin);
+    assert_true(comes_in_time(stage->origin.ours, POLLRDHUP));
+    assert_int_equal(pump(stage), SPLICE_DONE);
+}
+
+static void an_urgent_byte_may_be_the_last_that_comes(void **state)
+{
+    struct stage *stage = *state;
+    peer_says(&stage->device, "before");
+    peer_says_urgently(&stage->device, '!');
+    peer_ends(&stage->device);
+    assert_true(comes_in_time(stage->device.ours, POLLRDHUP));
+    assert_comes_through(stage, &stage->origin, "before");
+    assert_int_equal(pump(stage), SPLICE_GOING);
+    assert_true(comes_in_time(stage->origin.peer, POLLRDHUP));
+    assert_peer_hears_the_end(&stage->origin);
+}
+
 /* ---- pipes ---- */
 
 static size_t open_descriptors(void)
@@ -527,6 +642,7 @@ static void without_descriptors_there_is_no_splice_and_no_leak(void **state)
 }
 
 #define with_stage(test) cmocka_unit_test_setup_teardown(test, make_stage, drop_stage)
+#define with_tcp(test) cmocka_unit_test_setup_teardown(test, make_tcp_stage, drop_stage)
 
 int main(void)
 {
@@ -550,6 +666,11 @@ int main(void)
         with_stage(writing_to_a_device_that_is_gone_is_its_error),
         with_stage(the_last_words_of_an_origin_that_is_gone_arrive),
         with_stage(a_peer_that_goes_while_bytes_wait_for_it_is_an_error),
+        with_tcp(what_is_around_an_urgent_byte_is_passed_on),
+        with_tcp(an_urgent_byte_may_be_the_first_that_comes),
+        with_tcp(much_may_follow_an_urgent_byte),
+        with_tcp(an_end_behind_an_urgent_byte_loses_nothing),
+        with_tcp(an_urgent_byte_may_be_the_last_that_comes),
         with_stage(empty_pipes_are_used_again),
         with_stage(a_pipe_with_bytes_in_it_is_never_used_again),
         with_stage(only_so_many_pipes_are_spared),

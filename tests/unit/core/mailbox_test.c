@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/mailbox.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -223,6 +226,103 @@ static void each_threads_messages_arrive_in_its_order(void **state)
     loop_fini(&sorting.loop);
 }
 
+/* A receiver that is gone once everybody has posted to it; `posted` is each one's message. */
+struct short_life {
+    struct loop loop;
+    struct mailbox mailbox;
+    struct message posted[SENDERS];
+    unsigned count;
+};
+
+/* The system's write(2), with a pause before it in threads that are late: long enough for a
+ * receiver to be gone. What was to wake it would then go to whoever has its descriptor now. */
+static _Thread_local bool late;
+static atomic_uint written_to_nobody;
+
+ssize_t write(int fd, const void *bytes, size_t length)
+{
+    if (late)
+        usleep(20);
+    ssize_t written = syscall(SYS_write, fd, bytes, length);
+    if (written < 0 && errno == EBADF)
+        written_to_nobody++;
+    return written;
+}
+
+/* All threads wait for each other before each round. */
+struct rounds {
+    pthread_barrier_t start;
+    struct short_life *life; /* of this round; NULL: there are no more */
+};
+
+struct poster {
+    pthread_t thread;
+    struct rounds *rounds;
+    unsigned index;
+};
+
+static void deliver_to_short_life(struct message *message, void *context)
+{
+    (void)message;
+    struct short_life *life = context;
+    life->count++;
+}
+
+static void *post_in_each_round(void *context)
+{
+    struct poster *poster = context;
+    struct rounds *rounds = poster->rounds;
+    late = poster->index > 0; /* the first wakes the receiver */
+    for (;;) {
+        pthread_barrier_wait(&rounds->start);
+        struct short_life *life = rounds->life;
+        if (life == NULL)
+            return NULL;
+        mailbox_post(&life->mailbox, &life->posted[poster->index]);
+    }
+}
+
+static struct short_life *new_short_life(void)
+{
+    struct short_life *life = calloc(1, sizeof(*life));
+    assert_non_null(life);
+    assert_true(loop_init(&life->loop));
+    assert_true(mailbox_init(&life->mailbox, &life->loop, life));
+    for (unsigned i = 0; i < SENDERS; i++)
+        life->posted[i].deliver = deliver_to_short_life;
+    return life;
+}
+
+/* Nobody tells it that the others are out of mailbox_post(). Of memory that is gone a sanitizer
+ * tells. */
+static void a_receiver_may_be_gone_as_soon_as_it_has_the_last_message(void **state)
+{
+    (void)state;
+    struct rounds rounds = {.life = NULL};
+    struct poster posters[SENDERS];
+    assert_int_equal(pthread_barrier_init(&rounds.start, NULL, SENDERS + 1), 0);
+    for (unsigned i = 0; i < SENDERS; i++) {
+        posters[i] = (struct poster){.rounds = &rounds, .index = i};
+        assert_int_equal(pthread_create(&posters[i].thread, NULL, post_in_each_round, &posters[i]),
+                         0);
+    }
+    for (int round = 0; round < 500; round++) {
+        struct short_life *life = rounds.life = new_short_life();
+        pthread_barrier_wait(&rounds.start);
+        while (life->count < SENDERS)
+            loop_turn(&life->loop, -1);
+        mailbox_fini(&life->mailbox);
+        loop_fini(&life->loop);
+        free(life);
+    }
+    rounds.life = NULL;
+    pthread_barrier_wait(&rounds.start);
+    for (unsigned i = 0; i < SENDERS; i++)
+        pthread_join(posters[i].thread, NULL);
+    pthread_barrier_destroy(&rounds.start);
+    assert_int_equal(written_to_nobody, 0);
+}
+
 #define with_receiver(test) cmocka_unit_test_setup_teardown(test, make_receiver, drop_receiver)
 
 int main(void)
@@ -236,6 +336,7 @@ int main(void)
         with_receiver(a_call_is_made_once_in_the_loop),
         with_receiver(a_call_may_stop_the_loop),
         cmocka_unit_test(each_threads_messages_arrive_in_its_order),
+        cmocka_unit_test(a_receiver_may_be_gone_as_soon_as_it_has_the_last_message),
     };
     alarm(120); /* a loop that is never woken is a failure too */
     return cmocka_run_group_tests_name("core/mailbox", tests, NULL, NULL);

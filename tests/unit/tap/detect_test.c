@@ -57,6 +57,13 @@ static const struct sample from_clients[] = {
     SAMPLE("\x16\x03\x03\x00\x10", "tls"),
     SAMPLE("\x10\x10\0\4MQTT\4\2\0\x3c\0\4test", "mqtt"),
     SAMPLE("\x10\x12\0\6MQIsdp\3\2\0\x3c\0\4test", "mqtt"),
+    /* A length of one byte to four: the largest, and the smallest in too many bytes. */
+    SAMPLE("\x10\x7f\0\4MQTT\4\2\0\x3c", "mqtt"),
+    SAMPLE("\x10\xff\x7f\0\4MQTT\4\2\0\x3c", "mqtt"),
+    SAMPLE("\x10\xff\xff\x7f\0\4MQTT\4\2\0\x3c", "mqtt"),
+    SAMPLE("\x10\xff\xff\xff\x7f\0\4MQTT\4\2\0\x3c", "mqtt"),
+    SAMPLE("\x10\x90\0\0\4MQTT\4\2\0\x3c", "mqtt"),
+    SAMPLE("\x10\xff\x7f\0\6MQIsdp\3\2\0\x3c", "mqtt"),
 };
 
 static const struct sample from_servers[] = {
@@ -96,6 +103,16 @@ static void what_is_not_known_is_named_failed(void **state)
         SAMPLE("\x17\x03\x03", "failed"), /* TLS, but not its start */
         SAMPLE("\x10\x10\0\4MQTX\4\2", "failed"),
         SAMPLE("\x20\x10\0\4MQTT\4\2", "failed"),
+        /* A length that is longer than MQTT's are, or than it says, */
+        SAMPLE("\x10\xff\xff\xff\xff\x7f\0\4MQTT\4\2\0\x3c", "failed"),
+        SAMPLE("\x10\x7f\x7f\0\4MQTT\4\2\0\x3c", "failed"),
+        SAMPLE("\x10\xff\0\4MQTT\4\2\0\x3c", "failed"),
+        /* and one behind which the name is not all there. */
+        SAMPLE("\x10", "failed"),
+        SAMPLE("\x10\xff", "failed"),
+        SAMPLE("\x10\xff\xff\xff", "failed"),
+        SAMPLE("\x10\xff\xff\xff\x7f", "failed"),
+        SAMPLE("\x10\xff\xff\xff\x7f\0\4MQT", "failed"),
     };
     assert_samples(unknown, ARRAY_SIZE(unknown), true);
     assert_samples(unknown, ARRAY_SIZE(unknown), false);

@@ -8,8 +8,7 @@
 
 #include "core/file.h"
 #include "core/log.h"
-#include "folder.h"
-#include "pki.h"
+#include "forge.h"
 #include "tls/authority.h"
 
 #include <errno.h>
@@ -123,6 +122,32 @@ static void a_made_authority_is_valid_now_and_for_years(void **state)
     time_t now = time(NULL);
     assert_true(time_of(X509_get0_notBefore(certificate)) <= now - DAY);
     assert_true(time_of(X509_get0_notAfter(certificate)) > now + 5 * 365 * DAY);
+    authority_free(authority);
+    remove_folder(&folder);
+}
+
+/* Old and small devices verify RSA and nothing else: a leaf of RSA alone would not do for them. */
+static void a_made_authority_is_of_rsa_and_so_is_every_signature_of_its(void **state)
+{
+    (void)state;
+    const struct folder folder = make_folder();
+    const struct path path = path_in(&folder, "ca.pem");
+    struct authority *authority = open_authority(&path);
+    X509 *anchor = authority_certificate(authority);
+    struct identity origin = make_identity(&(struct recipe){.names = "DNS:a.test"});
+    assert_true(EVP_PKEY_is_a(X509_get0_pubkey(anchor), "RSA"));
+    assert_int_equal(EVP_PKEY_get_bits(X509_get0_pubkey(anchor)), 2048);
+    assert_int_equal(X509_get_signature_nid(anchor), NID_sha256WithRSAEncryption);
+    for (int key = 0; key < LEAF_KEYS; key++) {
+        const struct leaf_request request = {.origin = origin.certificate,
+                                             .key = (enum leaf_key)key};
+        struct leaf *leaf = leaf_forge(authority, any_keys(), &request);
+        assert_non_null(leaf);
+        assert_int_equal(verify_strictly(leaf->certificate, anchor, "a.test"), X509_V_OK);
+        assert_int_equal(X509_get_signature_nid(leaf->certificate), NID_sha256WithRSAEncryption);
+        leaf_unref(leaf);
+    }
+    free_identity(&origin);
     authority_free(authority);
     remove_folder(&folder);
 }
@@ -459,6 +484,7 @@ int main(void)
         cmocka_unit_test(the_certificate_beside_it_has_no_key_in_it),
         cmocka_unit_test(a_made_authority_has_the_extensions_of_a_ca),
         cmocka_unit_test(a_made_authority_is_valid_now_and_for_years),
+        cmocka_unit_test(a_made_authority_is_of_rsa_and_so_is_every_signature_of_its),
         cmocka_unit_test(every_install_has_an_authority_of_its_own),
         cmocka_unit_test(the_next_start_finds_the_same_authority),
         cmocka_unit_test(the_certificates_path_is_made_of_the_authoritys),

@@ -403,6 +403,66 @@ static void an_alert_that_came_after_the_handshake_is_told_too(void **state)
     fini_pair(&pair);
 }
 
+/* What the server's callback answers to any name. */
+static int answer_to_names;
+
+static int answer_name(SSL *ssl, int *alert, void *context)
+{
+    (void)ssl, (void)context;
+    *alert = SSL_AD_UNRECOGNIZED_NAME;
+    return answer_to_names;
+}
+
+/* RFC 6066, section 3: a server may say that it does not know the name, and go on. */
+static void a_warning_that_a_name_is_unknown_is_no_refusal(void **state)
+{
+    (void)state;
+    static const struct {
+        int answer, alert_in;
+        enum io io;
+    } cases[] = {
+        {SSL_TLSEXT_ERR_ALERT_WARNING, NO_ALERT, IO_OK},
+        {SSL_TLSEXT_ERR_ALERT_FATAL, SSL_AD_UNRECOGNIZED_NAME, IO_FAILED},
+    };
+    SSL_CTX_set_tlsext_servername_callback(their_server, answer_name);
+    for (size_t i = 0; i < 2; i++) {
+        struct pair pair;
+        answer_to_names = cases[i].answer;
+        init_tls_pair(&pair, our_client, their_server);
+        SSL_set_max_proto_version(pair.theirs, TLS1_2_VERSION); /* 1.3 has no such warnings */
+        assert_int_equal(SSL_set_tlsext_host_name(pair.ours.ssl, "other.test"), 1);
+        assert_int_equal(shake_hands(&pair), cases[i].io);
+        assert_int_equal(pair.ours.alert_in, cases[i].alert_in);
+        assert_int_equal(pair.ours.alert_out, NO_ALERT);
+        fini_pair(&pair);
+    }
+    SSL_CTX_set_tlsext_servername_callback(their_server, NULL);
+}
+
+/* Each comes before the handshake's first answer, and the handshake comes to its end. */
+static void of_warnings_only_those_that_say_something_are_told(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t alert;
+        int alert_in;
+    } cases[] = {
+        {SSL_AD_UNRECOGNIZED_NAME, NO_ALERT},
+        {SSL_AD_USER_CANCELLED, NO_ALERT},
+        {SSL_AD_CERTIFICATE_UNKNOWN, SSL_AD_CERTIFICATE_UNKNOWN},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const uint8_t record[] = {21, 3, 3, 0, 2, SSL3_AL_WARNING, cases[i].alert};
+        struct pair pair;
+        init_tls_pair(&pair, our_client, their_server);
+        SSL_set_max_proto_version(pair.theirs, TLS1_2_VERSION);
+        assert_int_equal(write(pair.their_fd, record, sizeof(record)), sizeof(record));
+        assert_int_equal(shake_hands(&pair), IO_OK);
+        assert_int_equal(pair.ours.alert_in, cases[i].alert_in);
+        fini_pair(&pair);
+    }
+}
+
 static void a_record_that_does_not_decrypt_fails_and_the_peer_is_told(void **state)
 {
     (void)state;
@@ -585,6 +645,8 @@ int main(void)
         cmocka_unit_test(an_alert_that_came_is_told_by_its_number),
         cmocka_unit_test(an_alert_that_we_sent_is_told_by_its_number),
         cmocka_unit_test(an_alert_that_came_after_the_handshake_is_told_too),
+        cmocka_unit_test(a_warning_that_a_name_is_unknown_is_no_refusal),
+        cmocka_unit_test(of_warnings_only_those_that_say_something_are_told),
         cmocka_unit_test(a_record_that_does_not_decrypt_fails_and_the_peer_is_told),
         cmocka_unit_test(what_is_no_tls_fails_the_handshake),
         cmocka_unit_test(a_failure_stays_with_its_endpoint),

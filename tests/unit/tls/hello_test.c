@@ -287,6 +287,30 @@ static void more_is_never_wanted_than_the_wire_limit(void **state)
     assert_int_equal(result, HELLO_BROKEN);
 }
 
+/* Nobody has room for more: whoever waits for it would be told of nothing new for ever. The limit
+ * falls on each place of a record in turn. */
+static void small_records_that_come_to_too_much_are_broken_at_the_wire_limit(void **state)
+{
+    (void)state;
+    struct hello hello;
+    make_hello_of(60000);
+    for (size_t size = 1; size <= 30; size++) {
+        wire.length = 0;
+        message.length = (HELLO_WIRE_LIMIT / (size + 5) + 3) * size; /* there is no need for all */
+        put_records(&wire, &message, size);
+        assert_in_range(message.length, 1, 60000);
+        assert_int_equal(parse(&hello, wire.at, HELLO_WIRE_LIMIT - 50), HELLO_MORE);
+        for (size_t have = HELLO_WIRE_LIMIT - 50; have < HELLO_WIRE_LIMIT + 10; have++) {
+            enum hello_result result = parse(&hello, wire.at, have);
+            if (result == HELLO_MORE)
+                assert_in_range(hello.need, have + 1, HELLO_WIRE_LIMIT);
+            else
+                assert_int_equal(result, HELLO_BROKEN);
+        }
+        assert_int_equal(parse_wire(&hello), HELLO_BROKEN);
+    }
+}
+
 /* ---- not TLS, or broken ---- */
 
 static void what_is_no_tls_is_told_from_the_first_byte_that_shows_it(void **state)
@@ -587,6 +611,7 @@ int main(void)
         cmocka_unit_test(a_hello_of_60_kilobytes_is_read),
         cmocka_unit_test(a_hello_of_the_limit_is_read_and_a_longer_one_is_not),
         cmocka_unit_test(more_is_never_wanted_than_the_wire_limit),
+        cmocka_unit_test(small_records_that_come_to_too_much_are_broken_at_the_wire_limit),
         cmocka_unit_test(what_is_no_tls_is_told_from_the_first_byte_that_shows_it),
         cmocka_unit_test(records_that_do_not_go_on_are_broken),
         cmocka_unit_test(a_first_record_has_1_to_16384_bytes),

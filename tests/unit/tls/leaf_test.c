@@ -369,6 +369,30 @@ static void a_name_is_added_behind_the_others_and_only_if_asked_for(void **state
     free_identity(&nameless);
 }
 
+/* F1: where there is no name the address is what a device checks. */
+static void an_address_is_added_as_an_address(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *names, *other;
+    } cases[] = {
+        {"192.0.2.7", "DNS:other.test, IP Address:192.0.2.7", "192.0.2.8"},
+        {"2001:db8::7", "DNS:other.test, IP Address:2001:DB8:0:0:0:0:0:7", "2001:db8::8"},
+    };
+    struct identity origin =
+        make_identity(&(struct recipe){.common_name = "other.test", .names = "DNS:other.test"});
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct leaf *leaf = forge_as(&origin, (struct leaf_request){.add_name = cases[i].text});
+        assert_string_equal(names_of(leaf), cases[i].names);
+        assert_int_equal(X509_check_ip_asc(leaf->certificate, cases[i].text, 0), 1);
+        assert_int_equal(X509_check_ip_asc(leaf->certificate, cases[i].other, 0), 0);
+        assert_int_equal(X509_check_host(leaf->certificate, cases[i].text, 0, 0, NULL), 0);
+        assert_int_equal(verify_leaf(leaf, NULL), X509_V_OK);
+        leaf_unref(leaf);
+    }
+    free_identity(&origin);
+}
+
 static void of_the_subject_only_the_common_name_is_taken(void **state)
 {
     (void)state;
@@ -629,11 +653,28 @@ static void a_forgery_is_used_up_a_day_before_its_end(void **state)
     const time_t now = time(NULL);
     const struct recipe recipes[] = {
         {.names = "DNS:a.test", .not_after = now + 1000 * DAY},
+        {.names = "DNS:a.test", .not_after = now + 90 * DAY},
         {.names = "DNS:a.test", .not_after = now + 10 * DAY},
+        {.names = "DNS:a.test", .not_after = now + 2 * DAY + 600},
     };
     for (size_t i = 0; i < ARRAY_SIZE(recipes); i++) {
         struct leaf *leaf = forge_recipe(recipes[i]);
         assert_true(leaf->expires == end_of(leaf) - DAY);
+        leaf_unref(leaf);
+    }
+}
+
+/* So it is used at all, and not longer than a device takes it. */
+static void a_forgery_that_ends_soon_is_used_up_in_the_middle_of_its_time(void **state)
+{
+    (void)state;
+    static const time_t left[] = {3600, DAY / 2, DAY, 2 * DAY - 600};
+    for (size_t i = 0; i < ARRAY_SIZE(left); i++) {
+        const time_t now = time(NULL);
+        struct leaf *leaf =
+            forge_recipe((struct recipe){.names = "DNS:a.test", .not_after = now + left[i]});
+        assert_near(leaf->expires, now + left[i] / 2, time(NULL) - now, "expires");
+        assert_true(leaf->expires > now && leaf->expires < end_of(leaf));
         leaf_unref(leaf);
     }
 }
@@ -645,7 +686,7 @@ static void a_forgery_that_has_ended_is_used_for_a_day(void **state)
     const time_t now = time(NULL);
     struct leaf *leaf = forge_recipe((struct recipe){
         .names = "DNS:a.test", .not_before = now - 9 * DAY, .not_after = now - 5 * DAY});
-    assert_true(leaf->expires > now && leaf->expires <= time(NULL) + DAY);
+    assert_true(leaf->expires >= now + DAY && leaf->expires <= time(NULL) + DAY);
     leaf_unref(leaf);
 }
 
@@ -770,6 +811,7 @@ int main(void)
         cmocka_unit_test(a_forgery_signed_by_itself_is_so_with_its_own_key_and_names_no_other),
         cmocka_unit_test(names_are_the_origins_hosts_and_addresses_in_their_order),
         cmocka_unit_test(a_name_is_added_behind_the_others_and_only_if_asked_for),
+        cmocka_unit_test(an_address_is_added_as_an_address),
         cmocka_unit_test(of_the_subject_only_the_common_name_is_taken),
         cmocka_unit_test(without_a_subject_the_names_are_critical),
         cmocka_unit_test(a_common_name_that_could_not_stand_there_is_dropped),
@@ -781,6 +823,7 @@ int main(void)
         cmocka_unit_test(good_dates_are_given_to_any_origin_if_asked_for),
         cmocka_unit_test(no_forgery_outlives_the_authority),
         cmocka_unit_test(a_forgery_is_used_up_a_day_before_its_end),
+        cmocka_unit_test(a_forgery_that_ends_soon_is_used_up_in_the_middle_of_its_time),
         cmocka_unit_test(a_forgery_that_has_ended_is_used_for_a_day),
         cmocka_unit_test(a_forgery_lives_until_its_last_reference_is_given_back),
         cmocka_unit_test(keys_are_made_once_and_are_for_their_owner_only),
