@@ -6,6 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* An IPv4 address in IPv6's clothes is an IPv4 address. */
+static void set_ipv6(struct address *address, const struct in6_addr *ip)
+{
+    if (IN6_IS_ADDR_V4MAPPED(ip)) {
+        address->family = AF_INET;
+        memcpy(&address->ip.v4, &ip->s6_addr[12], sizeof(address->ip.v4));
+    } else {
+        address->family = AF_INET6;
+        address->ip.v6 = *ip;
+    }
+}
+
 bool address_from_sockaddr(struct address *address, const struct sockaddr_storage *socket_address)
 {
     *address = (struct address){.family = socket_address->ss_family};
@@ -19,12 +31,7 @@ bool address_from_sockaddr(struct address *address, const struct sockaddr_storag
         return false;
     const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)socket_address;
     address->port = ntohs(in6->sin6_port);
-    if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-        address->family = AF_INET;
-        memcpy(&address->ip.v4, &in6->sin6_addr.s6_addr[12], sizeof(address->ip.v4));
-    } else {
-        address->ip.v6 = in6->sin6_addr;
-    }
+    set_ipv6(address, &in6->sin6_addr);
     return true;
 }
 
@@ -101,10 +108,11 @@ bool address_parse(struct address *address, const char *text)
     memcpy(ip, start, length);
     ip[length] = '\0';
 
+    struct in6_addr ipv6;
     if (bracketed || inet_pton(AF_INET, ip, &parsed.ip) != 1) {
-        parsed.family = AF_INET6;
-        if (inet_pton(AF_INET6, ip, &parsed.ip) != 1)
+        if (inet_pton(AF_INET6, ip, &ipv6) != 1)
             return false;
+        set_ipv6(&parsed, &ipv6);
     }
     *address = parsed;
     return true;

@@ -25,7 +25,7 @@ struct parser {
     struct place place;     /* of that line */
     bool wants_key;         /* it is no comment and no section, so a key must come of it */
     bool at_line_start;     /* false while inih fetches a line in pieces */
-    char *section;          /* a copy, to notice where a new one starts */
+    char *section;          /* a copy of its name; NULL before the first */
     bool section_valid;
     unsigned *first_use;          /* line of each key's first use, by its place in the schema */
     struct device_config *device; /* the section's, if it is a [device NAME] */
@@ -51,50 +51,6 @@ static void finish_line(struct parser *parser)
     if (parser->wants_key)
         report_error(parser->report, parser->place, 0, "expected key = value");
     parser->wants_key = false;
-}
-
-/* Looks at a line before inih does. False if inih shall not see it. */
-static bool start_line(struct parser *parser)
-{
-    const char *end = line_end(parser);
-    parser->line = parser->next;
-    parser->place.line++;
-    size_t length = (size_t)(end - parser->next);
-    if (memchr(parser->line, '\0', length) != NULL || length > LONGEST_LINE) {
-        report_error(parser->report, parser->place, 0,
-                     length > LONGEST_LINE ? "the line is too long" : "a NUL byte in the line");
-        return false;
-    }
-    const char *first = parser->line;
-    while (first < end && isspace((unsigned char)*first))
-        first++;
-    if (first == end || *first == '#' || *first == ';')
-        return true;
-    parser->wants_key = *first != '[';
-    if (*first == '[' && memchr(first, ']', (size_t)(end - first)) == NULL)
-        report_error(parser->report, parser->place, 0, "expected [section]");
-    return true;
-}
-
-/* An ini_reader, with the contract of fgets(3). */
-static char *next_line(char *buffer, int size, void *user)
-{
-    struct parser *parser = user;
-    if (parser->at_line_start) {
-        finish_line(parser);
-        while (parser->next < parser->end && !start_line(parser))
-            parser->next = line_end(parser);
-    }
-    if (parser->next == parser->end)
-        return NULL;
-    size_t length = (size_t)(line_end(parser) - parser->next);
-    if (length > (size_t)size - 1)
-        length = (size_t)size - 1;
-    memcpy(buffer, parser->next, length);
-    buffer[length] = '\0';
-    parser->next += length;
-    parser->at_line_start = parser->next == parser->end || parser->next[-1] == '\n';
-    return buffer;
 }
 
 /* Where on the line that inih is reading a value stands; 0 if it is a fallback of ours. */
@@ -155,7 +111,7 @@ static bool enter_device(struct parser *parser, const char *name)
     return true;
 }
 
-/* Called when a key stands in another section than the key before it. */
+/* False after the reason was reported. */
 static bool enter_section(struct parser *parser, const char *section)
 {
     parser->device = NULL;
@@ -176,6 +132,73 @@ static bool enter_section(struct parser *parser, const char *section)
     return false;
 }
 
+/* A line that starts with '['. What stands behind ']' would go unnoticed by inih. */
+static void start_section(struct parser *parser, const char *start, const char *end)
+{
+    const char *close = memchr(start, ']', (size_t)(end - start));
+    char name[LONGEST_SECTION + 1];
+    parser->device = NULL;
+    parser->section_valid = false;
+    if (close == NULL) {
+        report_error(parser->report, parser->place, 0, "expected [section]");
+        return;
+    }
+    size_t length = (size_t)(close - start) - 1;
+    snprintf(name, sizeof(name), "%.*s", (int)(length < sizeof(name) ? length : sizeof(name)),
+             start + 1);
+    const char *rest = close + 1;
+    while (rest < end && isspace((unsigned char)*rest))
+        rest++;
+    if (rest < end && *rest != '#' && *rest != ';')
+        report_error(parser->report, parser->place, (unsigned)(rest - parser->line) + 1,
+                     "unexpected text behind [%s]", name);
+    parser->section_valid = enter_section(parser, name);
+}
+
+/* Looks at a line before inih does. False if inih shall not see it. */
+static bool start_line(struct parser *parser)
+{
+    const char *end = line_end(parser);
+    parser->line = parser->next;
+    parser->place.line++;
+    size_t length = (size_t)(end - parser->next);
+    if (memchr(parser->line, '\0', length) != NULL || length > LONGEST_LINE) {
+        report_error(parser->report, parser->place, 0,
+                     length > LONGEST_LINE ? "the line is too long" : "a NUL byte in the line");
+        return false;
+    }
+    const char *first = parser->line;
+    while (first < end && isspace((unsigned char)*first))
+        first++;
+    if (first == end || *first == '#' || *first == ';')
+        return true;
+    parser->wants_key = *first != '[';
+    if (*first == '[')
+        start_section(parser, first, end);
+    return true;
+}
+
+/* An ini_reader, with the contract of fgets(3). */
+static char *next_line(char *buffer, int size, void *user)
+{
+    struct parser *parser = user;
+    if (parser->at_line_start) {
+        finish_line(parser);
+        while (parser->next < parser->end && !start_line(parser))
+            parser->next = line_end(parser);
+    }
+    if (parser->next == parser->end)
+        return NULL;
+    size_t length = (size_t)(line_end(parser) - parser->next);
+    if (length > (size_t)size - 1)
+        length = (size_t)size - 1;
+    memcpy(buffer, parser->next, length);
+    buffer[length] = '\0';
+    parser->next += length;
+    parser->at_line_start = parser->next == parser->end || parser->next[-1] == '\n';
+    return buffer;
+}
+
 static void report_unknown_key(const struct parser *parser, const char *section, const char *name)
 {
     char known[256] = "";
@@ -193,8 +216,7 @@ static int use_key(void *user, const char *section, const char *name, const char
 {
     struct parser *parser = user;
     parser->wants_key = false;
-    bool same = parser->section != NULL && strcmp(parser->section, section) == 0;
-    if (!same)
+    if (parser->section == NULL && *section == '\0')
         parser->section_valid = enter_section(parser, section);
     if (!parser->section_valid)
         return 1; /* it was complained about once */
@@ -228,6 +250,16 @@ static void apply_fallbacks(struct parser *parser)
         if (schema[i].fallback != NULL && parser->first_use[i] == 0 &&
             strcmp(schema[i].section, "device") != 0)
             store(parser, &schema[i], schema[i].fallback);
+}
+
+/* A list of what is to be intercepted that is empty is nobody's wish. */
+static void check_allow(const struct parser *parser)
+{
+    const struct schema_key *key = schema_find("allow", "file");
+    const unsigned line = parser->first_use[key - schema];
+    if (line > 0 && parser->config->allow.patterns.count == 0)
+        report_error(parser->report, (struct place){parser->place.file, line}, 0,
+                     "[allow] has no pattern: everything would be intercepted");
 }
 
 static void check_devices(struct parser *parser)
@@ -268,6 +300,7 @@ static void run_parser(struct parser *parser)
         report_error(parser->report, parser->place, 0, "out of memory");
     apply_fallbacks(parser);
     check_devices(parser);
+    check_allow(parser);
 }
 
 struct config *config_parse(const char *text, size_t length, const char *path,

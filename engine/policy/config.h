@@ -45,6 +45,7 @@ struct words {
 
 struct network_config {
     struct words lan; /* interface names; none means automatic */
+    bool lan_auto;
     struct port_range *ports;
     size_t port_count;
     uint32_t listen_port;

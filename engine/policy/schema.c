@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "policy/schema.h"
 
+#include "gate/interfaces.h"
 #include "policy/pattern_file.h"
 
 #include <ctype.h>
@@ -8,6 +9,10 @@
 #include <limits.h>
 #include <openssl/ssl.h>
 #include <string.h>
+#include <sys/un.h>
+
+/* As many as fit into one transaction with the kernel. */
+#define PORT_RANGES_LIMIT 512
 
 static const char no_memory[] = "out of memory";
 
@@ -45,9 +50,10 @@ static const char *parse_port(const struct value *value, void *field)
 static const char *parse_table(const struct value *value, void *field)
 {
     uint64_t number;
-    if (!parse_whole_number(value->text, UINT32_MAX, &number) || number == 0 ||
+    /* It is the rule's preference, too, which is to come before table main's (32766). */
+    if (!parse_whole_number(value->text, 32765, &number) || number == 0 ||
         (number >= 253 && number <= 255))
-        return "expected a number from 1 to 4294967295 that is not the kernel's (253 to 255)";
+        return "expected a number from 1 to 32765 that is not the kernel's (253 to 255)";
     *(uint32_t *)field = (uint32_t)number;
     return NULL;
 }
@@ -164,6 +170,13 @@ static const char *parse_path(const struct value *value, void *field)
     return NULL;
 }
 
+static const char *parse_socket(const struct value *value, void *field)
+{
+    return strlen(value->text) < sizeof(((struct sockaddr_un *)NULL)->sun_path)
+               ? parse_path(value, field)
+               : "expected a path of at most 107 characters";
+}
+
 static const char *add_word(struct arena *arena, struct words *words, const char *word)
 {
     const char **items = arena_alloc(arena, (words->count + 1) * sizeof(*items));
@@ -201,6 +214,10 @@ static const char *each_word(const struct value *value, void *field,
 static const char *use_interface(const struct value *value, const char *word, void *field)
 {
     struct words *lan = field;
+    if (value->config->network.lan_auto || strcmp(word, "auto") == 0)
+        return "auto cannot stand beside names";
+    if (lan->count == INTERFACES_LIMIT)
+        return "more than 256 interfaces";
     if (strlen(word) >= IFNAMSIZ || strchr(word, '/') != NULL)
         return "expected auto, or names of network interfaces";
     return add_word(&value->config->arena, lan, word);
@@ -209,9 +226,10 @@ static const char *use_interface(const struct value *value, const char *word, vo
 static const char *parse_lan(const struct value *value, void *field)
 {
     struct words *lan = field;
-    if (strcmp(value->text, "auto") == 0)
-        return lan->count == 0 ? NULL : "auto cannot stand beside names";
-    return each_word(value, field, use_interface);
+    if (strcmp(value->text, "auto") != 0)
+        return each_word(value, field, use_interface);
+    value->config->network.lan_auto = true;
+    return lan->count == 0 ? NULL : "auto cannot stand beside names";
 }
 
 static const char *use_port(const struct value *value, const char *word, void *field)
@@ -220,6 +238,8 @@ static const char *use_port(const struct value *value, const char *word, void *f
     struct network_config *network = &value->config->network;
     (void)field;
     struct port_range range = {1, UINT16_MAX};
+    if (network->port_count == PORT_RANGES_LIMIT)
+        return "more than 512 ports and ranges";
     if (strcmp(word, "all") != 0) {
         uint64_t first, last;
         const char *end = read_number(word, UINT16_MAX, &first);
@@ -294,16 +314,17 @@ static const char *parse_pattern_file(const struct value *value, void *field)
 static const char *parse_mac(const struct value *value, void *field)
 {
     struct device_config *device = container_of(field, struct device_config, mac);
-    unsigned bytes[MAC_SIZE];
-    int end = 0;
+    char again[MAC_TEXT_SIZE];
+    unsigned bytes[MAC_SIZE] = {0};
     device->has_mac = true;
-    if (sscanf(value->text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &bytes[0], &bytes[1], &bytes[2], &bytes[3],
-               &bytes[4], &bytes[5], &end) != MAC_SIZE ||
-        value->text[end] != '\0')
-        return "expected a MAC address such as 02:00:5e:10:00:01";
+    (void)sscanf(value->text, "%2x:%2x:%2x:%2x:%2x:%2x", &bytes[0], &bytes[1], &bytes[2], &bytes[3],
+                 &bytes[4], &bytes[5]);
     for (size_t i = 0; i < MAC_SIZE; i++)
         device->mac[i] = (uint8_t)bytes[i];
-    return NULL;
+    /* Only if it reads as it is written was it all of it. */
+    return strcasecmp(mac_text(device->mac, again), value->text) == 0
+               ? NULL
+               : "expected a MAC address such as 02:00:5e:10:00:01";
 }
 
 static const char *parse_address(const struct value *value, void *field)
@@ -353,7 +374,8 @@ const struct schema_key schema[] = {
 
     {"events", "file", NULL, false, parse_path, FIELD(events_file)},
 
-    {"control", "socket", "/run/interceptd/control.sock", false, parse_path, FIELD(control_socket)},
+    {"control", "socket", "/run/interceptd/control.sock", false, parse_socket,
+     FIELD(control_socket)},
     {"control", "state", "/var/lib/interceptd", false, parse_path, FIELD(state_directory)},
 };
 const size_t schema_size = ARRAY_SIZE(schema);

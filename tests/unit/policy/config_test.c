@@ -277,7 +277,7 @@ static void devices_keep_the_order_of_the_file_and_their_own_defaults(void **sta
     const struct device_config *device = config->devices;
     const uint8_t mac[] = {2, 0, 0x5e, 0x10, 0, 1};
     assert_string_equal(device->name, "b");
-    assert_int_equal(device->place.line, 2);
+    assert_int_equal(device->place.line, 1);
     assert_true(device->has_mac);
     assert_false(device->has_address);
     assert_memory_equal(device->mac, mac, sizeof(mac));
@@ -304,12 +304,17 @@ static void each_mistake_is_told_with_its_line(void **state)
         const char *text, *error;
     } cases[] = {
         {"queue = 1\n", "/etc/test.conf:1: a key before the first [section]"},
-        {"[nothing]\na = b\n", "/etc/test.conf:2: unknown section [nothing]"},
-        {"[device]\nmac = 02:00:5e:10:00:01\n", "/etc/test.conf:2: expected [device NAME]"},
+        {"[nothing]\na = b\n", "/etc/test.conf:1: unknown section [nothing]"},
+        {"[nothing]\n", "/etc/test.conf:1: unknown section [nothing]"},
+        {"[tls]\n[ignore] pattern = a\n", "/etc/test.conf:2:10: unexpected text behind [ignore]"},
+        {"[device a]\n", "/etc/test.conf:1: [device a] needs mac or address, to know it by"},
+        {"[allow]\nfile = /dev/null\n",
+         "/etc/test.conf:2: [allow] has no pattern: everything would be intercepted"},
+        {"[device]\nmac = 02:00:5e:10:00:01\n", "/etc/test.conf:1: expected [device NAME]"},
         {"[device a]\nintercept = no\n",
-         "/etc/test.conf:2: [device a] needs mac or address, to know it by"},
+         "/etc/test.conf:1: [device a] needs mac or address, to know it by"},
         {"[device a]\nmac = 02:00:5e:10:00:01\n[tls]\nca = /ca\n[device a]\naddress = ::1\n",
-         "/etc/test.conf:6: [device a] stands at line 2 already"},
+         "/etc/test.conf:5: [device a] stands at line 1 already"},
         {"[tls]\n\n[network\n", "/etc/test.conf:3: expected [section]"},
         {"[network]\nqueue\n", "/etc/test.conf:2: expected key = value"},
         {"[network]\nqueue =\n", "/etc/test.conf:2: [network] queue = : expected a value"},
@@ -328,7 +333,7 @@ static void each_mistake_is_told_with_its_line(void **state)
         {"[ignore]\nfile = none/such.list\n", "/etc/test.conf:2: [ignore] file = none/such.list: "
                                               "No such file or directory"},
         {"[1234567890123456789012345678901234567890123456789]\na = b\n",
-         "/etc/test.conf:2: the name of the section is too long"},
+         "/etc/test.conf:1: the name of the section is too long"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct report report = {0};
@@ -374,7 +379,7 @@ static void everything_that_is_wrong_is_told_in_the_order_of_the_file(void **sta
     static const char *const lines[] = {
         "/etc/test.conf:2: expected key = value",
         "/etc/test.conf:3: [network] listen-port = 0: expected a port from 1 to 65535",
-        "/etc/test.conf:5: unknown section [nets]",
+        "/etc/test.conf:4: unknown section [nets]",
         "/etc/test.conf:8: unknown key files in [events]; known are: file",
         "/etc/test.conf:10: expected key = value",
     };
@@ -392,7 +397,7 @@ static void an_unknown_section_is_complained_about_once(void **state)
     (void)state;
     struct report report = {0};
     struct config *config = parse_config("[nets]\na = 1\nb = 2\nc = 3\n", &report);
-    assert_only_error(&report, "/etc/test.conf:2: unknown section [nets]");
+    assert_only_error(&report, "/etc/test.conf:1: unknown section [nets]");
     config_free(config);
 }
 

@@ -132,14 +132,14 @@ static void routing_tables_are_not_the_kernels_own(void **state)
     static const struct {
         const char *text;
         uint32_t table;
-    } good[] = {{"1", 1}, {"252", 252}, {"256", 256}, {"4294967295", UINT32_MAX}};
+    } good[] = {{"1", 1}, {"252", 252}, {"256", 256}, {"32765", 32765}};
     for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
         store_good(&stored, "network", "route-table", good[i].text);
         assert_int_equal(stored.config.network.route_table, good[i].table);
     }
     assert_refused("network", "route-table",
-                   "expected a number from 1 to 4294967295 that is not the kernel's (253 to 255)",
-                   TEXTS("0", "253", "254", "255", "4294967296", "main"));
+                   "expected a number from 1 to 32765 that is not the kernel's (253 to 255)",
+                   TEXTS("0", "253", "254", "255", "32766", "main"));
 }
 
 static void workers_are_counted_or_automatic(void **state)
@@ -296,6 +296,7 @@ static void interfaces_are_names_or_automatic(void **state)
     struct stored stored = {0};
     store_good(&stored, "network", "lan", "auto");
     assert_int_equal(stored.config.network.lan.count, 0);
+    stored = (struct stored){0};
     store_good(&stored, "network", "lan", "br-lan, wlan0 eth0.2,fifteen-letters");
     const char *const names[] = {"br-lan", "wlan0", "eth0.2", "fifteen-letters"};
     assert_int_equal(stored.config.network.lan.count, ARRAY_SIZE(names));
@@ -304,6 +305,12 @@ static void interfaces_are_names_or_automatic(void **state)
     store(&stored, "network", "lan", "auto");
     assert_string_equal(stored.complaint, "auto cannot stand beside names");
     discard(&stored);
+    stored = (struct stored){0};
+    store_good(&stored, "network", "lan", "auto");
+    store(&stored, "network", "lan", "eth0");
+    assert_string_equal(stored.complaint, "auto cannot stand beside names");
+    discard(&stored);
+    assert_refused("network", "lan", "auto cannot stand beside names", TEXTS("auto eth0"));
     assert_refused("network", "lan", "expected auto, or names of network interfaces",
                    TEXTS("sixteen-letters!", "eth0 a/b"));
 }
@@ -326,6 +333,33 @@ static void ports_taken_are_single_or_ranges(void **state)
                    TEXTS("0", "0-5", "5-4", "65536", "1-65536", "443-", "-443", "1-2-3", "443 x",
                          "https", "ALL"));
     assert_refused("network", "port", "expected a value", TEXTS(" , "));
+}
+
+static void more_ports_than_a_transaction_takes_are_refused(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    char text[8192] = "";
+    size_t length = 0;
+    for (int i = 0; i < 512; i++)
+        length += (size_t)snprintf(text + length, sizeof(text) - length, "%d ", 2 * i + 1);
+    store_good(&stored, "network", "port", text);
+    assert_int_equal(stored.config.network.port_count, 512);
+    store(&stored, "network", "port", "9999");
+    assert_string_equal(stored.complaint, "more than 512 ports and ranges");
+    discard(&stored);
+}
+
+static void a_sockets_path_is_short(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    char path[109] = "/";
+    memset(path + 1, 'x', 107);
+    assert_refused("control", "socket", "expected a path of at most 107 characters", TEXTS(path));
+    path[107] = '\0';
+    store_good(&stored, "control", "socket", path);
+    discard(&stored);
 }
 
 /* ---- paths, devices, patterns ---- */
@@ -357,7 +391,7 @@ static void mac_addresses_have_six_bytes(void **state)
     assert_refused("device", "mac", "expected a MAC address such as 02:00:5e:10:00:01",
                    TEXTS("02:00:5e:10:00", "02:00:5e:10:00:01:02", "02:00:5e:10:00:01 ",
                          "02-00-5e-10-00-01", "02005e100001", "02:00:5e:10:00:0g",
-                         "002:00:5e:10:00:01"));
+                         "002:00:5e:10:00:01", "2:00:5e:10:00:01", "-1: 2:+3:00:00:01"));
 }
 
 static void device_addresses_are_of_either_family(void **state)
@@ -520,6 +554,8 @@ int main(void)
         cmocka_unit_test(matches_add_up),
         cmocka_unit_test(interfaces_are_names_or_automatic),
         cmocka_unit_test(ports_taken_are_single_or_ranges),
+        cmocka_unit_test(more_ports_than_a_transaction_takes_are_refused),
+        cmocka_unit_test(a_sockets_path_is_short),
         cmocka_unit_test(paths_are_absolute_and_copied),
         cmocka_unit_test(mac_addresses_have_six_bytes),
         cmocka_unit_test(device_addresses_are_of_either_family),
