@@ -184,8 +184,10 @@ void eve_write(struct recorder_feed *feed, enum eve_type type, const struct reco
         write_flow(&json, record);
     write_intercept(&json, record);
     jsonw_object_end(&json);
-    if (jsonw_text(&json) == NULL)
+    if (jsonw_text(&json) == NULL) {
+        recorder_drop(feed);
         return;
+    }
     buffer[json.length] = '\n';
     recorder_put(feed, OUTPUT_EVENTS, buffer, json.length + 1);
 }

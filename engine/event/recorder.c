@@ -12,11 +12,15 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define RING_SIZE ((size_t)1 << 20)
 #define BUFFER_SIZE ((size_t)64 << 10)
 #define RECORDS_A_TURN 4096
+/* How long the end waits for a disk, in s. */
+#define STOP_LIMIT 5
 
 struct recorder_feed {
     struct recorder *recorder;
@@ -69,13 +73,27 @@ static void tell_recovery(struct file_output *output)
     output->failing = false;
 }
 
+/* Whoever wrote it before us was stopped by a full disk, or by the end of the machine. */
+static bool ends_in_mid_line(int fd)
+{
+    struct stat status;
+    char last;
+    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0 &&
+           pread(fd, &last, 1, status.st_size - 1) == 1 && last != '\n';
+}
+
 static bool open_output(struct file_output *output, mode_t mode)
 {
     if (output->path == NULL)
         return true;
     if (!file_make_parents(output->path, 0755))
         return false;
-    output->fd = open(output->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, mode);
+    /* A FIFO is opened though nobody reads it, and does not stop us when it is full. */
+    const int flags = O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    output->fd = open(output->path, O_RDWR | flags, mode);
+    if (output->fd < 0 && errno == EACCES)
+        output->fd = open(output->path, O_WRONLY | flags, mode);
+    output->torn = output->fd >= 0 && ends_in_mid_line(output->fd);
     return output->fd >= 0;
 }
 
@@ -175,6 +193,11 @@ static void data_ready(struct watch *watch, uint32_t events)
     (void)atomic_exchange(&recorder->asleep, true);
     if (drain_feeds(recorder))
         loop_again(&recorder->loop, watch);
+}
+
+void recorder_drop(struct recorder_feed *feed)
+{
+    counter_add(&feed->dropped, 1);
 }
 
 bool recorder_wants(const struct recorder_feed *feed, enum output output)
@@ -348,7 +371,13 @@ void recorder_stop(struct recorder *recorder)
     if (recorder == NULL)
         return;
     mailbox_call(&recorder->mailbox, loop_stop, &recorder->loop);
-    pthread_join(recorder->thread, NULL);
+    struct timespec limit;
+    clock_gettime(CLOCK_REALTIME, &limit);
+    limit.tv_sec += STOP_LIMIT;
+    if (pthread_timedjoin_np(recorder->thread, NULL, &limit) != 0) {
+        log_warning("the records' disk does not answer: what is not written is lost");
+        return; /* the thread still has it all; our end will be its end */
+    }
     mailbox_fini(&recorder->mailbox);
     free_recorder(recorder);
 }

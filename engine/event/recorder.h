@@ -36,7 +36,9 @@ struct recorder_counters {
 /* Opens the files and starts the thread. NULL after the reason was logged. */
 struct recorder *recorder_start(const struct recorder_paths *paths, size_t feed_limit) must_check;
 
-/* Writes what is still there, ends the thread, closes the files. The feeds are gone with it. */
+/* Writes what is still there, ends the thread, closes the files. The feeds are gone with it. If the
+ * disk does not answer within 5 s it is left at that, and the thread with what it holds: to be
+ * called when the process is about to end. */
 void recorder_stop(struct recorder *recorder);
 
 /* Opens the files anew, under these names: after a rotation, or another configuration. Control
@@ -52,7 +54,10 @@ bool recorder_wants(const struct recorder_feed *feed, enum output output);
 /* Hands over one line, which ends with a newline. The feed's thread only; never waits. */
 void recorder_put(struct recorder_feed *feed, enum output output, const char *line, size_t length);
 
-/* Lines that did not fit into the feeds' rings. */
+/* Counts a line that could not even be made. The feed's thread only. */
+void recorder_drop(struct recorder_feed *feed);
+
+/* Lines that did not fit into the feeds' rings, or were never made. */
 uint64_t recorder_dropped(const struct recorder *recorder);
 const struct recorder_counters *recorder_counters(const struct recorder *recorder);
 

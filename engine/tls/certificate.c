@@ -9,6 +9,12 @@
 #include <stdbool.h>
 #include <string.h>
 
+/* What is told of a certificate has to fit into a record, whatever the origin put into it. Bytes.
+ */
+#define NAME_TEXT_LIMIT 1024
+#define NAMES_TOTAL_LIMIT 16384
+#define SERIAL_LIMIT 64 /* three times what RFC 5280 allows */
+
 time_t certificate_time(const ASN1_TIME *asn1_time)
 {
     struct tm parts;
@@ -61,14 +67,16 @@ static const char *name_text(const X509_NAME *name, BIO *memory, struct arena *a
                            XN_FLAG_SEP_CPLUS_SPC | XN_FLAG_FN_SN | ASN1_STRFLGS_UTF8_CONVERT |
                                ASN1_STRFLGS_ESC_CTRL) < 0)
         return NULL;
-    long length = BIO_get_mem_data(memory, &content);
-    return arena_copy(arena, content, (size_t)length);
+    size_t length = (size_t)BIO_get_mem_data(memory, &content);
+    return arena_copy(arena, content, length < NAME_TEXT_LIMIT ? length : NAME_TEXT_LIMIT);
 }
 
 static const char *serial_text(const X509 *certificate, struct arena *arena)
 {
     const ASN1_INTEGER *serial = X509_get0_serialNumber(certificate);
     size_t length = (size_t)ASN1_STRING_length(serial);
+    if (length > SERIAL_LIMIT)
+        length = SERIAL_LIMIT;
     char *text = arena_alloc(arena, length * 3 + 1);
     if (text != NULL)
         hex_with_colons(ASN1_STRING_get0_data(serial), length, "0123456789ABCDEF", text);
@@ -85,12 +93,25 @@ static const char *date_text(const ASN1_TIME *asn1_time, struct arena *arena)
     return arena_strdup(arena, text);
 }
 
+/* RFC 5280, 4.2.1.6, as far as it has to be true: printable, and no longer than DNS allows. */
+static bool is_host_name(const ASN1_STRING *value)
+{
+    const unsigned char *text = ASN1_STRING_get0_data(value);
+    const int length = ASN1_STRING_length(value);
+    for (int i = 0; i < length; i++)
+        if (text[i] <= ' ' || text[i] >= 0x7f)
+            return false;
+    return length > 0 && length <= 255;
+}
+
 static const char *alternative_name(const GENERAL_NAME *name, struct arena *arena)
 {
     int type;
     const ASN1_STRING *value = GENERAL_NAME_get0_value(name, &type);
     if (type == GEN_DNS)
-        return arena_copy(arena, ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value));
+        return is_host_name(value) ? arena_copy(arena, ASN1_STRING_get0_data(value),
+                                                (size_t)ASN1_STRING_length(value))
+                                   : NULL;
     char text[INET6_ADDRSTRLEN];
     int family = ASN1_STRING_length(value) == 4 ? AF_INET : AF_INET6;
     if (type != GEN_IPADD || (family == AF_INET6 && ASN1_STRING_length(value) != 16) ||
@@ -107,10 +128,13 @@ static void describe_names(struct certificate_facts *facts, X509 *certificate, s
         count = CERTIFICATE_NAMES_LIMIT;
     if (count > 0)
         facts->names = arena_alloc(arena, (size_t)count * sizeof(*facts->names));
-    for (int i = 0; facts->names != NULL && i < count; i++) {
+    size_t total = 0;
+    for (int i = 0; facts->names != NULL && i < count && total < NAMES_TOTAL_LIMIT; i++) {
         const char *text = alternative_name(sk_GENERAL_NAME_value(names, i), arena);
-        if (text != NULL)
-            facts->names[facts->name_count++] = text;
+        if (text == NULL)
+            continue;
+        facts->names[facts->name_count++] = text;
+        total += strlen(text);
     }
     GENERAL_NAMES_free(names);
 }
