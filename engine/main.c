@@ -130,7 +130,7 @@ static bool run(const struct arguments *arguments, struct policy *policy)
              engine->worker_count, patterns_count(policy_ignore(policy)),
              queue_kind_text(gate_queue_kind(engine->gate)));
     bool done = control_run(engine, &arguments->source);
-    engine_stop(engine);
+    engine_stop(engine, done);
     log_info("stopped");
     return done;
 }

@@ -151,5 +151,7 @@ void pool_ran_out(struct pool *pool)
     timer_start(&pool->breath, &pool->breath_time, pool->loop.now, breath_over);
     log_warning("no room for new connections (%llu are open): they %s until there is",
                 (unsigned long long)counter_read(&pool->counters.active),
-                pool->options.state->fail_closed ? "are refused" : "pass uninspected");
+                pool->options.state->fail_closed || pool->options.teach_kernel
+                    ? "are refused"
+                    : "pass uninspected");
 }

@@ -91,7 +91,8 @@ void pool_free_conn(struct pool *pool, struct conn *conn);
 int pool_spare_descriptor(void);
 
 /* Descriptors, memory or the limit have run out: the gate lets new connections pass until there is
- * room again, which is looked for every second. */
+ * room again, which is looked for every second. Without a queue, or where we fail closed, they are
+ * refused. */
 void pool_ran_out(struct pool *pool);
 
 #endif

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #define DRAIN_CHECK_MS 100
+/* What the end takes after the drain at most, in s. */
+#define STOP_TIME 30
 
 static void tell_status(const struct control *control, const char *state)
 {
@@ -61,8 +63,10 @@ void control_reload(struct control *control)
     notify("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_ms() * 1000);
     control->reloading = reload_start(&control->source, control->engine, ++control->last_revision,
                                       &control->mailbox, change_ready);
-    if (!control->reloading)
+    if (!control->reloading) {
         log_error("a reload could not be started: %m");
+        tell_status(control, "READY=1");
+    }
 }
 
 /* ---- the end ---- */
@@ -88,7 +92,8 @@ static void begin_end(struct control *control)
         loop_stop(&control->loop);
         return;
     }
-    notify("STOPPING=1");
+    notify("STOPPING=1\nEXTEND_TIMEOUT_USEC=%llu",
+           ((unsigned long long)network->drain_timeout + STOP_TIME) * 1000000);
     control->drain_until = control->loop.now + (uint64_t)network->drain_timeout * 1000;
     log_info("stopping: new connections pass, %llu open ones have %u s",
              (unsigned long long)engine_active(control->engine), network->drain_timeout);
@@ -150,7 +155,8 @@ static void answer_ping(void *context)
     mailbox_call(&control->mailbox, count_answer, control);
 }
 
-/* Only if every thread has answered the last ping are we well. */
+/* Only if every thread that traffic needs has answered the last ping are we well: the recorder may
+ * wait for a disk. */
 static void watchdog_due(struct timer *timer)
 {
     struct control *control = container_of(timer, struct control, watchdog);
@@ -159,9 +165,8 @@ static void watchdog_due(struct timer *timer)
     if (control->unanswered > 0)
         return;
     notify("WATCHDOG=1");
-    control->unanswered = 2 + engine->worker_count;
+    control->unanswered = 1 + engine->worker_count;
     gate_ping(engine->gate, answer_ping, control);
-    recorder_ping(engine->recorder, answer_ping, control);
     for (size_t i = 0; i < engine->worker_count; i++)
         worker_ping(engine->workers[i], answer_ping, control);
 }

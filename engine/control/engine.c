@@ -325,7 +325,7 @@ struct engine *engine_start(struct policy *policy)
     CHECK(engine->workers != NULL && engine->worker_feeds != NULL);
     if (start(engine, policy))
         return engine;
-    engine_stop(engine);
+    engine_stop(engine, false);
     return NULL;
 }
 
@@ -334,6 +334,7 @@ struct engine *engine_start(struct policy *policy)
 void engine_drain(struct engine *engine)
 {
     atomic_store(&engine->state.draining, true);
+    gate_drain(engine->gate);
 }
 
 uint64_t engine_active(const struct engine *engine)
@@ -350,14 +351,17 @@ void engine_reopen(struct engine *engine)
     recorder_reopen(engine->recorder, &paths);
 }
 
-void engine_stop(struct engine *engine)
+void engine_stop(struct engine *engine, bool orderly)
 {
-    /* The door first: from here on connections go their own way. */
+    /* The door first: from here on connections go their own way. The workers talk to it till their
+     * end. */
     if (engine->gate != NULL)
-        gate_close(engine->gate);
+        gate_stop(engine->gate, orderly);
     for (size_t i = 0; i < engine->worker_count; i++)
         if (engine->workers[i] != NULL)
             worker_close(engine->workers[i]);
+    if (engine->gate != NULL)
+        gate_free(engine->gate);
     recorder_stop(engine->recorder);
     leaf_cache_free(engine->leaves);
     leaf_keys_free(&engine->leaf_keys);

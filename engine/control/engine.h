@@ -2,8 +2,8 @@
  *
  * engine.h - all running parts, and the order in which they start and stop.
  *
- * The control thread's. What others may take from us (queue, table, port) is taken first, so that a
- * second instance fails before it has touched anything; the ruleset comes into force last. */
+ * The control thread's. What others may have taken (queue, table, port) is asked for before
+ * anything in the network is changed; the ruleset comes into force last. */
 #ifndef CONTROL_ENGINE_H
 #define CONTROL_ENGINE_H
 
@@ -44,7 +44,7 @@ uint64_t engine_active(const struct engine *engine);
 /* Opens the records' files anew. */
 void engine_reopen(struct engine *engine);
 
-/* Ends everything. */
-void engine_stop(struct engine *engine);
+/* Ends everything. Where we fail closed only an `orderly` end opens. */
+void engine_stop(struct engine *engine, bool orderly);
 
 #endif

@@ -19,9 +19,12 @@ static void write_policy(struct jsonw *json, const struct policy *policy)
 }
 
 /* The kernel's own count of packets that found the queue full: column 6 of its table. */
-static uint64_t queue_dropped(uint32_t queue)
+static uint64_t queue_dropped(const struct gate *gate)
 {
+    if (gate_queue_kind(gate) == QUEUE_NONE)
+        return 0;
     FILE *table = fopen("/proc/net/netfilter/nfnetlink_queue", "re");
+    const unsigned queue = gate_queue_number(gate);
     unsigned number;
     unsigned long long full, user, dropped = 0;
     if (table == NULL)
@@ -45,7 +48,7 @@ static void write_gate(struct jsonw *json, const struct engine *engine)
     jsonw_uint(json, "passed", counter_read(&counters->passed));
     jsonw_uint(json, "taken", counter_read(&counters->taken));
     jsonw_uint(json, "unreadable", counter_read(&counters->unreadable));
-    jsonw_uint(json, "dropped", queue_dropped(policy_config(engine->policy)->network.queue));
+    jsonw_uint(json, "dropped", queue_dropped(engine->gate));
     jsonw_uint(json, "kernel_rules_added", counter_read(&counters->remembered));
     jsonw_uint(json, "kernel_rules_refused", counter_read(&counters->forgotten));
     jsonw_object_end(json);

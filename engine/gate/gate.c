@@ -3,6 +3,7 @@
 
 #include "core/loop.h"
 #include "core/mailbox.h"
+#include "gate/lan.h"
 #include "gate/packet.h"
 #include "gate/queue.h"
 #include "gate/routes.h"
@@ -31,19 +32,18 @@ struct gate {
 
     struct netlink nftables; /* owns the table: it lives as long as this socket */
     struct queue queue;
-    struct netlink link_events;
+    struct netlink changes; /* in the box's network */
     struct loop loop;
     struct mailbox mailbox;
-    struct watch queue_watch, link_watch;
+    struct watch queue_watch, changes_watch;
+    struct lan lan;
     pthread_t thread;
     bool running, routed, installed;
+    bool ending; /* nothing new is taken, or taught, any more */
 
     struct lesson lessons[LESSONS_LIMIT];
     struct decided remembered[LESSONS_LIMIT]; /* of the lesson with the same index */
     size_t lesson_count;
-
-    pthread_mutex_t lan_lock; /* of `lan`: others ask for it */
-    struct interfaces lan;
 };
 
 /* ---- deciding ---- */
@@ -120,7 +120,10 @@ static void answer_packet(struct queue *queue, const struct queued_packet *packe
     counter_add(&gate->counters.packets, 1);
     if (!read_flow(&lesson.flow, packet)) {
         counter_add(&gate->counters.unreadable, 1);
-        queue_accept(queue, lesson.id, lesson.mark);
+        if (gate->options.fail_closed)
+            queue_drop(queue, lesson.id);
+        else
+            queue_accept(queue, lesson.id, lesson.mark);
         return;
     }
     lesson.answer = judge->decide(gate->policy, &lesson.flow);
@@ -143,80 +146,39 @@ static void queue_ready(struct watch *watch, uint32_t events)
     teach_lessons(gate);
 }
 
-/* ---- interfaces ---- */
+/* ---- what changes around us ---- */
 
-static bool same_interfaces(const struct interfaces *a, const struct interfaces *b)
+/* Taken packets would go nowhere. Who manages the box's network may well take our rules for
+ * leftovers (systemd-networkd does). */
+static void restore_routes(const struct gate *gate)
 {
-    if (a->count != b->count)
-        return false;
-    for (size_t i = 0; i < a->count; i++)
-        if (strcmp(a->names[i], b->names[i]) != 0)
-            return false;
-    return true;
+    bool missing;
+    if (!routes_add(&gate->options.marks, gate->options.route_table, &missing))
+        log_error("the policy routes could not be restored: %m");
+    else if (missing)
+        log_warning("somebody has removed the policy routes: they are restored");
 }
 
-static void join_names(const struct interfaces *interfaces, char *text, size_t size)
-{
-    size_t length = 0;
-    text[0] = '\0';
-    for (size_t i = 0; i < interfaces->count && length < size; i++)
-        length += (size_t)snprintf(text + length, size - length, "%s%s", i > 0 ? " " : "",
-                                   interfaces->names[i]);
-}
-
-static void tell_lan(const struct interfaces *lan)
-{
-    char names[INTERFACES_LIMIT * IFNAMSIZ];
-    join_names(lan, names, sizeof(names));
-    if (lan->count > 0)
-        log_info("devices are on: %s", names);
-    else
-        log_warning("no LAN interface found: every interface has the default route; waiting for "
-                    "one (or name it: lan = NAME in [network])");
-}
-
-static void link_ready(struct watch *watch, uint32_t events)
+static void network_changed(struct watch *watch, uint32_t events)
 {
     (void)events;
-    struct gate *gate = container_of(watch, struct gate, link_watch);
-    struct interfaces found;
-    if (!interfaces_changed(&gate->link_events) || !interfaces_find_lan(&found) ||
-        same_interfaces(&found, &gate->lan))
+    struct gate *gate = container_of(watch, struct gate, changes_watch);
+    struct network_changes changes = interfaces_read(&gate->changes);
+    if (changes.routing)
+        restore_routes(gate);
+    if (!changes.interfaces || gate->options.external_ruleset || gate->ending ||
+        !lan_find_again(&gate->lan))
         return;
-    if (!ruleset_set_lan(&gate->nftables, found.names, found.count)) {
+    if (!ruleset_set_lan(&gate->nftables, gate->lan.now.names, gate->lan.now.count))
         log_error("the interfaces in the ruleset could not be changed: %m");
-        return;
-    }
-    pthread_mutex_lock(&gate->lan_lock);
-    gate->lan = found;
-    pthread_mutex_unlock(&gate->lan_lock);
-    tell_lan(&found);
-}
-
-static bool find_lan(struct gate *gate)
-{
-    const struct gate_options *options = &gate->options;
-    if (options->lan_count == 0) {
-        if (!interfaces_watch(&gate->link_events) || !interfaces_find_lan(&gate->lan)) {
-            log_error("the network interfaces could not be listed: %m");
-            return false;
-        }
-        tell_lan(&gate->lan);
-        return true;
-    }
-    for (size_t i = 0; i < options->lan_count && i < INTERFACES_LIMIT; i++) {
-        if (if_nametoindex(options->lan[i]) == 0)
-            log_warning("there is no interface %s yet: waiting for it", options->lan[i]);
-        snprintf(gate->lan.names[gate->lan.count++], IFNAMSIZ, "%s", options->lan[i]);
-    }
-    return true;
 }
 
 void gate_lan_text(struct gate *gate, char *text, size_t size)
 {
-    pthread_mutex_lock(&gate->lan_lock);
-    join_names(&gate->lan, text, size);
-    pthread_mutex_unlock(&gate->lan_lock);
+    if (gate->options.external_ruleset)
+        snprintf(text, size, "as in the external ruleset");
+    else
+        lan_text(&gate->lan, text, size);
 }
 
 /* ---- messages from other threads ---- */
@@ -234,7 +196,7 @@ static void deliver_reload(struct message *message, void *receiver)
     gate->policy = reload->policy;
     free(reload);
     /* Between the two no packet is answered: this thread is the one that answers. */
-    if (!decided_flush(&gate->nftables))
+    if (!gate->ending && !decided_flush(&gate->nftables))
         log_error("the kernel's decisions could not be flushed: %m");
 }
 
@@ -254,8 +216,10 @@ struct remember_message {
 
 static void deliver_remember(struct message *message, void *receiver)
 {
+    struct gate *gate = receiver;
     struct remember_message *mail = container_of(message, struct remember_message, message);
-    add_to_kernel(receiver, &mail->decided, 1);
+    if (!gate->ending)
+        add_to_kernel(gate, &mail->decided, 1);
     free(mail);
 }
 
@@ -267,6 +231,23 @@ void gate_remember(struct gate *gate, const struct decided *decided)
     mail->message.deliver = deliver_remember;
     mail->decided = *decided;
     mailbox_post(&gate->mailbox, &mail->message);
+}
+
+/* With a queue it is the judge who lets everything pass. */
+static void drain(void *context)
+{
+    struct gate *gate = context;
+    if (gate->ending)
+        return;
+    gate->ending = true;
+    if (gate->queue_kind == QUEUE_NONE && !gate->options.external_ruleset &&
+        !ruleset_set_lan(&gate->nftables, NULL, 0))
+        log_error("new connections are still taken: %m");
+}
+
+void gate_drain(struct gate *gate)
+{
+    mailbox_call(&gate->mailbox, drain, gate);
 }
 
 void gate_ping(struct gate *gate, void (*pong)(void *context), void *context)
@@ -286,7 +267,7 @@ const char *queue_kind_text(enum queue_kind kind)
     return texts[kind];
 }
 
-static void tell_install_failure(const struct gate *gate, const char *subject)
+static void tell_install_failure(const char *subject)
 {
     if (errno == EPERM && subject != NULL && strcmp(subject, "table") == 0)
         log_error("table inet " RULESET_TABLE " belongs to another process: is another interceptd "
@@ -296,10 +277,30 @@ static void tell_install_failure(const struct gate *gate, const char *subject)
     else
         log_error("the ruleset could not be installed%s%s: %m", subject != NULL ? ", at " : "",
                   subject != NULL ? subject : "");
-    (void)gate;
 }
 
-/* Installs with the best way to the queue that this kernel has. */
+/* Deals with what the kernel has refused by doing with less. False if there is no less. */
+static bool do_with_less(struct ruleset *ruleset, enum ruleset_owner *owner, const char *refused)
+{
+    if (refused == NULL)
+        return false;
+    if (strcmp(refused, "queue") == 0 && ruleset->queue_kind != QUEUE_NONE) {
+        log_info("this kernel lacks %s: using %s instead", queue_kind_text(ruleset->queue_kind),
+                 queue_kind_text(ruleset->queue_kind + 1));
+        ruleset->queue_kind++;
+        return true;
+    }
+    if (strcmp(refused, "table") == 0 && errno != EPERM && *owner == RULESET_PERSISTENT) {
+        log_warning(
+            "this kernel cannot guard a table that stays behind (Linux 6.9 can): `nft flush "
+            "ruleset` opens what on-failure = closed closes");
+        *owner = RULESET_FREE;
+        return true;
+    }
+    return false;
+}
+
+/* Installs the best that this kernel can. */
 static bool install(struct gate *gate)
 {
     const struct gate_options *options = &gate->options;
@@ -307,23 +308,23 @@ static bool install(struct gate *gate)
         .marks = options->marks,
         .listen_port = options->listen_port,
         .queue = options->queue,
+        .queue_kind = options->use_queue ? QUEUE_NATIVE : QUEUE_NONE,
         .fail_closed = options->fail_closed,
         .source_device = options->source_device,
         .pass_timeout = options->pass_timeout,
         .ports = gate->ports,
+        .lan = gate->lan.now.names,
+        .lan_count = gate->lan.now.count,
     };
-    const char *subject = NULL;
-    for (enum queue_kind kind = options->use_queue ? QUEUE_NATIVE : QUEUE_NONE;; kind++) {
-        ruleset.queue_kind = gate->queue_kind = kind;
-        if (ruleset_install(&gate->nftables, &ruleset, &subject))
-            break;
-        if (kind == QUEUE_NONE || subject == NULL || strcmp(subject, "queue") != 0) {
-            tell_install_failure(gate, subject);
+    enum ruleset_owner owner = options->fail_closed ? RULESET_PERSISTENT : RULESET_OWNED;
+    const char *refused = NULL;
+    while (!ruleset_install(&gate->nftables, &ruleset, owner, &refused)) {
+        if (!do_with_less(&ruleset, &owner, refused)) {
+            tell_install_failure(refused);
             return false;
         }
-        log_info("this kernel lacks %s: using %s instead", queue_kind_text(kind),
-                 queue_kind_text(kind + 1));
     }
+    gate->queue_kind = ruleset.queue_kind;
     if (gate->queue_kind == QUEUE_NONE)
         log_info("without a queue every connection is taken, and those that pass are relayed until "
                  "the kernel knows their destination");
@@ -342,18 +343,32 @@ static bool use_external(struct gate *gate)
 
 static bool open_queue(struct gate *gate)
 {
-    const struct gate_options *options = &gate->options;
+    struct gate_options *options = &gate->options;
     gate->queue.netlink.socket = NULL;
     if (!options->use_queue)
         return true;
     if (queue_open(&gate->queue, options->queue, !options->fail_closed, answer_packet))
         return true;
+    if (errno == EINVAL || errno == EOPNOTSUPP) {
+        log_info("this kernel lacks packet queues (nfnetlink_queue): using none");
+        options->use_queue = false;
+        return true;
+    }
     if (errno == EPERM || errno == EBUSY)
         log_error("queue %u is taken by another program: choose another one (queue = NUMBER in "
                   "[network])",
                   (unsigned)options->queue);
     else
         log_error("queue %u could not be opened: %m", (unsigned)options->queue);
+    return false;
+}
+
+static bool open_sockets(struct gate *gate)
+{
+    if (loop_init(&gate->loop) && mailbox_init(&gate->mailbox, &gate->loop, gate) &&
+        netlink_open(&gate->nftables, NETLINK_NETFILTER, 0) && interfaces_watch(&gate->changes))
+        return true;
+    log_error("the gate could not be opened: %m");
     return false;
 }
 
@@ -365,19 +380,13 @@ struct gate *gate_open(const struct gate_options *options, void *policy)
     gate->options.ports = NULL;
     memcpy(gate->ports, options->ports, sizeof(gate->ports));
     gate->policy = policy;
-    gate->queue_watch.fd = gate->link_watch.fd = -1;
-    pthread_mutex_init(&gate->lan_lock, NULL);
-    if (!loop_init(&gate->loop) || !mailbox_init(&gate->mailbox, &gate->loop, gate) ||
-        !netlink_open(&gate->nftables, NETLINK_NETFILTER, 0)) {
-        log_error("the gate could not be opened: %m");
-        gate_close(gate);
-        return NULL;
-    }
-    if (!open_queue(gate) || !find_lan(gate)) {
-        gate_close(gate);
-        return NULL;
-    }
-    return gate;
+    gate->queue_watch.fd = gate->changes_watch.fd = -1;
+    lan_init(&gate->lan, options->lan, options->lan_count);
+    if (open_sockets(gate) && open_queue(gate) &&
+        (options->external_ruleset || lan_find(&gate->lan)))
+        return gate;
+    gate_free(gate);
+    return NULL;
 }
 
 static void *run(void *context)
@@ -391,32 +400,27 @@ static void *run(void *context)
 
 static bool watch_sockets(struct gate *gate)
 {
-    if (gate->queue.netlink.socket != NULL &&
-        !loop_add(&gate->loop, &gate->queue_watch, queue_fd(&gate->queue), EPOLLIN, queue_ready))
-        return false;
-    return gate->link_events.socket == NULL ||
-           loop_add(&gate->loop, &gate->link_watch, mnl_socket_get_fd(gate->link_events.socket),
-                    EPOLLIN, link_ready);
+    return (gate->queue.netlink.socket == NULL ||
+            loop_add(&gate->loop, &gate->queue_watch, queue_fd(&gate->queue), EPOLLIN,
+                     queue_ready)) &&
+           loop_add(&gate->loop, &gate->changes_watch, mnl_socket_get_fd(gate->changes.socket),
+                    EPOLLIN, network_changed);
 }
 
-/* The routes are only for the one who has the table, and no packet is marked before they are there:
- * the devices' interfaces are named last. */
+/* The routes first: no packet is marked before they are there. */
 static bool put_in_force(struct gate *gate)
 {
     const struct gate_options *options = &gate->options;
-    gate->installed = options->external_ruleset ? use_external(gate) : install(gate);
-    if (!gate->installed)
-        return false;
-    gate->routed = routes_add(&options->marks, options->route_table);
+    bool missing;
+    gate->routed = routes_add(&options->marks, options->route_table, &missing);
     if (!gate->routed) {
         log_error("the policy routes could not be added: %m");
         return false;
     }
-    if (options->external_ruleset ||
-        ruleset_set_lan(&gate->nftables, gate->lan.names, gate->lan.count))
-        return true;
-    log_error("the ruleset could not be put in force: %m");
-    return false;
+    gate->installed = options->external_ruleset ? use_external(gate) : install(gate);
+    /* If the table is another's, so are routes that were there. */
+    gate->routed = gate->installed || missing;
+    return gate->installed;
 }
 
 bool gate_start(struct gate *gate)
@@ -437,41 +441,56 @@ static void stop_thread(struct gate *gate)
 {
     mailbox_call(&gate->mailbox, loop_stop, &gate->loop);
     pthread_join(gate->thread, NULL);
+    gate->running = false;
+    gate->ending = true;
 }
 
-static void remove_ruleset(struct gate *gate)
+static void remove_ruleset(struct gate *gate, bool orderly)
 {
     if (!gate->installed)
         return;
     if (gate->options.external_ruleset)
         (void)!decided_flush(&gate->nftables);
-    else if (gate->options.fail_closed)
+    else if (gate->options.fail_closed && orderly)
         ruleset_remove(&gate->nftables);
 }
 
-void gate_close(struct gate *gate)
+void gate_stop(struct gate *gate, bool orderly)
 {
     if (gate->running)
         stop_thread(gate);
-    remove_ruleset(gate);
+    remove_ruleset(gate, orderly);
     netlink_close(&gate->nftables);
     if (gate->routed)
         routes_remove(&gate->options.marks, gate->options.route_table);
+    gate->routed = false;
     loop_remove(&gate->loop, &gate->queue_watch);
-    loop_remove(&gate->loop, &gate->link_watch);
     queue_close(&gate->queue);
-    netlink_close(&gate->link_events);
+}
+
+void gate_free(struct gate *gate)
+{
+    loop_remove(&gate->loop, &gate->queue_watch);
+    loop_remove(&gate->loop, &gate->changes_watch);
+    queue_close(&gate->queue);
+    netlink_close(&gate->changes);
+    netlink_close(&gate->nftables);
     if (gate->mailbox.receiver != NULL)
         mailbox_fini(&gate->mailbox);
     loop_fini(&gate->loop);
     gate->options.judge.release(gate->policy);
-    pthread_mutex_destroy(&gate->lan_lock);
+    lan_fini(&gate->lan);
     free(gate);
 }
 
 const struct gate_counters *gate_counters(const struct gate *gate)
 {
     return &gate->counters;
+}
+
+uint16_t gate_queue_number(const struct gate *gate)
+{
+    return gate->options.queue;
 }
 
 uint32_t gate_pass_timeout(const struct gate *gate)

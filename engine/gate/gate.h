@@ -59,9 +59,9 @@ struct gate_counters {
     struct counter packets;    /* that came through the queue */
     struct counter passed;     /* answered with PASS */
     struct counter taken;      /* answered with TAKE */
-    struct counter unreadable; /* of no use to us: passed */
+    struct counter unreadable; /* of no use to us: passed, or dropped where we fail closed */
     struct counter remembered; /* kernel rules added */
-    struct counter forgotten;  /* kernel rules that could not be added: the set was full */
+    struct counter forgotten;  /* kernel rules that could not be added: a set was full, or gone */
 };
 
 struct gate;
@@ -85,16 +85,22 @@ void gate_remember(struct gate *gate, const struct decided *decided);
 /* Calls `pong(context)` from the gate's thread: it is alive. Any thread. */
 void gate_ping(struct gate *gate, void (*pong)(void *context), void *context);
 
-/* Ends the thread, takes the ruleset and the routes away, also where they would fail closed: an
- * orderly end is no failure. Frees the gate. */
-void gate_close(struct gate *gate);
+/* From now on nothing new is to be taken: where there is no queue, nobody asks. Any thread. */
+void gate_drain(struct gate *gate);
+
+/* Ends the thread, and takes the ruleset and the routes away. Where they fail closed only an
+ * `orderly` end opens. The gate may still be given messages, to no effect. */
+void gate_stop(struct gate *gate, bool orderly);
+void gate_free(struct gate *gate);
 
 const struct gate_counters *gate_counters(const struct gate *gate);
 uint32_t gate_pass_timeout(const struct gate *gate); /* seconds; as it was when the gate opened */
 enum queue_kind gate_queue_kind(const struct gate *gate);
+uint16_t gate_queue_number(const struct gate *gate); /* if there is a queue */
 const char *queue_kind_text(enum queue_kind kind);
 
-/* The devices' interfaces, as they are now, separated by blanks. Any thread. */
+/* The devices' interfaces, as they are now, separated by blanks; or that we do not know them. Any
+ * thread. */
 void gate_lan_text(struct gate *gate, char *text, size_t size);
 
 #endif

@@ -71,9 +71,13 @@ static int note_link(const struct nlmsghdr *message, void *context)
 {
     struct link_search *search = context;
     const struct ifinfomsg *link = mnl_nlmsg_get_payload(message);
-    if ((link->ifi_flags & IFF_LOOPBACK) != 0 || search->lan->count == INTERFACES_LIMIT ||
+    if ((link->ifi_flags & IFF_LOOPBACK) != 0 ||
         has_uplink(search->uplinks, (uint32_t)link->ifi_index))
         return MNL_CB_OK;
+    if (search->lan->count == INTERFACES_LIMIT) {
+        search->lan->left_out++;
+        return MNL_CB_OK;
+    }
     search->lan->names[search->lan->count][0] = '\0';
     mnl_attr_parse(message, sizeof(*link), note_name, search->lan);
     if (search->lan->names[search->lan->count][0] != '\0')
@@ -101,7 +105,7 @@ bool interfaces_find_lan(struct interfaces *lan)
     struct netlink netlink;
     struct uplinks uplinks = {0};
     struct link_search search = {&uplinks, lan};
-    lan->count = 0;
+    lan->count = lan->left_out = 0;
     if (!netlink_open(&netlink, NETLINK_ROUTE, 0))
         return false;
     bool done = dump(&netlink, RTM_GETROUTE, AF_INET, note_route, &uplinks);
@@ -116,39 +120,49 @@ bool interfaces_find_lan(struct interfaces *lan)
 
 bool interfaces_watch(struct netlink *netlink)
 {
+    /* RTMGRP_IPV6_RULE is missing in the headers. */
+    const unsigned ipv6_rule = 1u << (RTNLGRP_IPV6_RULE - 1);
     return netlink_open(netlink, NETLINK_ROUTE,
-                        RTMGRP_LINK | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
+                        RTMGRP_LINK | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE |
+                            ipv6_rule);
 }
 
 static int note_change(const struct nlmsghdr *message, void *context)
 {
-    bool *changed = context;
+    struct network_changes *changes = context;
+    const struct rtmsg *route = mnl_nlmsg_get_payload(message);
     switch (message->nlmsg_type) {
     case RTM_NEWLINK:
     case RTM_DELLINK:
-        *changed = true;
+        changes->interfaces = true;
+        break;
+    case RTM_DELROUTE:
+        changes->routing = changes->routing || route->rtm_type == RTN_LOCAL;
+        changes->interfaces = changes->interfaces || is_default_route(message);
         break;
     case RTM_NEWROUTE:
-    case RTM_DELROUTE:
-        *changed = *changed || is_default_route(message);
+        changes->interfaces = changes->interfaces || is_default_route(message);
+        break;
+    case RTM_DELRULE:
+        changes->routing = true;
         break;
     }
     return MNL_CB_OK;
 }
 
-bool interfaces_changed(struct netlink *netlink)
+struct network_changes interfaces_read(struct netlink *netlink)
 {
     char buffer[32768];
-    bool changed = false;
+    struct network_changes changes = {0};
     for (;;) {
         ssize_t length =
             recv(mnl_socket_get_fd(netlink->socket), buffer, sizeof(buffer), MSG_DONTWAIT);
-        if (length < 0 && errno == ENOBUFS) {
-            changed = true; /* messages were lost */
+        if (length < 0 && errno == ENOBUFS) { /* messages were lost */
+            changes.interfaces = changes.routing = true;
             continue;
         }
         if (length <= 0)
-            return changed;
-        (void)mnl_cb_run(buffer, (size_t)length, 0, 0, note_change, &changed);
+            return changes;
+        (void)mnl_cb_run(buffer, (size_t)length, 0, 0, note_change, &changes);
     }
 }

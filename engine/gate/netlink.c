@@ -5,7 +5,9 @@
 #include <libnftnl/common.h>
 #include <time.h>
 
-#define BATCH_SIZE ((size_t)128 << 10)
+/* Less than what a socket sends in one piece, unless it is told otherwise (net.core.wmem_default).
+ */
+#define BATCH_SIZE ((size_t)200 << 10)
 
 bool netlink_open(struct netlink *netlink, int bus, unsigned groups)
 {

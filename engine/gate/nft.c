@@ -324,11 +324,10 @@ void nft_ct_mark_is(struct nft *nft, uint32_t mask, uint32_t value)
     masked_is(nft, mask, value, true);
 }
 
-void nft_ct_state_new(struct nft *nft)
+void nft_ct_state(struct nft *nft, enum ct_state state)
 {
-    const uint32_t state_new = 8; /* NF_CT_STATE_BIT(IP_CT_NEW), which no header for us has */
     load_ct(nft, NFT_CT_STATE);
-    masked_is(nft, state_new, 0, false);
+    masked_is(nft, (uint32_t)state, 0, false);
 }
 
 void nft_tcp_flags_syn(struct nft *nft)

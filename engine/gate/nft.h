@@ -72,7 +72,9 @@ void nft_family(struct nft *nft, uint8_t family);     /* meta nfproto */
 void nft_protocol(struct nft *nft, uint8_t protocol); /* meta l4proto */
 void nft_mark_is(struct nft *nft, uint32_t mask, uint32_t value, bool equal);
 void nft_ct_mark_is(struct nft *nft, uint32_t mask, uint32_t value);
-void nft_ct_state_new(struct nft *nft);
+/* Bits as in the kernel's NF_CT_STATE_BIT(), which no header for us has. */
+enum ct_state { CT_ESTABLISHED = 2, CT_NEW = 8 };
+void nft_ct_state(struct nft *nft, enum ct_state state);
 void nft_tcp_flags_syn(struct nft *nft); /* tcp flags & (fin|syn|rst|ack) == syn */
 void nft_destination_port(struct nft *nft, uint16_t port);
 void nft_destination_port_in(struct nft *nft, const char *set);

@@ -10,8 +10,8 @@
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <linux/netlink.h>
 
-/* An IPv4 header with options and a TCP header, or IPv6 with a few extension headers. */
-#define COPY_RANGE 256
+/* All of a packet as it comes over Ethernet, so that extension headers cannot hide what it is. */
+#define COPY_RANGE 2048
 #define RECEIVE_BUFFER (4 << 20)
 #define READS_A_TURN 256
 
@@ -47,8 +47,8 @@ bool queue_open(struct queue *queue, uint16_t number, bool fail_open,
     queue->packet = packet;
     if (!netlink_open(&queue->netlink, NETLINK_NETFILTER, 0))
         return false;
-    /* A burst that the socket cannot take is dropped, and the devices send again: an error that has
-     * to be read before the next packet would only add to it. */
+    /* A burst that the socket cannot take passes or is dropped (`fail_open`): an error that has to
+     * be read before the next packet would only add to it. */
     int on = 1, size = RECEIVE_BUFFER;
     (void)mnl_socket_setsockopt(queue->netlink.socket, NETLINK_NO_ENOBUFS, &on, sizeof(on));
     (void)setsockopt(queue_fd(queue), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
@@ -107,12 +107,29 @@ void queue_read(struct queue *queue)
     }
 }
 
+static struct nlmsghdr *verdict(struct queue *queue, char *buffer, uint32_t id, int answer)
+{
+    struct nlmsghdr *message = nfq_nlmsg_put(buffer, NFQNL_MSG_VERDICT, queue->number);
+    nfq_nlmsg_verdict_put(message, (int)id, answer);
+    return message;
+}
+
+/* Only a packet that is gone already can be refused, and then nobody waits for it. */
+static void send_verdict(struct queue *queue, const struct nlmsghdr *message)
+{
+    (void)!mnl_socket_sendto(queue->netlink.socket, message, message->nlmsg_len);
+}
+
 void queue_accept(struct queue *queue, uint32_t id, uint32_t mark)
 {
     char buffer[256];
-    struct nlmsghdr *message = nfq_nlmsg_put(buffer, NFQNL_MSG_VERDICT, queue->number);
-    nfq_nlmsg_verdict_put(message, (int)id, NF_ACCEPT);
+    struct nlmsghdr *message = verdict(queue, buffer, id, NF_ACCEPT);
     nfq_nlmsg_verdict_put_mark(message, mark);
-    /* Only a packet that is gone already can be refused, and then nobody waits for it. */
-    (void)!mnl_socket_sendto(queue->netlink.socket, message, message->nlmsg_len);
+    send_verdict(queue, message);
+}
+
+void queue_drop(struct queue *queue, uint32_t id)
+{
+    char buffer[256];
+    send_verdict(queue, verdict(queue, buffer, id, NF_DROP));
 }

@@ -3,7 +3,8 @@
  * queue.h - one NFQUEUE: first packets of new connections come out of the kernel here, and wait for
  * a verdict. One thread.
  *
- * Only headers are copied. When the queue is full, or we die, the kernel lets packets through. */
+ * When the queue is full, the kernel lets packets through, uncounted, or drops them (`fail_open`
+ * below). */
 #ifndef GATE_QUEUE_H
 #define GATE_QUEUE_H
 
@@ -25,7 +26,7 @@ struct queued_packet {
 struct queue {
     struct netlink netlink;
     uint16_t number;
-    /* Must call queue_verdict() for the packet, now or later. */
+    /* Must call queue_accept() or queue_drop() for the packet, now or later. */
     void (*packet)(struct queue *queue, const struct queued_packet *packet);
 };
 
@@ -41,5 +42,6 @@ void queue_read(struct queue *queue);
 
 /* Lets the packet go on to the next chain, with this mark. */
 void queue_accept(struct queue *queue, uint32_t id, uint32_t mark);
+void queue_drop(struct queue *queue, uint32_t id);
 
 #endif

@@ -28,7 +28,7 @@ static bool change_route(struct netlink *netlink, bool add, uint8_t family, uint
 {
     const uint32_t loopback = 1; /* lo, in every network namespace */
     char buffer[NETLINK_REQUEST_SIZE];
-    uint16_t flags = add ? NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE : NLM_F_ACK;
+    uint16_t flags = add ? NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL : NLM_F_ACK;
     struct nlmsghdr *request =
         netlink_request(netlink, buffer, add ? RTM_NEWROUTE : RTM_DELROUTE, flags);
     struct rtmsg *route = mnl_nlmsg_put_extra_header(request, sizeof(*route));
@@ -42,20 +42,28 @@ static bool change_route(struct netlink *netlink, bool add, uint8_t family, uint
 }
 
 static bool add_family(struct netlink *netlink, uint8_t family, const struct marks *marks,
-                       uint32_t table)
+                       uint32_t table, bool *missing)
 {
-    return change_route(netlink, true, family, table) &&
-           (change_rule(netlink, true, family, marks, table) || errno == EEXIST);
+    bool route = change_route(netlink, true, family, table);
+    if (route)
+        *missing = true;
+    if (!route && errno != EEXIST)
+        return false;
+    bool rule = change_rule(netlink, true, family, marks, table);
+    if (rule)
+        *missing = true;
+    return rule || errno == EEXIST;
 }
 
-bool routes_add(const struct marks *marks, uint32_t table)
+bool routes_add(const struct marks *marks, uint32_t table, bool *missing)
 {
     struct netlink netlink;
+    *missing = false;
     if (!netlink_open(&netlink, NETLINK_ROUTE, 0))
         return false;
     bool done = true;
     for (size_t i = 0; i < ARRAY_SIZE(families); i++)
-        if (!add_family(&netlink, families[i], marks, table) && families[i] == AF_INET)
+        if (!add_family(&netlink, families[i], marks, table, missing) && families[i] == AF_INET)
             done = false;
     int error = errno;
     netlink_close(&netlink);

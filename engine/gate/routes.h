@@ -12,9 +12,9 @@
 
 #include "gate/ruleset.h"
 
-/* Also where they are there already. False with errno if IPv4's are refused; a kernel without IPv6
- * is no error. */
-bool routes_add(const struct marks *marks, uint32_t table) must_check;
+/* *missing tells whether any was not there already. False with errno if IPv4's are refused; a
+ * kernel without IPv6 is no error. */
+bool routes_add(const struct marks *marks, uint32_t table, bool *missing) must_check;
 void routes_remove(const struct marks *marks, uint32_t table);
 
 #endif

@@ -14,6 +14,9 @@
 #include <linux/netfilter_ipv4.h>
 #include <string.h>
 
+/* NFT_TABLE_F_PERSIST, which Debian 12's headers do not have. */
+#define TABLE_F_PERSIST 4u
+
 struct marks marks_choose(uint32_t take, uint32_t mask)
 {
     uint32_t others[2] = {0, 0};
@@ -97,13 +100,20 @@ static void add_pass_and_refuse(struct nft *nft, const struct marks *marks)
     nft_rule_end(nft, "meta mark");
 }
 
-static void add_decide(struct nft *nft)
+static void add_decide(struct nft *nft, const struct marks *marks)
 {
     /* iifname != @lan accept */
     nft_rule(nft, "decide");
     nft_interface_not_in(nft, "lan");
     nft_accept(nft);
     nft_rule_end(nft, "meta iifname");
+
+    /* ct mark & MASK == TAKE ct state established accept */
+    nft_rule(nft, "decide");
+    nft_ct_mark_is(nft, marks->mask, marks->take);
+    nft_ct_state(nft, CT_ESTABLISHED);
+    nft_accept(nft);
+    nft_rule_end(nft, "ct state");
 
     /* meta l4proto . ip daddr . th dport @passed4 goto pass, and the same for ip6 */
     for (size_t i = 0; i < DECIDED_SETS; i++) {
@@ -127,7 +137,7 @@ static void add_decide(struct nft *nft)
     nft_protocol(nft, IPPROTO_UDP);
     nft_destination_port(nft, 443);
     nft_destination_port_in(nft, "ports");
-    nft_ct_state_new(nft);
+    nft_ct_state(nft, CT_NEW);
     nft_goto(nft, "ask");
     nft_rule_end(nft, "ct state");
 }
@@ -248,22 +258,27 @@ static void add_forward_and_input(struct nft *nft, const struct ruleset *ruleset
     nft_rule_end(nft, "reject");
 }
 
-bool ruleset_install(struct netlink *netlink, const struct ruleset *ruleset, const char **subject)
+bool ruleset_install(struct netlink *netlink, const struct ruleset *ruleset,
+                     enum ruleset_owner owner, const char **subject)
 {
+    static const uint32_t flags[] = {[RULESET_OWNED] = NFT_TABLE_F_OWNER,
+                                     [RULESET_PERSISTENT] = NFT_TABLE_F_OWNER | TABLE_F_PERSIST,
+                                     [RULESET_FREE] = 0};
     struct nft nft;
     nft_begin(&nft, netlink, RULESET_TABLE);
     /* What an engine that failed closed has left behind goes first. */
     nft_add_table(&nft, 0, "table");
     nft_delete_table(&nft);
-    nft_add_table(&nft, ruleset->fail_closed ? 0 : NFT_TABLE_F_OWNER, "table");
+    nft_add_table(&nft, flags[owner], "table");
     add_sets(&nft, ruleset);
     add_chains(&nft);
     add_pass_and_refuse(&nft, &ruleset->marks);
-    add_decide(&nft);
+    add_decide(&nft, &ruleset->marks);
     add_ask(&nft, ruleset);
     add_divert(&nft, ruleset);
     add_forward_and_input(&nft, ruleset);
     add_ports(&nft, ruleset->ports);
+    add_lan(&nft, ruleset->lan, ruleset->lan_count);
     return nft_commit(&nft, subject);
 }
 

@@ -42,10 +42,12 @@ struct ruleset {
     uint16_t listen_port;
     uint16_t queue;
     enum queue_kind queue_kind;
-    bool source_device;    /* origins see the device's address: their answers come to us */
-    bool fail_closed;      /* stays behind when we end, and lets nothing new through */
-    uint32_t pass_timeout; /* seconds */
-    const uint8_t *ports;  /* 65536 bits: the TCP ports that are taken */
+    bool source_device;          /* origins see the device's address: their answers come to us */
+    bool fail_closed;            /* stays behind when we end, and lets nothing new through */
+    uint32_t pass_timeout;       /* seconds */
+    const uint8_t *ports;        /* 65536 bits: the TCP ports that are taken */
+    const char (*lan)[IFNAMSIZ]; /* the devices' interfaces */
+    size_t lan_count;
 };
 
 /* The bit of a port in such a map. */
@@ -54,14 +56,20 @@ static inline bool port_is_in(const uint8_t *ports, uint16_t port)
     return (ports[port >> 3] >> (port & 7) & 1) != 0;
 }
 
-/* Replaces the table, atomically, by what `ruleset` says. It does nothing yet, for it knows of no
- * devices' interface. False with errno; *subject then names
- * what the kernel refused (a feature, in nft's words), or is NULL. EPERM with "table": it is owned
- * by another process. */
-bool ruleset_install(struct netlink *netlink, const struct ruleset *ruleset,
-                     const char **subject) must_check;
+/* Who may change the table, and how long it lives. */
+enum ruleset_owner {
+    RULESET_OWNED,      /* we alone; it goes with our socket */
+    RULESET_PERSISTENT, /* we alone; it stays, for the next of us (Linux 6.9) */
+    RULESET_FREE,       /* everybody; it stays */
+};
 
-/* Removes a table that is not owned; an owned one goes with the socket. */
+/* Replaces the table, atomically, by what `ruleset` says. False with errno; *subject then names
+ * what the kernel refused (a feature, in nft's words), or is NULL. EPERM with "table": it is owned
+ * by another process; EOPNOTSUPP or EINVAL with "table": the kernel knows no such owner. */
+bool ruleset_install(struct netlink *netlink, const struct ruleset *ruleset,
+                     enum ruleset_owner owner, const char **subject) must_check;
+
+/* Removes a table that would stay. */
 void ruleset_remove(struct netlink *netlink);
 
 /* Says which interfaces are the devices'. */

@@ -278,6 +278,13 @@ class Engine:
         lock = self.directory / "run/control.sock.lock"
         return int(lock.read_text()) if lock.exists() else self.process.pid
 
+    def thread(self, name):
+        """Its number, as the kernel has it."""
+        for task in Path("/proc/%d/task" % self.pid()).iterdir():
+            if (task / "comm").read_text().strip() == name:
+                return int(task.name)
+        raise AssertionError("no thread " + name)
+
     def reload(self, config=None):
         if config is not None:
             self.write_config(config)

@@ -243,12 +243,17 @@ class Crowd:
 
 # ---- origins ----
 
+def server_context(lab):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(lab.origin_directory / "origin.pem", lab.origin_directory / "origin.key")
+    return context
+
+
 @contextlib.contextmanager
 def tls_origin(lab, port, answer, notify=True, reset=False, after_close=False):
     """Answers each TLS connection with these bytes, and ends it with or without close_notify, or by a
     reset. With `after_close` it answers only when the device has ended its own stream."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(lab.origin_directory / "origin.pem", lab.origin_directory / "origin.key")
+    context = server_context(lab)
 
     def handle(connection):
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()

@@ -189,8 +189,7 @@ def test_the_watchdog_is_fed_while_all_threads_live(lab, engine, tmp_path):
     manager.wait("READY=1")
     for _ in range(3):
         manager.wait("WATCHDOG=1")
-    gate = thread_named(started.pid(), "gate")
-    assert gate is not None
+    gate = started.thread("gate")
     stopped = subprocess.Popen(["strace", "-o", "/dev/null", "-p", str(gate), "-e", "trace=epoll_wait",
                                 "-e", "inject=epoll_wait:delay_enter=30000000"],
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -205,10 +204,3 @@ def test_the_watchdog_is_fed_while_all_threads_live(lab, engine, tmp_path):
         stopped.wait()
     manager.socket.settimeout(10 * PATIENCE)
     manager.wait("WATCHDOG=1")
-
-
-def thread_named(pid, name):
-    for task in os.listdir("/proc/%d/task" % pid):
-        if open("/proc/%d/task/%s/comm" % (pid, task)).read().strip() == name:
-            return int(task)
-    return None

@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -96,6 +97,62 @@ def test_fail_closed_lets_nothing_through(lab, engine):
     finally:
         lab.router.run("nft", "destroy", "table", "inet", "interceptd", check=False)
         lab.router.run("nft", "delete", "table", "inet", "interceptd", check=False)
+
+
+def is_blocked(lab, origin=ORIGIN4[0]):
+    return lab.curl("https://origin.test/hello", "-k", origin=origin, timeout=2,
+                    check=False).returncode == 28
+
+
+def test_fail_closed_stays_closed_when_the_restart_fails(lab, engine, tmp_path):
+    closed = {"network": {"on-failure": "closed"}}
+    first = engine(closed)
+    first.kill()
+    assert is_blocked(lab)
+    (tmp_path / "no-folder").write_text("")
+    failing = engine({**closed, "control": {"socket": tmp_path / "no-folder/control.sock"}}, wait=False)
+    failing.wait_refused()
+    assert is_blocked(lab)
+    trust = tmp_path / "trust.pem"
+    trust.write_text("nonsense")
+    failing = engine({**closed, "tls": {"trust": trust}}, wait=False)
+    failing.wait_refused()
+    assert is_blocked(lab)
+    again = engine(closed)
+    assert "O = interceptd," in lab.issuer(ORIGIN4[0])
+    again.stop()
+    assert "interceptd lab" in lab.issuer(ORIGIN4[0])
+
+
+def test_flush_ruleset_does_not_open_what_is_closed(lab, engine):
+    """Where the kernel can guard a table that stays; where it cannot, that is told."""
+    started = engine({"network": {"on-failure": "closed"}})
+    guarded = "this kernel cannot guard a table that stays behind" not in started.log()
+    release = [int(part) for part in os.uname().release.split(".")[:2]]
+    assert guarded == (release >= [6, 9])
+    lab.router.run("nft", "flush", "ruleset")
+    try:
+        assert ("inet interceptd" in tables(lab)) == guarded
+        if guarded:
+            assert "O = interceptd," in lab.issuer(ORIGIN6[0])
+    finally:
+        lab.router.run(peers.LAB_SCRIPT, "router", "lan0", "wan0")
+
+
+@pytest.mark.parametrize("on_failure", ["open", "closed"])
+def test_extension_headers_do_not_hide_a_connection(lab, engine, on_failure):
+    engine({"network": {"on-failure": on_failure}})
+    # Next header and length; an option that everybody skips (RFC 4727); PadN.
+    options = bytes([0, 32, 0x1e, 255, *bytes(255), 1, 3, *bytes(3)])
+    assert len(options) == (32 + 1) * 8
+    with lab.device.inside():
+        connection = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    with connection:
+        connection.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_DSTOPTS, options)
+        connection.settimeout(10 * PATIENCE)
+        connection.connect((ORIGIN6[0], 443))
+        with peers.client_context().wrap_socket(connection) as secure:
+            assert peers.issuer_of(secure) == "interceptd"
 
 
 def test_fail_closed_refuses_when_there_is_no_room(lab, engine):
@@ -236,6 +293,68 @@ def test_descriptors_that_run_out_all_of_a_sudden(lab, engine):
 def cpu_seconds(pid):
     fields = open("/proc/%d/stat" % pid).read().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_hello_that_comes_while_we_are_busy_is_in_time(lab, engine):
+    """The 300 ms of silence are over by the clock, but the bytes are there."""
+    started = engine({"network": {"workers": "1"}})
+    worker = started.thread("worker")
+    slow = subprocess.Popen(["strace", "-o", "/dev/null", "-p", str(worker), "-e", "trace=epoll_wait",
+                             "-e", "inject=epoll_wait:delay_exit=500000"],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(0.5)
+        with lab.device.connect(ORIGIN4[0]) as connection:
+            time.sleep(1.05)  # accepted after 0.5 s, waited for till 0.8 s, told at 1.3 s
+            with peers.client_context().wrap_socket(connection) as secure:
+                assert peers.issuer_of(secure) == "interceptd"
+    finally:
+        slow.terminate()
+        slow.wait()
+
+
+@pytest.mark.parametrize("answer", [b"", b"SSH-2.0-x\r\n"], ids=["relayed", "spliced"])
+def test_a_reset_of_a_device_that_had_nothing_more_to_say_is_noticed(lab, engine, answer):
+    """It had ended its stream, and the origin answers no more: neither side is waited for."""
+    started = engine({"network": {"port": 4433}})
+    gone = threading.Event()
+
+    def handle(connection):
+        if answer:
+            connection.sendall(answer)
+        else:
+            connection = peers.server_context(lab).wrap_socket(connection, server_side=True,
+                                                         suppress_ragged_eofs=True)
+        gone.wait(20 * PATIENCE)
+        connection.close()
+
+    with lab.origin.serve(handle, 4433):
+        try:
+            with lab.device.connect(ORIGIN4[0], 4433) as connection:
+                if answer:
+                    assert connection.recv(100) == answer
+                else:
+                    connection = peers.client_context().wrap_socket(connection)
+                socket.socket.shutdown(connection, socket.SHUT_WR)
+                time.sleep(0.3)
+                assert started.status()["connections"]["active"] == 1
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.close()
+            wait_for(lambda: started.status()["connections"]["active"] == 0, "the reset to be noticed", 5)
+        finally:
+            gone.set()
+    assert started.wait_records("flow")[0]["intercept"]["ending"] == "device_reset"
+
+
+def test_a_disk_that_does_not_answer_stops_nobody(lab, engine, tmp_path):
+    """A FIFO that nobody reads is full soon; traffic goes on, and the end is an end."""
+    os.mkfifo(tmp_path / "eve.fifo")
+    started = engine({"events": {"file": tmp_path / "eve.fifo"}})
+    for _ in range(6):
+        peers.Crowd(lab, ORIGIN4[0], 20).close()
+    wait_for(lambda: started.status()["records"]["lost"] > 0, "the FIFO to be full")
+    assert lab.curl("https://origin.test/hello", ca=started.ca).stdout == "hello from the origin\n"
+    started.stop()
 
 
 def test_idle_connections_cost_no_time(lab, engine):

@@ -2,11 +2,15 @@
 """The ruleset in the kernel is the one in nft/interceptd.nft, and the ways to have it."""
 
 import re
+import signal
 import subprocess
+import threading
+import time
 
 import pytest
 
-from lab import ORIGIN4, ORIGIN6, ROOT, wait_for
+import peers
+from lab import ORIGIN4, ORIGIN6, PATIENCE, ROOT, wait_for
 
 TEXT = ROOT / "nft/interceptd.nft"
 
@@ -120,6 +124,34 @@ def test_lan_auto_follows_the_default_route(lab, engine):
     assert "O = interceptd," in lab.issuer(ORIGIN4[0])
 
 
+@pytest.mark.parametrize("command", [["rule", "del", "pref", "77"], ["route", "flush", "table", "77"]],
+                         ids=["rule", "route"])
+@pytest.mark.parametrize("family,origin", [("-4", ORIGIN4[0]), ("-6", ORIGIN6[0])], ids=["ipv4", "ipv6"])
+def test_policy_routes_that_somebody_removes_are_restored(lab, engine, family, origin, command):
+    started = engine()
+    lab.router.run("ip", family, *command)
+    started.wait_log("warning: somebody has removed the policy routes: they are restored")
+    assert "O = interceptd," in lab.issuer(origin)
+
+
+@pytest.mark.parametrize("origin", [ORIGIN4[1], ORIGIN6[1]], ids=["ipv4", "ipv6"])
+def test_a_taken_connection_stays_taken(lab, engine, origin):
+    """Its destination is ignored, and the kernel knows, while it is open."""
+    started = engine()
+    lab.router.run("sysctl", "-qw", "net.ipv4.tcp_early_demux=0")
+    try:
+        with lab.device.connect(origin) as connection:
+            with peers.client_context().wrap_socket(connection) as secure:
+                started.reload({"ignore": {"pattern": ["^" + re.escape(origin), r"^203\.0\.113\.2:"]}})
+                assert "interceptd lab" in lab.issuer(origin)
+                assert started.ignored() != []
+                secure.sendall(b"GET /hello HTTP/1.0\r\n\r\n")
+                assert b"hello from the origin" in peers.read_all(secure)
+                assert peers.issuer_of(secure) == "interceptd"
+    finally:
+        lab.router.run("sysctl", "-qw", "net.ipv4.tcp_early_demux=1")
+
+
 # ---- without a queue ----
 
 @pytest.mark.parametrize("origin", [ORIGIN4[1], ORIGIN6[1]], ids=["ipv4", "ipv6"])
@@ -134,6 +166,47 @@ def test_without_a_queue_the_kernel_learns_from_the_workers(lab, engine, origin)
              "the kernel to know")
     assert "interceptd lab" in lab.issuer(origin)
     assert started.counters()["accepted"] == before + 1
+
+
+def test_without_a_queue_a_drain_takes_nothing_new(lab, engine):
+    started = engine({"network": {"queue": "none"}})
+    with lab.device.connect(ORIGIN4[0]) as connection:
+        with peers.client_context().wrap_socket(connection) as secure:
+            started.signal(signal.SIGTERM)
+            started.wait_log("stopping: new connections pass, 1 open ones")
+            wait_for(lambda: "interceptd lab" in lab.issuer(ORIGIN6[0]), "new connections to pass")
+            accepted = started.counters()["accepted"]
+            assert "interceptd lab" in lab.issuer(ORIGIN4[1])
+            assert started.counters()["accepted"] == accepted
+            secure.sendall(b"GET /hello HTTP/1.0\r\n\r\n")
+            assert b"hello from the origin" in peers.read_all(secure)
+    assert started.process.wait(timeout=20 * PATIENCE) == 0
+
+
+def test_without_a_queue_it_ends_well_in_mid_traffic(lab, engine):
+    """Workers go on talking to the gate until they end."""
+    for _ in range(4):
+        started = engine({"network": {"queue": "none"}, "ignore": {"pattern": r"^203\.0\.113\.2:"}})
+        stop = threading.Event()
+
+        def load():
+            while not stop.is_set():
+                lab.curl("https://origin.test/hello", "-k", origin=ORIGIN4[1], check=False)
+
+        threads = [threading.Thread(target=load) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            started.wait_log("ignored 203")
+            started.signal(signal.SIGTERM)
+            time.sleep(0.2)
+            started.signal(signal.SIGTERM)
+            started.process.wait(timeout=20 * PATIENCE)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        started.stop()
 
 
 # ---- somebody else's ruleset ----
@@ -161,6 +234,18 @@ def test_an_external_ruleset_is_used_and_left(lab, engine, external):
     started.stop()
     assert listing(lab) == before  # and the decisions are gone
     assert "interceptd lab" in lab.issuer(ORIGIN4[0])
+
+
+def test_interfaces_of_an_external_ruleset_are_its_owners(lab, engine, external):
+    before = listing(lab)
+    started = engine({"network": external})
+    assert started.status()["gate"]["lan"] == "as in the external ruleset"
+    lab.router.run("ip", "link", "add", "lan9", "type", "veth", "peer", "name", "lan9p")
+    try:
+        time.sleep(0.3)
+        assert listing(lab) == before
+    finally:
+        lab.router.run("ip", "link", "del", "lan9")
 
 
 def test_an_external_ruleset_survives_kill_9_harmlessly(lab, engine, external):
