@@ -46,15 +46,16 @@ def test_the_certificate_is_ours_and_carries_the_origins_names(lab, engine, orig
                     started.directory / "leaf.pem"], check=True, capture_output=True)
 
 
+@pytest.mark.parametrize("origin", [ORIGIN4[0], ORIGIN6[0]], ids=["ipv4", "ipv6"])
 @pytest.mark.parametrize("direction", ["down", "up"])
-def test_100_megabytes_are_identical(lab, engine, tmp_path, direction):
+def test_100_megabytes_are_identical(lab, engine, tmp_path, direction, origin):
     started = engine()
     blob = tmp_path / "blob"
     subprocess.run(["openssl", "rand", "-out", blob, str(100 << 20)], check=True)
     there = lab.origin_directory / "www/upload" / tmp_path.name
     if direction == "up":
         lab.curl("https://origin.test/upload/" + tmp_path.name, "-T", blob, ca=started.ca,
-                 timeout=120)
+                 origin=origin, timeout=120)
         got = there
     else:
         there.symlink_to(blob)
@@ -62,7 +63,8 @@ def test_100_megabytes_are_identical(lab, engine, tmp_path, direction):
             if str(directory) != "/":
                 directory.chmod(directory.stat().st_mode | 0o055)
         got = tmp_path / "got"
-        lab.curl("https://origin.test/upload/" + tmp_path.name, "-o", got, ca=started.ca, timeout=120)
+        lab.curl("https://origin.test/upload/" + tmp_path.name, "-o", got, ca=started.ca,
+                 origin=origin, timeout=120)
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (blob, got)]
     there.unlink()
     assert digests[0] == digests[1]

@@ -9,6 +9,7 @@ import subprocess
 import time
 
 import pytest
+from cryptography import x509
 
 import peers
 import pki
@@ -49,6 +50,28 @@ def check(value, shape, path="event"):
         assert isinstance(value, shape), "%s = %r" % (path, value)
 
 
+def paths(value, start=""):
+    """All keys in it: "tls.sni", …"""
+    if not isinstance(value, dict):
+        return {start}
+    return {path for key, item in value.items() for path in paths(item, (start + "." + key).strip("."))}
+
+
+# What only some connections have.
+RARE = re.compile(r"intercept\.(rule|rule_place|(client|upstream)\.alert_(in|out))")
+
+
+def expected_paths(event_type):
+    """All that a record of a connection that went well has."""
+    shape = {**HEADER, "intercept": INTERCEPT}
+    if event_type == "intercept":  # it has only begun
+        shape["intercept"] = {key: INTERCEPT[key] for key in ("action", "reason", "policy_rev", "device")}
+    else:
+        shape[event_type] = EVENT[event_type]
+    found = {path for path in paths(shape) if not RARE.fullmatch(path)}
+    return found - {"intercept.ending"} if event_type != "flow" else found
+
+
 @pytest.mark.parametrize("device,origin", [(DEVICE4, ORIGIN4[0]), (DEVICE6, ORIGIN6[0])],
                          ids=["ipv4", "ipv6"])
 def test_an_intercepted_connection_leaves_three_records(lab, engine, device, origin):
@@ -58,6 +81,7 @@ def test_an_intercepted_connection_leaves_three_records(lab, engine, device, ori
     records = started.records()
     for record in records:
         check(record, EVENT)
+        assert paths(record) == expected_paths(record["event_type"])
     assert [record["event_type"] for record in records] == ["intercept", "tls", "flow"]
     assert len({record["flow_id"] for record in records}) == 1 and 0 < flow["flow_id"] < 2 ** 51
     for record in records:
@@ -71,9 +95,21 @@ def test_an_intercepted_connection_leaves_three_records(lab, engine, device, ori
     assert tls["subject"] == "CN=origin.test" and tls["issuerdn"] == "O=interceptd lab, CN=Origins' CA"
     assert origin in tls["subjectaltname"] and "*.origin.test" in tls["subjectaltname"]
     assert tls["fingerprint"] == fingerprint(lab.origin_directory / "origin.pem")
+    certificate = x509.load_pem_x509_certificate((lab.origin_directory / "origin.pem").read_bytes())
+    assert int(tls["serial"].replace(":", ""), 16) == certificate.serial_number
+    assert tls["notbefore"] == certificate.not_valid_before.isoformat()
+    assert tls["notafter"] == certificate.not_valid_after.isoformat()
     assert intercept["forged"]["fingerprint"] != tls["fingerprint"]
     assert intercept["action"] == "intercept" and intercept["ending"] == "closed"
     assert intercept["upstream"]["verify"] == "ok" and intercept["upstream"]["alpn"] == "h2"
+    for leg in ("client", "upstream"):
+        assert intercept[leg]["version"] == "TLS 1.3" and intercept[leg]["cipher"].startswith("TLS_")
+        assert not intercept[leg]["resumed"] and 0 <= intercept[leg]["handshake_ms"] < 2000 * PATIENCE
+    assert intercept["policy_rev"] == 1
+    started.reload({})
+    lab.curl("https://origin.test/hello", origin=origin, ca=started.ca)
+    assert started.wait_records("flow", 2)[1]["intercept"]["policy_rev"] == 2
+    assert started.records("flow")[1]["intercept"]["forged"]["cached"]
     assert flow["flow"]["bytes_toserver"] > 300 and flow["flow"]["pkts_toclient"] > 3
     assert flow["flow"]["start"] < flow["flow"]["end"]
 
@@ -93,6 +129,8 @@ def test_an_ignored_connection_leaves_its_decision(lab, engine):
     lab.curl("https://origin.test/hello", origin=ORIGIN4[1])
     (record,) = started.wait_records("intercept")
     check(record, EVENT)
+    assert paths(record) == (expected_paths("intercept") - {"app_proto"}) | {
+        "intercept.rule", "intercept.rule_place"}
     assert record["dest_ip"] == ORIGIN4[1] and record["intercept"]["action"] == "bypass"
     assert record["intercept"]["reason"] == "rule"
     assert record["intercept"]["rule"] == r"^203\.0\.113\.2:443$"
