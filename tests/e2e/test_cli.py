@@ -3,13 +3,17 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
-from lab import BUILD, ORIGIN4, PATIENCE, wait_for
+from lab import BUILD, DEVICE4, DEVICE6, ORIGIN4, ORIGIN6, PATIENCE, wait_for
 
 INTERCEPTD = str(BUILD / "interceptd")
 INTERCEPTCTL = str(BUILD / "interceptctl")
@@ -83,8 +87,8 @@ a = 1
         ":18: [tls] upstream = perhaps: expected mirror, verify or ignore",
         ":19: [tls] trust = relative/path: expected a path that starts with /",
         ":20: [tls] min-version = 0.9: expected 1.0, 1.1, 1.2 or 1.3",
-        ":22: [device cam] needs mac or address, to know it by",
-        ":24: unknown section [elsewhere]",
+        ":21: [device cam] needs mac or address, to know it by",
+        ":23: unknown section [elsewhere]",
     ]:
         assert any(expected in line for line in lines), "%s\nis not in\n%s" % (expected, result.stderr)
     assert all(line.startswith("error: %s" % tmp_path) for line in lines)
@@ -128,19 +132,22 @@ def test_help_version_and_usage(program):
 
 # ---- the tutorial ----
 
-def test_the_tutorial_works_as_written(lab, engine):
+@pytest.mark.parametrize("device,origin,told,suggested", [
+    (DEVICE4, ORIGIN4[0], ORIGIN4[0] + ":443", r"^203\.0\.113\.1:443$"),
+    (DEVICE6, ORIGIN6[0], "[%s]:443" % ORIGIN6[0], "^%s:443$" % ORIGIN6[0]),
+], ids=["ipv4", "ipv6"])
+def test_the_tutorial_works_as_written(lab, engine, device, origin, told, suggested):
     """Run -v, read `serverconnect -> IP:port`, escape, anchor, --ignore: it is ignored."""
     first = engine()
-    lab.curl("https://origin.test/hello", ca=first.ca)
-    address = first.wait_log(r"^serverconnect -> (\S+)").group(1)
-    assert address == "203.0.113.1:443"
+    lab.curl("https://origin.test/hello", origin=origin, ca=first.ca)
+    assert first.wait_log(r"^serverconnect -> (\S+)").group(1) == told
     pattern = first.wait_log(r"to ignore it: --ignore '(.*)'").group(1)
-    assert pattern == "^" + address.replace(".", r"\.") + "$"
-    assert first.wait_log(r"^clientconnect 10\.77\.0\.2:\d+$")
+    assert pattern == suggested
+    assert device in first.wait_log(r"^clientconnect (\S+):\d+$").group(1)
     first.stop()
     second = engine({}, "--ignore", pattern)
-    assert "interceptd lab" in lab.issuer(ORIGIN4[0])
-    second.wait_log(r"^ignored 203\.0\.113\.1:443 by \^203\\.0\\.113\\.1:443\$ \(--ignore\)$")
+    assert "interceptd lab" in lab.issuer(origin)
+    second.wait_log("^" + re.escape("ignored %s by %s (--ignore)" % (told, pattern)) + "$")
 
 
 def test_ignore_may_be_given_many_times(lab, engine):
@@ -285,6 +292,21 @@ def test_status_for_people_and_for_programs(lab, engine):
     assert status["policy"]["by_hyperscan"] == 2
     assert status["policy"]["by_hyperscan_and_pcre2"] == 1
     assert status["certificates"]["forged"] == 1
+
+
+def test_explain_needs_no_privilege(tmp_path):
+    folder = Path(tempfile.mkdtemp())
+    try:
+        folder.chmod(0o755)
+        (folder / "c.conf").write_text("[ignore]\npattern = ^192\\.0\\.2\\.1:443$\n")
+        told = run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all",
+                   INTERCEPTCTL, "explain", "-c", folder / "c.conf", "192.0.2.1:443", "a.test:443")
+    finally:
+        shutil.rmtree(folder)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith("192.0.2.1:443 ignore by ^192\\.0\\.2\\.1:443$ (")
+    assert "a.test:443 intercept" in told.stdout
+    assert "note: a.test:443 is a name, and patterns are tried against addresses alone" in told.stderr
 
 
 def test_explain_asks_the_daemon_without_c(engine):

@@ -2,13 +2,14 @@
 """What `make install` puts on a system."""
 
 import re
+import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from lab import BUILD, PATIENCE, ROOT, wait_for
+from lab import BUILD, ORIGIN4, PATIENCE, ROOT, wait_for
 
 INSTALL = ROOT / "scripts/install"
 
@@ -138,6 +139,81 @@ def test_the_unit_is_hardened(tmp_path):
     exposure = re.search(r"Overall exposure level for interceptd\.service: ([\d.]+)", result.stdout)
     assert exposure, result.stdout + result.stderr
     assert float(exposure.group(1)) < 3.0, result.stdout
+
+
+def test_the_demo_shows_what_it_says():
+    result = subprocess.run([ROOT / "scripts/demo", BUILD], capture_output=True, text=True,
+                            timeout=60 * PATIENCE)
+    assert result.returncode == 0 and result.stderr == "", result.stderr
+    lines = result.stdout.splitlines()
+    assert len(lines) <= 24 and max(len(line) for line in lines) <= 80
+    assert "\x1b" not in result.stdout  # this is no terminal
+    issuers = re.findall(r'"hello from the origin", certificate by (.*)', result.stdout)
+    assert issuers[0].startswith("interceptd CA ") and issuers[1:] == ["Origins' CA"] * 2
+    assert re.search(r"203\.0\.113\.2 \. 443 counter packets [1-9]\d+ ", result.stdout)
+    left = subprocess.run(["ip", "netns"], capture_output=True, text=True).stdout
+    assert "demo" not in left
+
+
+def test_deps_does_nothing_where_all_is_there():
+    for _ in range(2):
+        result = subprocess.run([ROOT / "scripts/deps", "build", "run", "test"], capture_output=True,
+                                text=True, stdin=subprocess.DEVNULL, timeout=60 * PATIENCE)
+        assert result.returncode == 0
+        assert result.stdout == "deps: everything is there (build run test)\n"
+    assert subprocess.run([ROOT / "scripts/deps", "nonsense"], capture_output=True).returncode == 2
+
+
+@pytest.mark.parametrize("system,command", [("fedora", "dnf install"), ("arch", "pacman -S --needed"),
+                                            ("alpine", "apk add")])
+def test_deps_prints_the_names_on_other_systems(tmp_path, system, command):
+    """There is no apt-get there, and os-release says what it is."""
+    release = tmp_path / "os-release"
+    release.write_text("ID=%s\n" % system)
+    script = "mount --bind %s /etc/os-release && PATH=%s exec /bin/sh %s" % (release, tmp_path,
+                                                                            ROOT / "scripts/deps")
+    (tmp_path / "uname").symlink_to("/usr/bin/uname")
+    result = subprocess.run(["unshare", "--mount", "sh", "-c", script], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "  %s make gcc " % command in result.stdout and "libnetfilter" in result.stdout
+
+
+def calls_in(name):
+    """A set of system calls, as systemd names them, those within it included."""
+    text = subprocess.run(["systemd-analyze", "syscall-filter", name], capture_output=True, text=True,
+                          check=True).stdout
+    words = {line.strip() for line in text.splitlines()[1:] if not line.strip().startswith("#")}
+    return {call for word in words if word
+            for call in (calls_in(word) if word.startswith("@") else [word])}
+
+
+# The unit's MemoryDenyWriteExecute, where the kernel can do it for one process (Linux 6.3).
+DENY_WRITE_EXECUTE = """
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(65, 1, 0, 0, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_the_daemon_lives_within_its_unit(lab, engine, tmp_path):
+    """Without a service manager: its capabilities, its memory, and the system calls that it makes."""
+    unit = (INSTALL / "interceptd.service").read_text()
+    assert "CapabilityBoundingSet=CAP_NET_ADMIN\n" in unit and "MemoryDenyWriteExecute=yes" in unit
+    allowed, *denied = re.findall("^SystemCallFilter=~?(@[a-z-]+)$", unit, re.M)
+    started = engine({"ignore": {"pattern": [r"^203\.0\.113\.2:", "^(?!.*:443$)"]}}, wrapper=[
+        "setpriv", "--bounding-set", "-all,+net_admin", "--inh-caps", "-all,+net_admin", "--no-new-privs",
+        "/usr/bin/python3", "-c", DENY_WRITE_EXECUTE, "strace", "-f", "-qq", "-c", "-o", tmp_path / "calls"])
+    assert lab.curl("https://origin.test/hello", ca=started.ca).stdout == "hello from the origin\n"
+    assert "interceptd lab" in lab.issuer(ORIGIN4[1])
+    started.reload()
+    started.wait_records("flow")
+    assert started.status()["gate"]["packets"] > 1
+    started.signal(signal.SIGTERM)
+    started.process.wait(timeout=20 * PATIENCE)
+    used = {line.split()[-1] for line in (tmp_path / "calls").read_text().splitlines()
+            if re.match(r" *[0-9.]+ +[0-9.]+ ", line)} - {"total"}
+    assert {"epoll_wait", "sendto", "openat"} < used
+    assert used - (calls_in(allowed) - {call for name in denied for call in calls_in(name)}) == set()
 
 
 def complete(words, program="interceptctl"):
