@@ -3,8 +3,10 @@
 
 import json
 import re
+import signal
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -34,6 +36,25 @@ def test_later_connections_never_reach_user_space(lab, engine, origin):
     for _ in range(5):
         lab.curl("https://origin.test/hello", origin=origin)
     assert started.counters() == {"packets": 1, "accepted": 0}
+
+
+@FAMILIES
+def test_first_connections_that_come_together_are_one_lesson(lab, engine, origin):
+    """They wait in the queue together; the kernel learns once, and all go on."""
+    started = engine(IGNORE)
+    started.signal(signal.SIGSTOP)
+    issuers = []
+    threads = [threading.Thread(target=lambda: issuers.append(lab.issuer(origin))) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    started.signal(signal.SIGCONT)
+    for thread in threads:
+        thread.join()
+    assert issuers == ["O = interceptd lab, CN = Origins' CA"] * 6
+    assert len(started.ignored()) == 1
+    packets = started.counters()["packets"]
+    assert lab.issuer(origin) == issuers[0] and started.counters() == {"packets": packets, "accepted": 0}
 
 
 @FAMILIES

@@ -225,18 +225,39 @@ def test_without_a_queue_it_ends_well_in_mid_traffic(lab, engine):
 
 # ---- somebody else's ruleset ----
 
-@pytest.fixture
-def external(lab):
+def load_external(lab, **changes):
     """nft/interceptd.nft as a user would load it. Without nft_queue, its rule is the xtables target:
     that takes another tool, so there the engine is told to do without a queue."""
     text = TEXT.read_text().replace('"br-lan"', '"lan0"')
+    for old, new in changes.items():
+        text = text.replace(old.replace("_", " "), new)
     queue = kernel_has_queue(lab)
     if not queue:
         text = text.replace("queue flags bypass to 77",
                             "meta l4proto tcp meta mark set meta mark & 0xfffff0ff | 0xc00 accept")
     lab.router.run("nft", "-f", "-", input=text)
-    yield {"ruleset": "external", **({} if queue else {"queue": "none"})}
+    return {"ruleset": "external", **({} if queue else {"queue": "none"})}
+
+
+@pytest.fixture
+def external(lab):
+    yield load_external(lab)
     lab.router.run("nft", "delete", "table", "inet", "interceptd")
+
+
+def test_a_full_set_costs_nothing_but_speed(lab, engine):
+    """The kernel takes no more rules: what is ignored passes all the same."""
+    network = load_external(lab, size_131072="size 2")
+    try:
+        started = engine({"network": network, "ignore": {"pattern": r"^203\.0\.113\.[2-4]:443$"}})
+        for origin in ORIGIN4[1:4] * 2:
+            assert "interceptd lab" in lab.issuer(origin)
+        wait_for(lambda: started.status()["gate"]["kernel_rules_refused"] > 0, "a refusal")
+        assert len(started.ignored()) <= 2
+        assert "O = interceptd," in lab.issuer(ORIGIN4[0])
+        started.stop()
+    finally:
+        lab.router.run("nft", "delete", "table", "inet", "interceptd")
 
 
 def test_an_external_ruleset_is_used_and_left(lab, engine, external):
