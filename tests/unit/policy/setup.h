@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * setup.h - what the tests of this folder share: reports as text, configurations
- * and policies from text, and files in a folder that is gone afterwards. cmocka.h must be included
- * before. */
+ * setup.h - what the tests of this folder share: reports as text, configurations and policies from
+ * text. cmocka.h must be included before. */
 #ifndef TESTS_POLICY_SETUP_H
 #define TESTS_POLICY_SETUP_H
 
+#include "../folder.h"
 #include "core/file.h"
 #include "policy/policy.h"
 
-#include <ftw.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -73,40 +72,6 @@ static inline struct policy_view *view_of(const char *text)
 }
 
 /* ---- files ---- */
-
-struct folder {
-    char path[64];
-};
-
-static inline struct folder make_folder(void)
-{
-    struct folder folder = {"/tmp/interceptd-test-XXXXXX"};
-    assert_non_null(mkdtemp(folder.path));
-    return folder;
-}
-
-static inline int remove_entry(const char *path, const struct stat *status, int type,
-                               struct FTW *place)
-{
-    (void)status, (void)type, (void)place;
-    return remove(path);
-}
-
-static inline void remove_folder(const struct folder *folder)
-{
-    assert_int_equal(nftw(folder->path, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
-}
-
-struct path {
-    char text[128];
-};
-
-static inline struct path path_in(const struct folder *folder, const char *name)
-{
-    struct path path;
-    snprintf(path.text, sizeof(path.text), "%s/%s", folder->path, name);
-    return path;
-}
 
 static inline void write_file(const struct path *path, const char *content)
 {

@@ -5,7 +5,7 @@
 #ifndef TESTS_TLS_FORGE_H
 #define TESTS_TLS_FORGE_H
 
-#include "folder.h"
+#include "../folder.h"
 #include "pki.h"
 #include "tls/leaf.h"
 

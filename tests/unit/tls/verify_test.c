@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "folder.h"
+#include "../folder.h"
 #include "pair.h"
 #include "tls/verify.h"
 

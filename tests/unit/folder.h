@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * folder.h - files in a folder that is gone afterwards. cmocka.h must be included before. */
-#ifndef TESTS_TLS_FOLDER_H
-#define TESTS_TLS_FOLDER_H
+#ifndef TESTS_FOLDER_H
+#define TESTS_FOLDER_H
 
 #include <ftw.h>
 #include <stdio.h>
