@@ -257,50 +257,6 @@ void gate_ping(struct gate *gate, void (*pong)(void *context), void *context)
 
 /* ---- opening and closing ---- */
 
-const char *queue_kind_text(enum queue_kind kind)
-{
-    static const char *const texts[] = {
-        [QUEUE_NATIVE] = "nft queue",
-        [QUEUE_XTABLES] = "xtables NFQUEUE through nft_compat",
-        [QUEUE_NONE] = "none",
-    };
-    return texts[kind];
-}
-
-static void tell_install_failure(const char *subject)
-{
-    if (errno == EPERM && subject != NULL && strcmp(subject, "table") == 0)
-        log_error("table inet " RULESET_TABLE " belongs to another process: is another interceptd "
-                  "running here?");
-    else if (subject != NULL && (errno == ENOENT || errno == EOPNOTSUPP || errno == EINVAL))
-        log_error("this kernel lacks what `%s` needs in nftables: %m", subject);
-    else
-        log_error("the ruleset could not be installed%s%s: %m", subject != NULL ? ", at " : "",
-                  subject != NULL ? subject : "");
-}
-
-/* Deals with what the kernel has refused by doing with less. False if there is no less. */
-static bool do_with_less(struct ruleset *ruleset, enum ruleset_owner *owner, const char *refused)
-{
-    if (refused == NULL)
-        return false;
-    if (strcmp(refused, "queue") == 0 && ruleset->queue_kind != QUEUE_NONE) {
-        log_info("this kernel lacks %s: using %s instead", queue_kind_text(ruleset->queue_kind),
-                 queue_kind_text(ruleset->queue_kind + 1));
-        ruleset->queue_kind++;
-        return true;
-    }
-    if (strcmp(refused, "table") == 0 && errno != EPERM && *owner == RULESET_PERSISTENT) {
-        log_warning(
-            "this kernel cannot guard a table that stays behind (Linux 6.9 can): `nft flush "
-            "ruleset` opens what on-failure = closed closes");
-        *owner = RULESET_FREE;
-        return true;
-    }
-    return false;
-}
-
-/* Installs the best that this kernel can. */
 static bool install(struct gate *gate)
 {
     const struct gate_options *options = &gate->options;
@@ -316,14 +272,8 @@ static bool install(struct gate *gate)
         .lan = gate->lan.now.names,
         .lan_count = gate->lan.now.count,
     };
-    enum ruleset_owner owner = options->fail_closed ? RULESET_PERSISTENT : RULESET_OWNED;
-    const char *refused = NULL;
-    while (!ruleset_install(&gate->nftables, &ruleset, owner, &refused)) {
-        if (!do_with_less(&ruleset, &owner, refused)) {
-            tell_install_failure(refused);
-            return false;
-        }
-    }
+    if (!ruleset_install(&gate->nftables, &ruleset))
+        return false;
     gate->queue_kind = ruleset.queue_kind;
     if (gate->queue_kind == QUEUE_NONE)
         log_info("without a queue every connection is taken, and those that pass are relayed until "

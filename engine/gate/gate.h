@@ -97,7 +97,6 @@ const struct gate_counters *gate_counters(const struct gate *gate);
 uint32_t gate_pass_timeout(const struct gate *gate); /* seconds; as it was when the gate opened */
 enum queue_kind gate_queue_kind(const struct gate *gate);
 uint16_t gate_queue_number(const struct gate *gate); /* if there is a queue */
-const char *queue_kind_text(enum queue_kind kind);
 
 /* The devices' interfaces, as they are now, separated by blanks; or that we do not know them. Any
  * thread. */

@@ -3,6 +3,7 @@
  * The comments in here are the rules as nft(8) prints them. */
 #include "gate/ruleset.h"
 
+#include "core/log.h"
 #include "gate/decided.h"
 #include "gate/nft.h"
 
@@ -28,6 +29,16 @@ struct marks marks_choose(uint32_t take, uint32_t mask)
             others[found++] = value;
     }
     return (struct marks){.mask = mask, .take = take, .pass = others[0], .refuse = others[1]};
+}
+
+const char *queue_kind_text(enum queue_kind kind)
+{
+    static const char *const texts[] = {
+        [QUEUE_NATIVE] = "nft queue",
+        [QUEUE_XTABLES] = "xtables NFQUEUE through nft_compat",
+        [QUEUE_NONE] = "none",
+    };
+    return texts[kind];
 }
 
 static void add_lan(struct nft *nft, const char (*lan)[IFNAMSIZ], size_t count)
@@ -258,12 +269,20 @@ static void add_forward_and_input(struct nft *nft, const struct ruleset *ruleset
     nft_rule_end(nft, "reject");
 }
 
-bool ruleset_install(struct netlink *netlink, const struct ruleset *ruleset,
-                     enum ruleset_owner owner, const char **subject)
+/* Who may change the table, and how long it lives. */
+enum owner {
+    OWNED,      /* we alone; it goes with our socket */
+    PERSISTENT, /* we alone; it stays, for the next of us (Linux 6.9) */
+    FREE,       /* everybody; it stays */
+};
+
+/* False with errno; *refused then names what the kernel refused, in nft's words, or is NULL. */
+static bool try_install(struct netlink *netlink, const struct ruleset *ruleset, enum owner owner,
+                        const char **refused)
 {
-    static const uint32_t flags[] = {[RULESET_OWNED] = NFT_TABLE_F_OWNER,
-                                     [RULESET_PERSISTENT] = NFT_TABLE_F_OWNER | TABLE_F_PERSIST,
-                                     [RULESET_FREE] = 0};
+    static const uint32_t flags[] = {[OWNED] = NFT_TABLE_F_OWNER,
+                                     [PERSISTENT] = NFT_TABLE_F_OWNER | TABLE_F_PERSIST,
+                                     [FREE] = 0};
     struct nft nft;
     nft_begin(&nft, netlink, RULESET_TABLE);
     /* What an engine that failed closed has left behind goes first. */
@@ -279,7 +298,53 @@ bool ruleset_install(struct netlink *netlink, const struct ruleset *ruleset,
     add_forward_and_input(&nft, ruleset);
     add_ports(&nft, ruleset->ports);
     add_lan(&nft, ruleset->lan, ruleset->lan_count);
-    return nft_commit(&nft, subject);
+    return nft_commit(&nft, refused);
+}
+
+static void tell_install_failure(const char *subject)
+{
+    if (errno == EPERM && subject != NULL && strcmp(subject, "table") == 0)
+        log_error("table inet " RULESET_TABLE " belongs to another process: is another interceptd "
+                  "running here?");
+    else if (subject != NULL && (errno == ENOENT || errno == EOPNOTSUPP || errno == EINVAL))
+        log_error("this kernel lacks what `%s` needs in nftables: %m", subject);
+    else
+        log_error("the ruleset could not be installed%s%s: %m", subject != NULL ? ", at " : "",
+                  subject != NULL ? subject : "");
+}
+
+/* Deals with what the kernel has refused by doing with less. False if there is no less. */
+static bool do_with_less(struct ruleset *ruleset, enum owner *owner, const char *refused)
+{
+    if (refused == NULL)
+        return false;
+    if (strcmp(refused, "queue") == 0 && ruleset->queue_kind != QUEUE_NONE) {
+        log_info("this kernel lacks %s: using %s instead", queue_kind_text(ruleset->queue_kind),
+                 queue_kind_text(ruleset->queue_kind + 1));
+        ruleset->queue_kind++;
+        return true;
+    }
+    if (strcmp(refused, "table") == 0 && errno != EPERM && *owner == PERSISTENT) {
+        log_warning(
+            "this kernel cannot guard a table that stays behind (Linux 6.9 can): `nft flush "
+            "ruleset` opens what on-failure = closed closes");
+        *owner = FREE;
+        return true;
+    }
+    return false;
+}
+
+bool ruleset_install(struct netlink *netlink, struct ruleset *ruleset)
+{
+    enum owner owner = ruleset->fail_closed ? PERSISTENT : OWNED;
+    const char *refused = NULL;
+    while (!try_install(netlink, ruleset, owner, &refused)) {
+        if (!do_with_less(ruleset, &owner, refused)) {
+            tell_install_failure(refused);
+            return false;
+        }
+    }
+    return true;
 }
 
 void ruleset_remove(struct netlink *netlink)

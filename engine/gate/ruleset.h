@@ -24,6 +24,7 @@ enum queue_kind {
     QUEUE_XTABLES, /* the NFQUEUE target of xtables, through nft_compat */
     QUEUE_NONE,    /* not at all: every connection is taken, and decided by a worker */
 };
+const char *queue_kind_text(enum queue_kind kind);
 
 /* The values of the packet mark, within `mask`; other bits belong to others. The first two are the
  * ct mark too, once a connection is decided. */
@@ -56,18 +57,10 @@ static inline bool port_is_in(const uint8_t *ports, uint16_t port)
     return (ports[port >> 3] >> (port & 7) & 1) != 0;
 }
 
-/* Who may change the table, and how long it lives. */
-enum ruleset_owner {
-    RULESET_OWNED,      /* we alone; it goes with our socket */
-    RULESET_PERSISTENT, /* we alone; it stays, for the next of us (Linux 6.9) */
-    RULESET_FREE,       /* everybody; it stays */
-};
-
-/* Replaces the table, atomically, by what `ruleset` says. False with errno; *subject then names
- * what the kernel refused (a feature, in nft's words), or is NULL. EPERM with "table": it is owned
- * by another process; EOPNOTSUPP or EINVAL with "table": the kernel knows no such owner. */
-bool ruleset_install(struct netlink *netlink, const struct ruleset *ruleset,
-                     enum ruleset_owner owner, const char **subject) must_check;
+/* Replaces the table, atomically, by what `ruleset` says, or by the best of it that this kernel
+ * can: `queue_kind` is changed to what is used, and what is done without is logged. False with
+ * errno after the reason was logged; EPERM if the table is owned by another process. */
+bool ruleset_install(struct netlink *netlink, struct ruleset *ruleset) must_check;
 
 /* Removes a table that would stay. */
 void ruleset_remove(struct netlink *netlink);
