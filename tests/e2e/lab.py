@@ -58,7 +58,8 @@ class Host:
 
     def run(self, *arguments, check=True, timeout=60, text=True, **options):
         result = subprocess.run(self.command(*arguments), capture_output=True, text=text,
-                                timeout=timeout * PATIENCE, **options)
+                                errors="replace" if text else None, timeout=timeout * PATIENCE,
+                                **options)
         assert not check or result.returncode == 0, \
             "%s: exit %d\n%s\n%s" % (arguments, result.returncode, result.stdout, result.stderr)
         return result
