@@ -8,7 +8,8 @@
 #   make bench       figures;  make fuzz  each parser for FUZZ_SECONDS;  make lint  style
 #
 # Variables: PREFIX, DESTDIR, SYSCONFDIR; CC (gcc or clang); SAN=address,undefined or SAN=thread, which
-# builds into a folder of its own; TESTS, what pytest is given; V=1 shows the commands.
+# builds into a folder of its own; TESTS, what pytest is given, and JOBS, how many run at a time; V=1
+# shows the commands.
 
 PREFIX     ?= /usr/local
 SYSCONFDIR ?= /etc
@@ -20,6 +21,7 @@ PYTHON     ?= /usr/bin/python3
 FUZZ_CC    ?= clang
 FUZZ_SECONDS ?= 60
 TESTS      ?= tests/e2e
+JOBS       ?= 2
 
 comma := ,
 BUILD := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
@@ -99,7 +101,7 @@ check-unit: $(UNITS) $(REPLAYS)
 	$(Q)set -e; for name in $(TARGETS); do $(BUILD)/tests/fuzz/$${name}_replay tests/fuzz/corpus/$$name; done
 
 check-e2e: all
-	$(Q)INTERCEPTD_BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -q -p no:cacheprovider $(TESTS)
+	$(Q)INTERCEPTD_BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -q -n $(JOBS) -p no:cacheprovider $(TESTS)
 
 check-vm: all
 	$(Q)scripts/vm $(MAKE) check-e2e INTERCEPTD_PATIENCE=10 TESTS='$(TESTS)'

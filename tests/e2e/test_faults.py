@@ -99,6 +99,15 @@ def test_fail_closed_lets_nothing_through(lab, engine):
         lab.router.run("nft", "delete", "table", "inet", "interceptd", check=False)
 
 
+def connections(lab, count):
+    """So many at most: some are refused, until the gate has heard that there is no room."""
+    held = []
+    for _ in range(count):
+        with contextlib.suppress(ConnectionResetError):
+            held.append(lab.device.connect(ORIGIN4[0]))
+    return held
+
+
 def is_blocked(lab, origin=ORIGIN4[0]):
     return lab.curl("https://origin.test/hello", "-k", origin=origin, timeout=2,
                     check=False).returncode == 28
@@ -158,10 +167,7 @@ def test_extension_headers_do_not_hide_a_connection(lab, engine, on_failure):
 def test_fail_closed_refuses_when_there_is_no_room(lab, engine):
     started = engine({"network": {"on-failure": "closed", "workers": "1"}},
                      wrapper=["prlimit", "--nofile=140:140"])
-    held = []
-    for _ in range(40):
-        with contextlib.suppress(ConnectionResetError):
-            held.append(lab.device.connect(ORIGIN4[0]))
+    held = connections(lab, 40)
     try:
         results = [lab.curl("https://origin.test/hello", "-k", check=False, timeout=5).returncode
                    for _ in range(3)]
@@ -249,10 +255,7 @@ def test_out_of_file_descriptors(lab, engine):
     """New connections pass or are refused, old ones live, and it recovers."""
     started = engine({"network": {"workers": "1"}}, wrapper=["prlimit", "--nofile=160:160"])
     old = peers.Crowd(lab, ORIGIN4[0], 5)
-    held = []
-    for _ in range(60):
-        with contextlib.suppress(ConnectionResetError):  # refused, until the gate has heard of it
-            held.append(lab.device.connect(ORIGIN4[0]))
+    held = connections(lab, 60)
     try:
         started.wait_log("no room for new connections")
         # The next ones go straight to the origin.
@@ -274,7 +277,7 @@ def test_descriptors_that_run_out_all_of_a_sudden(lab, engine):
     try:
         pid = started.pid()
         subprocess.run(["prlimit", "--pid", str(pid), "--nofile=20:1024"], check=True)
-        held = [lab.device.connect(ORIGIN4[0]) for _ in range(3)]
+        held = connections(lab, 3)
         started.wait_log("no room for new connections")
         before = cpu_seconds(pid)
         time.sleep(1)
