@@ -26,14 +26,15 @@ def lab():
 
 @pytest.fixture
 def engine(lab, tmp_path):
-    """Starts engines: engine({"ignore": {"pattern": [...]}}, "-v", …). They are stopped afterwards."""
+    """Starts engines: engine({"ignore": {"pattern": [...]}}, "-v", …). They are stopped afterwards.
+    A `fresh` one has no keys from before."""
     with contextlib.ExitStack() as engines:
         count = itertools.count()
 
-        def start(config=None, *arguments, environment=None, wait=True, wrapper=()):
+        def start(config=None, *arguments, environment=None, wait=True, wrapper=(), fresh=False):
             directory = tmp_path / ("engine%d" % next(count))
             directory.mkdir()
-            started = Engine(lab, directory, config or {}, ("-v", *arguments), environment, wrapper)
+            started = Engine(lab, directory, config or {}, ("-v", *arguments), environment, wrapper, fresh)
             engines.callback(started.stop)
             if wait:
                 started.wait_ready()

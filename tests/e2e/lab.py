@@ -6,6 +6,7 @@ import ctypes
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -134,6 +135,7 @@ class Lab:
         self.directory = Path(directory)
         self.name = "i%d" % os.getpid()
         self.processes = []
+        self.keys = self.directory / "engine-keys"  # of the first one
         self.origin_directory = self.directory / "origin"
         self.origin_directory.mkdir()
         self.device = Host(self, "device")
@@ -187,7 +189,7 @@ class Lab:
 class Engine:
     """interceptd on the router."""
 
-    def __init__(self, lab, directory, config, arguments, environment, wrapper):
+    def __init__(self, lab, directory, config, arguments, environment, wrapper, fresh=False):
         self.lab = lab
         self.directory = Path(directory)
         self.config_path = self.directory / "interceptd.conf"
@@ -195,6 +197,8 @@ class Engine:
         self.events_path = self.directory / "eve.json"
         self.ca = self.directory / "state/ca-cert.pem"
         self.write_config(config)
+        if lab.keys.exists() and not fresh:
+            shutil.copytree(lab.keys, self.directory / "state")
         command = lab.router.command(*wrapper, BUILD / "interceptd", "-c", self.config_path,
                                      *arguments)
         self.log_file = open(self.log_path, "ab")
@@ -229,6 +233,15 @@ class Engine:
         wait_for(lambda: " is running: " in self.log() or self.process.poll() is not None,
                  "the engine to start", 20)
         assert self.process.poll() is None, "the engine ended:\n" + self.log()
+        self.keep_keys()
+
+    def keep_keys(self):
+        """RSA keys take a while to make: later engines start where the first one has been before."""
+        made = [self.directory / "state" / name for name in ("ca.pem", "ca-cert.pem", "leaf-keys.pem")]
+        if not self.lab.keys.exists() and all(path.exists() for path in made):
+            self.lab.keys.mkdir(mode=0o700)
+            for path in made:
+                shutil.copy2(path, self.lab.keys)
 
     def wait_refused(self):
         """It finds that it cannot start, and says why."""

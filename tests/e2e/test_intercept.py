@@ -140,7 +140,7 @@ def test_the_device_never_gets_a_higher_version_than_the_origin_speaks(lab, engi
 
 
 def test_the_ca_is_made_once_for_its_owner_alone(lab, engine):
-    first = engine()
+    first = engine(fresh=True)
     key = first.directory / "state/ca.pem"
     content = key.read_bytes()
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
@@ -149,7 +149,7 @@ def test_the_ca_is_made_once_for_its_owner_alone(lab, engine):
     second = engine({"tls": {"ca": key}})
     assert key.read_bytes() == content and "made a new CA" not in second.log()
     second.stop()
-    third = engine()
+    third = engine(fresh=True)
     assert (third.directory / "state/ca.pem").read_bytes() != content
 
 
