@@ -126,9 +126,6 @@ static bool run(const struct arguments *arguments, struct policy *policy)
     struct engine *engine = engine_start(policy);
     if (engine == NULL)
         return false;
-    log_info("interceptd " INTERCEPTD_VERSION " is running: %zu workers, %zu ignore patterns, %s",
-             engine->worker_count, patterns_count(policy_ignore(policy)),
-             queue_kind_text(gate_queue_kind(engine->gate)));
     bool done = control_run(engine, &arguments->source);
     engine_stop(engine, done);
     log_info("stopped");

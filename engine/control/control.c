@@ -5,6 +5,7 @@
 #include "control/notify.h"
 #include "control/socket.h"
 #include "core/log.h"
+#include "core/version.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -207,6 +208,15 @@ static void finish_reload(struct control *control)
         loop_turn(&control->loop, -1);
 }
 
+static void tell_running(const struct control *control)
+{
+    const struct engine *engine = control->engine;
+    log_info("interceptd " INTERCEPTD_VERSION " is running: %zu workers, %zu ignore patterns, %s",
+             engine->worker_count, patterns_count(policy_ignore(engine->policy)),
+             queue_kind_text(gate_queue_kind(engine->gate)));
+    tell_status(control, "READY=1");
+}
+
 bool control_run(struct engine *engine, const struct reload_source *source)
 {
     struct control control = {
@@ -218,7 +228,7 @@ bool control_run(struct engine *engine, const struct reload_source *source)
     int signals = -1;
     bool done = set_up(&control, &signals);
     if (done) {
-        tell_status(&control, "READY=1");
+        tell_running(&control);
         start_watchdog(&control);
         loop_run(&control.loop);
         finish_reload(&control);
