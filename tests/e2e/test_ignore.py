@@ -61,7 +61,7 @@ def test_first_connections_that_come_together_are_one_lesson(lab, engine, origin
 def test_the_kernel_rule_is_listed_with_its_counter(lab, engine, origin):
     started = engine(IGNORE)
     lab.curl("https://origin.test/hello", origin=origin)
-    rule = re.search(r"tcp \. %s \. 443 (.*)" % re.escape(origin), listing(lab)).group(1)
+    rule = re.search(r"(?:tcp|6) \. %s \. 443 (.*)" % re.escape(origin), listing(lab)).group(1)
     assert int(re.search(r"packets (\d+)", rule).group(1)) > 3 and "expires 59m" in rule
     (entry,) = started.ignored()
     assert entry["address"] == origin and entry["port"] == 443 and entry["protocol"] == "tcp"
