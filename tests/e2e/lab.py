@@ -293,11 +293,12 @@ class Engine:
         return int(lock.read_text()) if lock.exists() else self.process.pid
 
     def thread(self, name):
-        """Its number, as the kernel has it."""
-        for task in Path("/proc/%d/task" % self.pid()).iterdir():
-            if (task / "comm").read_text().strip() == name:
-                return int(task.name)
-        raise AssertionError("no thread " + name)
+        """Its number, as the kernel has it; it names itself when it has begun."""
+        def find():
+            return [int(task.name) for task in Path("/proc/%d/task" % self.pid()).iterdir()
+                    if (task / "comm").read_text().strip() == name]
+        wait_for(find, "thread " + name)
+        return find()[0]
 
     def reload(self, config=None):
         if config is not None:
