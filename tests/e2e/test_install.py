@@ -202,7 +202,8 @@ def test_the_daemon_lives_within_its_unit(lab, engine, tmp_path):
     allowed, *denied = re.findall("^SystemCallFilter=~?(@[a-z-]+)$", unit, re.M)
     # Under strace there is no looking for leaks.
     quiet = {"ASAN_OPTIONS": "detect_leaks=0"}
-    started = engine({"ignore": {"pattern": [r"^203\.0\.113\.2:", "^(?!.*:443$)"]}}, environment=quiet, wrapper=[
+    patterns = {"ignore": {"pattern": [r"^203\.0\.113\.2:", "^(?!.*:443$)"]}}
+    started = engine(patterns, environment=quiet, wrapper=[
         "setpriv", "--bounding-set", "-all,+net_admin", "--inh-caps", "-all,+net_admin", "--no-new-privs",
         "/usr/bin/python3", "-c", DENY_WRITE_EXECUTE, "strace", "-f", "-qq", "-c", "-o", tmp_path / "calls"])
     assert lab.curl("https://origin.test/hello", ca=started.ca).stdout == "hello from the origin\n"
