@@ -137,7 +137,7 @@ int main(int argc, char **argv)
         case 't':
             options.client.timeout = (unsigned)strtoul(optarg, NULL, 10);
             if (options.client.timeout == 0 || options.client.timeout > 3600)
-                return complain("a timeout is 1 to 3600 seconds, not ", optarg);
+                return (int)complain("a timeout is 1 to 3600 seconds, not ", optarg);
             break;
         case 'V':
             puts("interceptctl " INTERCEPTD_VERSION);
@@ -151,6 +151,6 @@ int main(int argc, char **argv)
         }
     }
     if (optind == argc)
-        return complain("which command?", "");
-    return run_command(&options, argc - optind, argv + optind);
+        return (int)complain("which command?", "");
+    return (int)run_command(&options, argc - optind, argv + optind);
 }
