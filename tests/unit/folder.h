@@ -7,6 +7,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 struct folder {
@@ -41,6 +42,21 @@ static inline struct path path_in(const struct folder *folder, const char *name)
     struct path path;
     snprintf(path.text, sizeof(path.text), "%s/%s", folder->path, name);
     return path;
+}
+
+/* What is in the file, with a NUL behind, to be freed; empty if there is no file. */
+static inline char *text_in(const struct folder *folder, const char *name)
+{
+    FILE *file = fopen(path_in(folder, name).text, "re");
+    char *text = NULL;
+    size_t size = 0;
+    ssize_t length = file != NULL ? getdelim(&text, &size, '\0', file) : 0;
+    if (file != NULL)
+        fclose(file);
+    if (length > 0)
+        return text;
+    free(text);
+    return strdup("");
 }
 
 static inline mode_t mode_of(const struct path *path)

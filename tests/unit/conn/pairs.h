@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * pairs.h - what stands between a peer and us in these tests: a socket pair, of Unix sockets or
- * over loopback; and bytes that tell by their value which they are. */
+ * over loopback; bytes that tell by their value which they are; and what is open. */
 #ifndef TESTS_CONN_PAIRS_H
 #define TESTS_CONN_PAIRS_H
 
 #include "core/macros.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -113,6 +114,18 @@ static inline bool pairs_have_news(int device, short device_events, int origin, 
     *device_news = device_events != 0 && (sockets[0].revents & (device_events | always)) != 0;
     *origin_news = origin_events != 0 && (sockets[1].revents & (origin_events | always)) != 0;
     return *device_news || *origin_news;
+}
+
+/* How many descriptors this process has, and some more: to be compared with itself. */
+static inline size_t open_descriptors(void)
+{
+    size_t count = 0;
+    DIR *entries = opendir("/proc/self/fd");
+    CHECK(entries != NULL);
+    while (readdir(entries) != NULL)
+        count++;
+    closedir(entries);
+    return count;
 }
 
 #endif

@@ -3,7 +3,6 @@
 
 #include "pairs.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -535,17 +534,6 @@ static void an_urgent_byte_may_be_the_last_that_comes(void **state)
 }
 
 /* ---- pipes ---- */
-
-static size_t open_descriptors(void)
-{
-    size_t count = 0;
-    DIR *entries = opendir("/proc/self/fd");
-    assert_non_null(entries);
-    while (readdir(entries) != NULL)
-        count++;
-    closedir(entries);
-    return count;
-}
 
 static void empty_pipes_are_used_again(void **state)
 {

@@ -3,17 +3,17 @@
 
 #include "log_capture.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "../stand_in.h"
 
 /* The longest text of a line; see log.c. */
 #define TEXT_LIMIT 2048
@@ -155,33 +155,6 @@ static void a_redirection_is_its_threads_own(void **state)
     log_info("from here");
     assert_string_equal(theirs.text, "from the thread\n");
     assert_string_equal(ours->text, "from here\n");
-}
-
-/* Stands for a terminal, or whatever standard error is. */
-struct stand_in {
-    int fd, kept;
-};
-
-static void replace_stderr(struct stand_in *file)
-{
-    file->fd = memfd_create("stderr", MFD_CLOEXEC);
-    file->kept = dup(STDERR_FILENO);
-    assert_true(file->fd >= 0 && file->kept >= 0);
-    /* Without this, a memfd's position is nobody's to lock. */
-    assert_int_equal(fcntl(file->fd, F_SETFL, O_APPEND), 0);
-    dup2(file->fd, STDERR_FILENO);
-}
-
-/* What was written to it, with a NUL behind. */
-static size_t restore_stderr(struct stand_in *file, char *text, size_t size)
-{
-    dup2(file->kept, STDERR_FILENO);
-    close(file->kept);
-    ssize_t length = pread(file->fd, text, size - 1, 0);
-    close(file->fd);
-    assert_true(length >= 0);
-    text[length] = '\0';
-    return (size_t)length;
 }
 
 static void without_a_redirection_lines_go_to_standard_error(void **state)

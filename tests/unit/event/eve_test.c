@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "event/eve.h"
 
-#include "scratch.h"
-
 #include <arpa/inet.h>
 #include <jansson.h>
 #include <netinet/in.h>
@@ -11,12 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "../folder.h"
+
 /* A record about which only the least is known, and what it points to. */
 struct case_file {
-    struct scratch scratch;
+    struct folder folder;
     struct flow flow;
     struct record record;
 };
@@ -46,15 +47,16 @@ static int make_case(void **state)
     file->record.policy_revision = 3;
     file->record.client.alert_in = file->record.client.alert_out = RECORD_NO_ALERT;
     file->record.upstream.alert_in = file->record.upstream.alert_out = RECORD_NO_ALERT;
-    return scratch_make(&file->scratch);
+    file->folder = make_folder();
+    return 0;
 }
 
 static int drop_case(void **state)
 {
     struct case_file *file = *state;
-    int result = scratch_remove(&file->scratch);
+    remove_folder(&file->folder);
     free(file);
-    return result;
+    return 0;
 }
 
 /* Everything that can be known. */
@@ -104,13 +106,13 @@ static void fill_case(struct case_file *file)
 /* What is in eve.json after the event was written and the recorder stopped. */
 static char *written_text(struct case_file *file, enum eve_type type)
 {
-    char path[SCRATCH_PATH_SIZE];
-    const struct recorder_paths paths = {.events = scratch_path(&file->scratch, "eve.json", path)};
+    const struct path path = path_in(&file->folder, "eve.json");
+    const struct recorder_paths paths = {.events = path.text};
     struct recorder *recorder = recorder_start(&paths, 1);
     assert_non_null(recorder);
     eve_write(recorder_feed(recorder), type, &file->record);
     recorder_stop(recorder);
-    return scratch_text(&file->scratch, "eve.json");
+    return text_in(&file->folder, "eve.json");
 }
 
 /* The one line as JSON, without its time, which no test can know. */
@@ -274,7 +276,6 @@ static void only_an_ended_connection_has_an_ending(void **state)
 {
     struct case_file *file = *state;
     for (int ending = ENDING_NONE; ending <= ENDING_SHUTDOWN; ending++) {
-        char path[SCRATCH_PATH_SIZE];
         file->record.ending = (enum ending)ending;
         json_t *event = written_event(file, EVE_FLOW);
         json_t *told = json_object_get(json_object_get(event, "intercept"), "ending");
@@ -283,7 +284,7 @@ static void only_an_ended_connection_has_an_ending(void **state)
         else
             assert_string_equal(json_string_value(told), ending_name((enum ending)ending));
         json_decref(event);
-        assert_int_equal(unlink(scratch_path(&file->scratch, "eve.json", path)), 0);
+        assert_int_equal(unlink(path_in(&file->folder, "eve.json").text), 0);
     }
 }
 
@@ -335,14 +336,13 @@ static void each_event_has_the_part_of_its_type_only(void **state)
     struct case_file *file = *state;
     fill_case(file);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        char path[SCRATCH_PATH_SIZE];
         json_t *event = written_event(file, cases[i].type);
         assert_string_equal(json_string_value(json_object_get(event, "event_type")), cases[i].name);
         assert_int_equal(json_object_get(event, "tls") != NULL, cases[i].tls);
         assert_int_equal(json_object_get(event, "flow") != NULL, cases[i].flow);
         assert_non_null(json_object_get(event, "intercept"));
         json_decref(event);
-        assert_int_equal(unlink(scratch_path(&file->scratch, "eve.json", path)), 0);
+        assert_int_equal(unlink(path_in(&file->folder, "eve.json").text), 0);
     }
 }
 
@@ -385,13 +385,12 @@ static void a_clock_that_was_set_back_makes_no_age(void **state)
 
 static void assert_sni(struct case_file *file, const char *name, const char *expected)
 {
-    char path[SCRATCH_PATH_SIZE];
     file->record.sni = name;
     json_t *event = written_event(file, EVE_TLS);
     json_t *sni = json_object_get(json_object_get(event, "tls"), "sni");
     assert_string_equal(json_string_value(sni), expected);
     json_decref(event);
-    assert_int_equal(unlink(scratch_path(&file->scratch, "eve.json", path)), 0);
+    assert_int_equal(unlink(path_in(&file->folder, "eve.json").text), 0);
 }
 
 static void hostile_names_are_values_and_nothing_else(void **state)
@@ -447,8 +446,8 @@ static void a_hundred_of_the_longest_names_fit(void **state)
 static void events_are_lines_in_the_order_they_were_written(void **state)
 {
     struct case_file *file = *state;
-    char path[SCRATCH_PATH_SIZE];
-    const struct recorder_paths paths = {.events = scratch_path(&file->scratch, "eve.json", path)};
+    const struct path path = path_in(&file->folder, "eve.json");
+    const struct recorder_paths paths = {.events = path.text};
     struct recorder *recorder = recorder_start(&paths, 1);
     assert_non_null(recorder);
     struct recorder_feed *feed = recorder_feed(recorder);
@@ -457,7 +456,7 @@ static void events_are_lines_in_the_order_they_were_written(void **state)
         eve_write(feed, EVE_FLOW, &file->record);
     }
     recorder_stop(recorder);
-    char *text = scratch_text(&file->scratch, "eve.json");
+    char *text = text_in(&file->folder, "eve.json");
     json_int_t id = 0;
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
         json_error_t problem;
@@ -472,14 +471,14 @@ static void events_are_lines_in_the_order_they_were_written(void **state)
 static void nothing_is_written_that_nobody_wants(void **state)
 {
     struct case_file *file = *state;
-    char path[SCRATCH_PATH_SIZE];
-    const struct recorder_paths paths = {.keylog = scratch_path(&file->scratch, "keys", path)};
+    const struct path path = path_in(&file->folder, "keys");
+    const struct recorder_paths paths = {.keylog = path.text};
     struct recorder *recorder = recorder_start(&paths, 1);
     assert_non_null(recorder);
     eve_write(recorder_feed(recorder), EVE_FLOW, &file->record);
     assert_int_equal(recorder_dropped(recorder), 0);
     recorder_stop(recorder);
-    char *text = scratch_text(&file->scratch, "keys");
+    char *text = text_in(&file->folder, "keys");
     assert_string_equal(text, "");
     free(text);
 }

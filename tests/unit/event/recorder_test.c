@@ -2,7 +2,6 @@
 #include "event/recorder.h"
 
 #include "core/log.h"
-#include "scratch.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -12,33 +11,36 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
+
+#include "../folder.h"
+#include "../stand_in.h"
 
 /* The longest line that is taken; see recorder.c. */
 #define LINE_LIMIT 65535
 
 /* A recorder that writes events.json and keys, with one feed. */
 struct studio {
-    struct scratch scratch;
-    char events[SCRATCH_PATH_SIZE], keys[SCRATCH_PATH_SIZE];
+    struct folder folder;
+    struct path events, keys;
     struct recorder *recorder;
     struct recorder_feed *feed;
 };
 
 #define FEEDS 5
 
-static int make_scratch_only(void **state)
+static int make_folder_only(void **state)
 {
     struct studio *studio = calloc(1, sizeof(*studio));
     *state = studio;
-    if (studio == NULL || scratch_make(&studio->scratch) != 0)
+    if (studio == NULL)
         return -1;
-    scratch_path(&studio->scratch, "events.json", studio->events);
-    scratch_path(&studio->scratch, "keys", studio->keys);
+    studio->folder = make_folder();
+    studio->events = path_in(&studio->folder, "events.json");
+    studio->keys = path_in(&studio->folder, "keys");
     return 0;
 }
 
@@ -52,10 +54,10 @@ static void start(struct studio *studio, const char *events, const char *keys)
 
 static int make_studio(void **state)
 {
-    if (make_scratch_only(state) != 0)
+    if (make_folder_only(state) != 0)
         return -1;
     struct studio *studio = *state;
-    start(studio, studio->events, studio->keys);
+    start(studio, studio->events.text, studio->keys.text);
     return 0;
 }
 
@@ -69,9 +71,9 @@ static int drop_studio(void **state)
 {
     struct studio *studio = *state;
     stop(studio);
-    int result = scratch_remove(&studio->scratch);
+    remove_folder(&studio->folder);
     free(studio);
-    return result;
+    return 0;
 }
 
 static void put(struct studio *studio, enum output output, const char *line)
@@ -81,7 +83,7 @@ static void put(struct studio *studio, enum output output, const char *line)
 
 static void assert_file(const struct studio *studio, const char *name, const char *expected)
 {
-    char *text = scratch_text(&studio->scratch, name);
+    char *text = text_in(&studio->folder, name);
     assert_string_equal(text, expected);
     free(text);
 }
@@ -138,29 +140,6 @@ static void release_recorder(struct hold *hold, struct recorder *recorder)
     sem_destroy(&hold->released);
 }
 
-/* Standard error is an output too, and here a file for once. */
-struct stand_in {
-    int fd, kept;
-};
-
-static void replace_stderr(struct stand_in *file)
-{
-    file->fd = memfd_create("stderr", MFD_CLOEXEC);
-    file->kept = dup(STDERR_FILENO);
-    assert_true(file->fd >= 0 && file->kept >= 0);
-    dup2(file->fd, STDERR_FILENO);
-}
-
-static void restore_stderr(struct stand_in *file, char *text, size_t size)
-{
-    dup2(file->kept, STDERR_FILENO);
-    close(file->kept);
-    ssize_t length = pread(file->fd, text, size - 1, 0);
-    close(file->fd);
-    assert_true(length >= 0);
-    text[length] = '\0';
-}
-
 /* ---- lines ---- */
 
 static void lines_go_to_their_files_in_order(void **state)
@@ -181,7 +160,7 @@ static void lines_are_written_without_being_asked_for(void **state)
     for (int i = 1; i <= 3; i++) {
         put(studio, OUTPUT_EVENTS, "event\n");
         settle(studio->recorder);
-        char *text = scratch_text(&studio->scratch, "events.json");
+        char *text = text_in(&studio->folder, "events.json");
         assert_int_equal(strlen(text), i * 6);
         free(text);
     }
@@ -199,7 +178,7 @@ static void more_lines_than_one_turn_takes_are_all_written(void **state)
         put(studio, OUTPUT_EVENTS, "e\n");
     release_recorder(&hold, studio->recorder);
     stop(studio);
-    char *text = scratch_text(&studio->scratch, "events.json");
+    char *text = text_in(&studio->folder, "events.json");
     assert_int_equal(strlen(text), 60000);
     free(text);
 }
@@ -209,7 +188,7 @@ static void what_was_there_before_is_kept(void **state)
     struct studio *studio = *state;
     put(studio, OUTPUT_EVENTS, "before\n");
     stop(studio);
-    start(studio, studio->events, studio->keys);
+    start(studio, studio->events.text, studio->keys.text);
     put(studio, OUTPUT_EVENTS, "after\n");
     stop(studio);
     assert_file(studio, "events.json", "before\nafter\n");
@@ -218,7 +197,7 @@ static void what_was_there_before_is_kept(void **state)
 static void an_output_that_nobody_wants_takes_nothing(void **state)
 {
     struct studio *studio = *state;
-    start(studio, studio->events, NULL);
+    start(studio, studio->events.text, NULL);
     assert_true(recorder_wants(studio->feed, OUTPUT_EVENTS));
     assert_false(recorder_wants(studio->feed, OUTPUT_KEYLOG));
     assert_true(recorder_wants(studio->feed, OUTPUT_LOG));
@@ -253,42 +232,30 @@ static void the_longest_line_is_written_and_a_longer_one_is_lost(void **state)
     assert_int_equal(counter_read(&recorder_counters(studio->recorder)->written), 2);
     assert_int_equal(counter_read(&recorder_counters(studio->recorder)->lost), 1);
     stop(studio);
-    char *text = scratch_text(&studio->scratch, "events.json");
+    char *text = text_in(&studio->folder, "events.json");
     assert_first_lines(text, LINE_LIMIT, "next\n");
     free(text);
 }
 
 /* ---- files ---- */
 
-static void assert_mode(const char *path, mode_t mode)
-{
-    struct stat status;
-    assert_int_equal(stat(path, &status), 0);
-    assert_int_equal(status.st_mode & 07777, mode);
-}
-
 static void keys_are_for_the_owners_eyes_only(void **state)
 {
     struct studio *studio = *state;
     mode_t mask = umask(0);
-    start(studio, studio->events, studio->keys);
+    start(studio, studio->events.text, studio->keys.text);
     umask(mask);
-    assert_mode(studio->events, 0640);
-    assert_mode(studio->keys, 0600);
+    assert_int_equal(mode_of(&studio->events), 0640);
+    assert_int_equal(mode_of(&studio->keys), 0600);
 }
 
 static void a_file_gets_the_directories_that_it_lies_in(void **state)
 {
     struct studio *studio = *state;
-    char sub[SCRATCH_PATH_SIZE], path[SCRATCH_PATH_SIZE + 16];
-    scratch_path(&studio->scratch, "sub", sub);
-    snprintf(path, sizeof(path), "%s/events.json", sub);
-    start(studio, path, NULL);
+    start(studio, path_in(&studio->folder, "sub/deeper/events.json").text, NULL);
     put(studio, OUTPUT_EVENTS, "event\n");
     stop(studio);
-    assert_file(studio, "sub/events.json", "event\n");
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(rmdir(sub), 0);
+    assert_file(studio, "sub/deeper/events.json", "event\n");
 }
 
 static void keep_log(void *context, const char *line, size_t length)
@@ -300,12 +267,12 @@ static void a_file_that_cannot_be_opened_is_told_at_once(void **state)
 {
     struct studio *studio = *state;
     char logged[1024] = "";
-    const struct recorder_paths paths = {.events = studio->scratch.path}; /* a directory */
+    const struct recorder_paths paths = {.events = studio->folder.path}; /* a directory */
     log_redirect(keep_log, logged);
     struct recorder *recorder = recorder_start(&paths, 1);
     log_redirect(NULL, NULL);
     assert_null(recorder);
-    assert_non_null(strstr(logged, studio->scratch.path));
+    assert_non_null(strstr(logged, studio->folder.path));
     assert_non_null(strstr(logged, "Is a directory"));
 }
 
@@ -327,14 +294,13 @@ static void reopen(struct studio *studio, const char *events, const char *keys)
 static void after_a_rename_the_old_file_is_written_until_reopened(void **state)
 {
     struct studio *studio = *state;
-    char rotated[SCRATCH_PATH_SIZE];
-    scratch_path(&studio->scratch, "events.json.1", rotated);
+    const struct path rotated = path_in(&studio->folder, "events.json.1");
     put(studio, OUTPUT_EVENTS, "before\n");
     settle(studio->recorder);
-    assert_int_equal(rename(studio->events, rotated), 0);
+    assert_int_equal(rename(studio->events.text, rotated.text), 0);
     put(studio, OUTPUT_EVENTS, "between\n");
     settle(studio->recorder);
-    reopen(studio, studio->events, studio->keys);
+    reopen(studio, studio->events.text, studio->keys.text);
     put(studio, OUTPUT_EVENTS, "after\n");
     stop(studio);
     assert_file(studio, "events.json.1", "before\nbetween\n");
@@ -344,24 +310,23 @@ static void after_a_rename_the_old_file_is_written_until_reopened(void **state)
 static void a_reopened_file_is_there_before_the_first_line(void **state)
 {
     struct studio *studio = *state;
-    assert_int_equal(unlink(studio->events), 0);
-    assert_int_equal(unlink(studio->keys), 0);
-    reopen(studio, studio->events, studio->keys);
-    assert_mode(studio->events, 0640);
-    assert_mode(studio->keys, 0600);
+    assert_int_equal(unlink(studio->events.text), 0);
+    assert_int_equal(unlink(studio->keys.text), 0);
+    reopen(studio, studio->events.text, studio->keys.text);
+    assert_int_equal(mode_of(&studio->events), 0640);
+    assert_int_equal(mode_of(&studio->keys), 0600);
 }
 
 static void reopening_may_change_what_is_wanted(void **state)
 {
     struct studio *studio = *state;
-    char other[SCRATCH_PATH_SIZE];
-    reopen(studio, NULL, scratch_path(&studio->scratch, "other", other));
+    reopen(studio, NULL, path_in(&studio->folder, "other").text);
     assert_false(recorder_wants(studio->feed, OUTPUT_EVENTS));
     assert_true(recorder_wants(studio->feed, OUTPUT_KEYLOG));
     put(studio, OUTPUT_EVENTS, "event\n");
     put(studio, OUTPUT_KEYLOG, "key\n");
     settle(studio->recorder);
-    reopen(studio, studio->events, NULL);
+    reopen(studio, studio->events.text, NULL);
     assert_true(recorder_wants(studio->feed, OUTPUT_EVENTS));
     put(studio, OUTPUT_EVENTS, "later event\n");
     stop(studio);
@@ -373,15 +338,14 @@ static void reopening_may_change_what_is_wanted(void **state)
 static void the_paths_are_the_recorders_own(void **state)
 {
     struct studio *studio = *state;
-    char path[SCRATCH_PATH_SIZE];
-    strcpy(path, studio->events);
-    start(studio, path, NULL);
-    const struct recorder_paths paths = {.events = path};
-    assert_int_equal(unlink(studio->events), 0);
+    struct path path = studio->events;
+    start(studio, path.text, NULL);
+    const struct recorder_paths paths = {.events = path.text};
+    assert_int_equal(unlink(studio->events.text), 0);
     struct hold hold;
     hold_recorder(&hold, studio->recorder);
     recorder_reopen(studio->recorder, &paths);
-    memset(path, 'x', strlen(path));
+    memset(path.text, 'x', strlen(path.text));
     release_recorder(&hold, studio->recorder);
     put(studio, OUTPUT_EVENTS, "event\n");
     stop(studio);
@@ -396,7 +360,7 @@ static void lines_for_a_full_disk_are_lost_and_counted(void **state)
     struct stand_in file;
     char told[1024];
     replace_stderr(&file);
-    start(studio, "/dev/full", studio->keys);
+    start(studio, "/dev/full", studio->keys.text);
     for (int i = 0; i < 3; i++) {
         put(studio, OUTPUT_EVENTS, "event\n");
         put(studio, OUTPUT_KEYLOG, "key\n");
@@ -486,7 +450,7 @@ static void what_does_not_fit_into_a_feed_is_dropped_and_counted(void **state)
     put(studio, OUTPUT_EVENTS, "room again\n");
     stop(studio);
     assert_in_range(dropped, 1, count - 1);
-    char *text = scratch_text(&studio->scratch, "events.json");
+    char *text = text_in(&studio->folder, "events.json");
     char *rest = text;
     for (; next < count - dropped; next++) {
         snprintf(expected, sizeof(expected), "%0999d\n", next);
@@ -536,7 +500,7 @@ static void *write_lines(void *context)
 
 static void assert_lines_of_all(struct studio *studio)
 {
-    char *text = scratch_text(&studio->scratch, "events.json"), expected[64];
+    char *text = text_in(&studio->folder, "events.json"), expected[64];
     int next[FEEDS] = {0};
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
         int index = *line - '0';
@@ -553,7 +517,8 @@ static void assert_lines_of_all(struct studio *studio)
 static void threads_write_through_their_own_feeds(void **state)
 {
     struct studio *studio = *state;
-    const struct recorder_paths paths = {.events = studio->events, .keylog = studio->keys};
+    const struct recorder_paths paths = {.events = studio->events.text,
+                                         .keylog = studio->keys.text};
     struct writer writers[FEEDS];
     for (int i = 1; i < FEEDS; i++) {
         writers[i].feed = recorder_feed(studio->recorder);
@@ -612,7 +577,7 @@ static void a_ping_is_answered_from_the_recorders_thread(void **state)
 }
 
 #define with_studio(test) cmocka_unit_test_setup_teardown(test, make_studio, drop_studio)
-#define with_scratch(test) cmocka_unit_test_setup_teardown(test, make_scratch_only, drop_studio)
+#define with_folder(test) cmocka_unit_test_setup_teardown(test, make_folder_only, drop_studio)
 
 int main(void)
 {
@@ -621,17 +586,17 @@ int main(void)
         with_studio(lines_are_written_without_being_asked_for),
         with_studio(more_lines_than_one_turn_takes_are_all_written),
         with_studio(what_was_there_before_is_kept),
-        with_scratch(an_output_that_nobody_wants_takes_nothing),
+        with_folder(an_output_that_nobody_wants_takes_nothing),
         with_studio(the_longest_line_is_written_and_a_longer_one_is_lost),
-        with_scratch(keys_are_for_the_owners_eyes_only),
-        with_scratch(a_file_gets_the_directories_that_it_lies_in),
-        with_scratch(a_file_that_cannot_be_opened_is_told_at_once),
+        with_folder(keys_are_for_the_owners_eyes_only),
+        with_folder(a_file_gets_the_directories_that_it_lies_in),
+        with_folder(a_file_that_cannot_be_opened_is_told_at_once),
         cmocka_unit_test(stopping_what_never_started_is_harmless),
         with_studio(after_a_rename_the_old_file_is_written_until_reopened),
         with_studio(a_reopened_file_is_there_before_the_first_line),
         with_studio(reopening_may_change_what_is_wanted),
-        with_scratch(the_paths_are_the_recorders_own),
-        with_scratch(lines_for_a_full_disk_are_lost_and_counted),
+        with_folder(the_paths_are_the_recorders_own),
+        with_folder(lines_for_a_full_disk_are_lost_and_counted),
         with_studio(a_disk_that_has_room_again_is_written_again),
         with_studio(a_line_that_was_cut_does_not_spoil_the_next),
         with_studio(what_does_not_fit_into_a_feed_is_dropped_and_counted),

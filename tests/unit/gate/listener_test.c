@@ -119,8 +119,7 @@ static void an_ipv4_connection_to_an_ipv6_listener_is_ipv4(void **state)
     (void)state;
     struct address device, origin, local = address_of("127.0.0.1:0");
     int listener = listen_on("[::]:0");
-    if (listener < 0)
-        skip(); /* this machine has no IPv6 */
+    assert_true(listener >= 0);
     local.port = own_address(listener).port;
     int client = connect_to(&local);
     const struct address peer = own_address(client);
@@ -155,10 +154,6 @@ static void the_loopback_addresses_are_ours(void **state)
     assert_true(listener_address_is_ours(&address));
     address = address_of("127.255.255.254:443");
     assert_true(listener_address_is_ours(&address));
-    int listener = listen_on("[::1]:0");
-    if (listener < 0)
-        return; /* this machine has no IPv6 */
-    close(listener);
     address = address_of("[::1]:0");
     assert_true(listener_address_is_ours(&address));
 }
@@ -180,8 +175,7 @@ static void the_addresses_of_documents_are_not_ours(void **state)
     static const char *const addresses[] = {"192.0.2.1:0", "198.51.100.255:443",
                                             "203.0.113.7:65535", "[2001:db8::1]:0",
                                             "[2001:db8:ffff::1]:443"};
-    if (may_bind_to_any_address())
-        skip();
+    assert_false(may_bind_to_any_address()); /* no more could be told from it then */
     for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
         const struct address address = address_of(addresses[i]);
         assert_false(listener_address_is_ours(&address));

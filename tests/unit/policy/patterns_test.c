@@ -75,14 +75,27 @@ static void assert_split(const struct set *set, size_t hyperscan, size_t confirm
 
 /* ---- what is found ---- */
 
+struct finding {
+    const char *pattern, *text;
+    bool found;
+};
+
+static void assert_found(const struct finding *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct set set;
+        compile(&set, TEXTS(cases[i].pattern), NULL);
+        if ((find(&set, cases[i].text) == 0) != cases[i].found)
+            fail_msg("%s in %s", cases[i].pattern, cases[i].text);
+        discard(&set);
+    }
+}
+
 /* https://docs.mitmproxy.org/stable/howto/ignore-domains/, and the recipe for "only these". */
 static void the_documented_examples_of_mitmproxy(void **state)
 {
     (void)state;
-    static const struct {
-        const char *pattern, *text;
-        bool found;
-    } cases[] = {
+    static const struct finding cases[] = {
         {"^example\\.com:443$", "example.com:443", true},
         {"^example\\.com:443$", "EXAMPLE.com:443", true},
         {"^example\\.com:443$", "www.example.com:443", false},
@@ -108,23 +121,14 @@ static void the_documented_examples_of_mitmproxy(void **state)
         {"^(?![0-9\\.]+:)(?!([^\\.:]+\\.)*example\\.com:)", "192.0.2.1:443", false},
         {"^(?![0-9\\.]+:)(?!([^\\.:]+\\.)*example\\.com:)", "notexample.com:443", true},
     };
-    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct set set;
-        compile(&set, TEXTS(cases[i].pattern), NULL);
-        if ((find(&set, cases[i].text) == 0) != cases[i].found)
-            fail_msg("%s in %s", cases[i].pattern, cases[i].text);
-        discard(&set);
-    }
+    assert_found(cases, ARRAY_SIZE(cases));
 }
 
 /* Each is what Python's re.search(pattern, text, re.IGNORECASE) says. */
 static void pythons_regular_expressions(void **state)
 {
     (void)state;
-    static const struct {
-        const char *pattern, *text;
-        bool found;
-    } cases[] = {
+    static const struct finding cases[] = {
         {"", "anything", true},
         {"", "", true},
         {"^$", "", true},
@@ -161,13 +165,7 @@ static void pythons_regular_expressions(void **state)
         {"\xc3\xa9", "caf\xc3\xa9", true},
         {"\xc3\xa9", "cafe", false},
     };
-    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct set set;
-        compile(&set, TEXTS(cases[i].pattern), NULL);
-        if ((find(&set, cases[i].text) == 0) != cases[i].found)
-            fail_msg("%s in %s", cases[i].pattern, cases[i].text);
-        discard(&set);
-    }
+    assert_found(cases, ARRAY_SIZE(cases));
 }
 
 static void each_pattern_goes_to_the_fastest_finder_that_takes_it(void **state)
