@@ -77,6 +77,7 @@ struct conn {
     struct pool_policy *policy;
     struct flow flow;
     struct decision decision;
+    struct tls_rules rules; /* since the ClientHello */
 
     uint16_t offered_version;        /* the highest that the device offers */
     bool ecdsa_for_12, ecdsa_for_13; /* it takes an ECDSA certificate in TLS 1.2, in 1.3 */

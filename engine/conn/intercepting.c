@@ -49,7 +49,8 @@ static bool start_upstream(struct conn *conn)
     /* A malformed ALPN list is refused here, and then not sent on. */
     if (conn->alpn_length > 0)
         (void)SSL_set_alpn_protos(ssl, conn->alpn, (unsigned)conn->alpn_length);
-    return SSL_set_max_proto_version(ssl, conn->offered_version) == 1 &&
+    return tls_set_min_version(ssl, conn->rules.min_version) &&
+           SSL_set_max_proto_version(ssl, conn->offered_version) == 1 &&
            (name == NULL || SSL_set_tlsext_host_name(ssl, name) == 1) &&
            verify_prepare(ssl, &conn->verify, name, &conn->flow.origin);
 }
@@ -65,14 +66,13 @@ static const char *name_for_device(struct conn *conn)
 
 static struct leaf_request leaf_request_for(struct conn *conn)
 {
-    const struct config *config = policy_config(policy_view_policy(conn->policy->view));
     const SSL *origin = conn->origin.endpoint.ssl;
     bool ecdsa = SSL_version(origin) >= TLS1_3_VERSION ? conn->ecdsa_for_13 : conn->ecdsa_for_12;
     struct leaf_request request = {
         .origin = SSL_get0_peer_certificate(origin),
         .key = ecdsa ? LEAF_KEY_ECDSA : LEAF_KEY_RSA,
     };
-    if (config->tls.upstream == UPSTREAM_IGNORE) {
+    if (conn->rules.upstream == UPSTREAM_IGNORE) {
         request.good_dates = true;
         request.add_name = conn->verify.name_mismatch ? name_for_device(conn) : NULL;
         return request;
@@ -88,7 +88,6 @@ static struct leaf_request leaf_request_for(struct conn *conn)
 
 static void upstream_done(struct conn *conn)
 {
-    const struct config *config = policy_config(policy_view_policy(conn->policy->view));
     SSL *ssl = conn->origin.endpoint.ssl;
     bool cached;
     notes_session(conn, &conn->record.upstream, ssl, conn->handshake_start);
@@ -98,7 +97,7 @@ static void upstream_done(struct conn *conn)
         return;
     }
     notes_origin(conn, request.origin);
-    if (config->tls.upstream == UPSTREAM_VERIFY && conn->verify.count > 0) {
+    if (conn->rules.upstream == UPSTREAM_VERIFY && conn->verify.count > 0) {
         conn_refuse(conn, ENDING_ORIGIN_UNVERIFIED, SSL_AD_ACCESS_DENIED);
         return;
     }
@@ -161,6 +160,7 @@ static bool start_device(struct conn *conn)
     SSL_get0_alpn_selected(origin, &device->alpn, &alpn_length);
     device->alpn_length = (unsigned char)alpn_length;
     return endpoint_start_tls(device, conn->policy->tls.device) &&
+           tls_set_min_version(device->ssl, conn->rules.min_version) &&
            SSL_set_max_proto_version(device->ssl, SSL_version(origin)) == 1 &&
            SSL_use_certificate(device->ssl, conn->leaf->certificate) == 1 &&
            SSL_use_PrivateKey(device->ssl, conn->leaf->key) == 1;

@@ -37,8 +37,8 @@ static void decide_by_hello(struct conn *conn, const struct hello *hello)
     }
     notes_decision(conn, &decision, "intercept");
     eve_write(conn->pool->options.feed, EVE_INTERCEPT, &conn->record);
-    const struct config *config = policy_config(policy_view_policy(conn->policy->view));
-    if (conn->offered_version < config->tls.min_version)
+    conn->rules = policy_tls(conn->policy->view, &conn->flow);
+    if (conn->offered_version < conn->rules.min_version)
         conn_refuse(conn, ENDING_DEVICE_TLS, SSL_AD_PROTOCOL_VERSION);
     else
         conn_enter(conn, CONN_DIAL);

@@ -43,7 +43,6 @@ static struct pool_policy *make_worker_policy(const struct engine *engine, struc
 {
     const struct tls_config *config = &policy_config(policy)->tls;
     struct tls_settings settings = {
-        .min_version = config->min_version,
         .trust = trust,
         .authority = authority_certificate(engine->authority),
         .keylog = config->keylog != NULL ? keylog : NULL,

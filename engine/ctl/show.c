@@ -136,6 +136,10 @@ void show_explanations(const json_t *data)
         } else {
             printf(" (no ignore pattern is found in it)");
         }
+        if (json_object_get(answer, "upstream") != NULL) {
+            printf("; upstream = %s ", text_of(answer, "upstream"));
+            print_safely(text_of(answer, "upstream_from"));
+        }
         putchar('\n');
         if (json_is_true(json_object_get(answer, "name_unseen")))
             fprintf(stderr,

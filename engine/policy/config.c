@@ -27,9 +27,11 @@ struct parser {
     bool at_line_start;     /* false while inih fetches a line in pieces */
     char *section;          /* a copy of its name; NULL before the first */
     bool section_valid;
-    unsigned *first_use;          /* line of each key's first use, by its place in the schema */
-    struct device_config *device; /* the section's, if it is a [device NAME] */
+    unsigned *first_use; /* line of each key's first use, by its place in the schema */
+    const char *table;   /* "device" or "destination" in a section with a name, or NULL, */
+    void *object;        /* and what that section fills */
     struct device_config **device_tail;
+    struct destination_config **destination_tail;
 };
 
 static void complain(const struct parser *parser, const char *section, const char *name,
@@ -76,53 +78,122 @@ static void store(struct parser *parser, const struct schema_key *key, const cha
         .config = parser->config,
         .report = parser->report,
     };
-    char *base = parser->device != NULL ? (char *)parser->device : (char *)parser->config;
+    char *base = parser->object != NULL ? parser->object : (char *)parser->config;
     const char *complaint = key->parse(&value, base + key->offset);
     if (complaint != NULL)
         complain(parser, parser->section != NULL ? parser->section : key->section, key->name, text,
                  complaint);
 }
 
-static bool enter_device(struct parser *parser, const char *name)
+/* Gives every key that was not used its fallback: in a section with a name those of that section,
+ * otherwise those of all others. */
+static void apply_fallbacks(struct parser *parser)
+{
+    parser->line = NULL;
+    for (size_t i = 0; i < schema_size; i++) {
+        const struct schema_key *key = &schema[i];
+        bool belongs = parser->table != NULL ? strcmp(key->section, parser->table) == 0
+                                             : !schema_is_named(key->section);
+        if (belongs && key->fallback != NULL && parser->first_use[i] == 0)
+            store(parser, key, key->fallback);
+    }
+}
+
+static void leave_section(struct parser *parser)
+{
+    const char *line = parser->line;
+    if (parser->table != NULL)
+        apply_fallbacks(parser);
+    parser->line = line;
+    parser->table = NULL;
+    parser->object = NULL;
+}
+
+/* From here on keys are those of `table`, and fill the object. */
+static void begin_object(struct parser *parser, const char *table, void *object,
+                         struct tls_scope *scope, const char *title)
+{
+    scope->section = arena_strdup(&parser->config->arena, title);
+    CHECK(scope->section != NULL);
+    scope->place = parser->place;
+    parser->table = table;
+    parser->object = object;
+    for (size_t i = 0; i < schema_size; i++)
+        if (strcmp(schema[i].section, table) == 0)
+            parser->first_use[i] = 0;
+}
+
+/* A name can be used once. */
+static bool is_taken(const struct parser *parser, const struct tls_scope *scope, const char *title)
+{
+    if (strcmp(scope->section, title) != 0)
+        return false;
+    report_error(parser->report, parser->place, 0, "%s stands at line %u already", title,
+                 scope->place.line);
+    return true;
+}
+
+static bool enter_device(struct parser *parser, const char *title)
 {
     struct config *config = parser->config;
-    for (struct device_config *device = config->devices; device != NULL; device = device->next) {
-        if (strcmp(device->name, name) == 0) {
-            report_error(parser->report, parser->place, 0, "[device %s] stands at line %u already",
-                         name, device->place.line);
+    struct device_config *device = config->devices;
+    for (; device != NULL; device = device->next)
+        if (is_taken(parser, &device->scope, title))
             return false;
-        }
-    }
-    struct device_config *device = arena_alloc(&config->arena, sizeof(*device));
+    device = arena_alloc(&config->arena, sizeof(*device));
     CHECK(device != NULL);
-    device->name = arena_strdup(&config->arena, name);
-    CHECK(device->name != NULL);
-    device->place = parser->place;
     *parser->device_tail = device;
     parser->device_tail = &device->next;
-    parser->device = device;
-    for (size_t i = 0; i < schema_size; i++) {
-        if (strcmp(schema[i].section, "device") != 0)
-            continue;
-        parser->first_use[i] = 0;
-        if (schema[i].fallback != NULL)
-            store(parser, &schema[i], schema[i].fallback);
-    }
+    begin_object(parser, "device", device, &device->scope, title);
     return true;
+}
+
+static bool enter_destination(struct parser *parser, const char *title)
+{
+    struct config *config = parser->config;
+    struct destination_config *destination = config->destinations;
+    for (; destination != NULL; destination = destination->next)
+        if (is_taken(parser, &destination->scope, title))
+            return false;
+    destination = arena_alloc(&config->arena, sizeof(*destination));
+    CHECK(destination != NULL);
+    *parser->destination_tail = destination;
+    parser->destination_tail = &destination->next;
+    begin_object(parser, "destination", destination, &destination->scope, title);
+    return true;
+}
+
+/* [device NAME] or [destination NAME]. */
+static bool enter_named(struct parser *parser, const char *section)
+{
+    const char *blank = strchr(section, ' ');
+    char title[LONGEST_SECTION + 3];
+    if (blank == NULL) {
+        report_error(parser->report, parser->place, 0, "expected [%s NAME]", section);
+        return false;
+    }
+    snprintf(title, sizeof(title), "[%.*s %s]", (int)(blank - section), section,
+             blank + strspn(blank, " \t"));
+    return strncmp(section, "device", 6) == 0 ? enter_device(parser, title)
+                                              : enter_destination(parser, title);
+}
+
+static bool begins_with_kind(const char *section)
+{
+    char kind[LONGEST_SECTION];
+    snprintf(kind, sizeof(kind), "%.*s", (int)strcspn(section, " "), section);
+    return schema_is_named(kind);
 }
 
 /* False after the reason was reported. */
 static bool enter_section(struct parser *parser, const char *section)
 {
-    parser->device = NULL;
     free(parser->section);
     parser->section = strdup(section);
     if (strlen(section) >= LONGEST_SECTION)
         report_error(parser->report, parser->place, 0, "the name of the section is too long");
-    else if (strncmp(section, "device ", 7) == 0)
-        return enter_device(parser, section + 7 + strspn(section + 7, " \t"));
-    else if (strcmp(section, "device") == 0)
-        report_error(parser->report, parser->place, 0, "expected [device NAME]");
+    else if (begins_with_kind(section))
+        return enter_named(parser, section);
     else if (*section == '\0')
         report_error(parser->report, parser->place, 0, "a key before the first [section]");
     else if (!schema_has_section(section))
@@ -137,7 +208,7 @@ static void start_section(struct parser *parser, const char *start, const char *
 {
     const char *close = memchr(start, ']', (size_t)(end - start));
     char name[LONGEST_SECTION + 1];
-    parser->device = NULL;
+    leave_section(parser);
     parser->section_valid = false;
     if (close == NULL) {
         report_error(parser->report, parser->place, 0, "expected [section]");
@@ -220,7 +291,7 @@ static int use_key(void *user, const char *section, const char *name, const char
         parser->section_valid = enter_section(parser, section);
     if (!parser->section_valid)
         return 1; /* it was complained about once */
-    const char *table = parser->device != NULL ? "device" : section;
+    const char *table = parser->table != NULL ? parser->table : section;
     const struct schema_key *key = schema_find(table, name);
     if (key == NULL) {
         report_unknown_key(parser, table, name);
@@ -241,17 +312,6 @@ static int use_key(void *user, const char *section, const char *name, const char
     return 1;
 }
 
-/* Gives every key that was not used its fallback; a device's were set when it was entered. */
-static void apply_fallbacks(struct parser *parser)
-{
-    parser->line = NULL;
-    parser->device = NULL;
-    for (size_t i = 0; i < schema_size; i++)
-        if (schema[i].fallback != NULL && parser->first_use[i] == 0 &&
-            strcmp(schema[i].section, "device") != 0)
-            store(parser, &schema[i], schema[i].fallback);
-}
-
 /* A list of what is to be intercepted that is empty is nobody's wish. */
 static void check_allow(const struct parser *parser)
 {
@@ -262,13 +322,23 @@ static void check_allow(const struct parser *parser)
                      "[allow] has no pattern: everything would be intercepted");
 }
 
-static void check_devices(struct parser *parser)
+static void check_devices(const struct parser *parser)
 {
-    for (struct device_config *device = parser->config->devices; device != NULL;
-         device = device->next)
+    const struct device_config *device = parser->config->devices;
+    for (; device != NULL; device = device->next)
         if (!device->has_mac && !device->has_address)
-            report_error(parser->report, device->place, 0,
-                         "[device %s] needs mac or address, to know it by", device->name);
+            report_error(parser->report, device->scope.place, 0,
+                         "%s needs mac or address, to know it by", device->scope.section);
+}
+
+static void check_destinations(const struct parser *parser)
+{
+    const struct destination_config *destination = parser->config->destinations;
+    for (; destination != NULL; destination = destination->next)
+        if (destination->rules.patterns.count == 0)
+            report_error(parser->report, destination->scope.place, 0,
+                         "%s has no pattern: it would be found in nothing",
+                         destination->scope.section);
 }
 
 static void add_command_line(struct parser *parser, const char *const *ignore, size_t count)
@@ -296,10 +366,14 @@ static void run_parser(struct parser *parser)
     ini_max_line = LONGEST_LINE + 3;
     parser->at_line_start = true;
     parser->device_tail = &parser->config->devices;
+    parser->destination_tail = &parser->config->destinations;
     if (ini_parse_stream(next_line, parser, use_key, parser) == -2)
         report_error(parser->report, parser->place, 0, "out of memory");
+    leave_section(parser);
     apply_fallbacks(parser);
+    parser->config->tls.scope.section = "[tls]";
     check_devices(parser);
+    check_destinations(parser);
     check_allow(parser);
 }
 

@@ -63,22 +63,36 @@ struct network_config {
 
 /* How far an origin's own failings are passed on to the device. */
 enum upstream_mode {
+    UPSTREAM_UNSET,
     UPSTREAM_MIRROR, /* the device's own checks decide: it is shown what the origin showed */
     UPSTREAM_VERIFY, /* an origin that does not verify is refused */
     UPSTREAM_IGNORE, /* any origin is presented as a good one */
 };
 
-struct tls_config {
-    const char *ca;
-    const char *trust;
-    const char *keylog; /* NULL: none */
+/* How TLS is spoken: may be set for destinations, for devices and, in [tls], for all. 0 where
+ * nothing is set. rules.h has what becomes of it. */
+struct tls_scope {
+    const char *section; /* where it is set: "[destination bank]" */
+    struct place place;
     enum upstream_mode upstream;
     int min_version; /* towards devices, as OpenSSL numbers it */
 };
 
+struct tls_config {
+    const char *ca;
+    const char *trust;
+    const char *keylog;     /* NULL: none */
+    struct tls_scope scope; /* everything is set */
+};
+
+struct destination_config {
+    struct tls_scope scope;
+    struct rules_config rules; /* which connections are meant */
+    struct destination_config *next;
+};
+
 struct device_config {
-    const char *name;
-    struct place place;
+    struct tls_scope scope;
     bool has_mac, has_address;
     uint8_t mac[MAC_SIZE];
     struct address address;
@@ -92,8 +106,9 @@ struct config {
     struct network_config network;
     struct rules_config ignore, allow;
     struct tls_config tls;
-    struct device_config *devices; /* in the order of the file */
-    const char *events_file;       /* NULL: no records are kept */
+    struct destination_config *destinations; /* in the order of the file */
+    struct device_config *devices;           /* likewise */
+    const char *events_file;                 /* NULL: no records are kept */
     const char *control_socket;
     const char *state_directory;
 };

@@ -34,6 +34,7 @@ bool explain_target(struct explanation *explanation, const struct policy_view *v
     }
     const struct config *config = policy_config(policy_view_policy(view));
     explanation->decision = policy_decide(view, &flow);
+    explanation->rules = policy_tls(view, &flow);
     bool by_ignore = explanation->decision.reason == REASON_RULE;
     explanation->name_unseen = is_name && (sees_no_names(&config->ignore) ||
                                            (!by_ignore && sees_no_names(&config->allow)));
@@ -57,6 +58,10 @@ void explanation_write(struct jsonw *json, const char *target,
         jsonw_string(json, "pattern", decision->rule->text);
         jsonw_string(json, "file", decision->rule->place.file);
         jsonw_uint(json, "line", decision->rule->place.line);
+    }
+    if (decision->verdict == VERDICT_TAKE) {
+        jsonw_string(json, "upstream", upstream_mode_name(explanation->rules.upstream));
+        jsonw_string(json, "upstream_from", explanation->rules.upstream_from->section);
     }
     if (explanation->name_unseen)
         jsonw_bool(json, "name_unseen", true);

@@ -11,6 +11,8 @@
 
 struct explanation {
     struct decision decision;
+    struct tls_rules
+        rules; /* for what is intercepted, as far as they do not depend on the device */
     /* The target is a name, and the patterns were tried against it; but in operation only addresses
      * are looked at (match = address), so they would not be asked about a name. */
     bool name_unseen;

@@ -10,6 +10,8 @@ struct policy {
     uint64_t revision;
     struct config *config;
     struct patterns *ignore, *allow;
+    struct patterns **destinations; /* as many as the configuration has, in its order */
+    size_t destination_count;
 };
 
 struct policy_view {
@@ -44,6 +46,27 @@ static struct patterns *compile(const struct config *config, const struct rules_
     return patterns_compile(&rules->patterns, cache, report);
 }
 
+static bool compile_destinations(struct policy *policy, bool use_cache, struct report *report)
+{
+    const struct destination_config *destination = policy->config->destinations;
+    size_t count = 0;
+    bool good = true;
+    for (; destination != NULL; destination = destination->next)
+        count++;
+    policy->destinations = calloc(count + 1, sizeof(struct patterns *));
+    CHECK(policy->destinations != NULL);
+    policy->destination_count = count;
+    destination = policy->config->destinations;
+    for (size_t i = 0; i < count; i++, destination = destination->next) {
+        char cache[48];
+        snprintf(cache, sizeof(cache), "destination-%zu.hsdb", i + 1);
+        policy->destinations[i] =
+            compile(policy->config, &destination->rules, use_cache ? cache : NULL, report);
+        good = good && policy->destinations[i] != NULL;
+    }
+    return good;
+}
+
 struct policy *policy_new(struct config *config, uint64_t revision, bool use_cache,
                           struct report *report)
 {
@@ -54,7 +77,8 @@ struct policy *policy_new(struct config *config, uint64_t revision, bool use_cac
     policy->config = config;
     policy->ignore = compile(config, &config->ignore, use_cache ? "ignore.hsdb" : NULL, report);
     policy->allow = compile(config, &config->allow, use_cache ? "allow.hsdb" : NULL, report);
-    if (policy->ignore == NULL || policy->allow == NULL) {
+    bool has_destinations = compile_destinations(policy, use_cache, report);
+    if (policy->ignore == NULL || policy->allow == NULL || !has_destinations) {
         policy_unref(policy);
         return NULL;
     }
@@ -67,6 +91,9 @@ void policy_unref(struct policy *policy)
         return;
     patterns_free(policy->ignore);
     patterns_free(policy->allow);
+    for (size_t i = 0; i < policy->destination_count; i++)
+        patterns_free(policy->destinations[i]);
+    free(policy->destinations);
     config_free(policy->config);
     free(policy);
 }
@@ -86,6 +113,15 @@ const struct patterns *policy_ignore(const struct policy *policy)
     return policy->ignore;
 }
 
+static bool grow_scratch(struct pattern_scratch **scratch, const struct policy *policy)
+{
+    bool good = pattern_scratch_grow(scratch, policy->ignore) &&
+                pattern_scratch_grow(scratch, policy->allow);
+    for (size_t i = 0; i < policy->destination_count && good; i++)
+        good = pattern_scratch_grow(scratch, policy->destinations[i]);
+    return good;
+}
+
 struct policy_view *policy_view_new(struct policy *policy)
 {
     struct policy_view *view = calloc(1, sizeof(*view));
@@ -93,8 +129,7 @@ struct policy_view *policy_view_new(struct policy *policy)
         return NULL;
     view->policy = policy;
     atomic_fetch_add(&policy->references, 1);
-    if (!pattern_scratch_grow(&view->scratch, policy->ignore) ||
-        !pattern_scratch_grow(&view->scratch, policy->allow)) {
+    if (!grow_scratch(&view->scratch, policy)) {
         policy_view_free(view);
         return NULL;
     }
@@ -163,17 +198,18 @@ static const struct pattern_source *find_rule(const struct policy_view *view,
     return patterns_match(patterns, view->scratch, candidates.texts, candidates.count);
 }
 
-static bool is_excluded(const struct config *config, const struct flow *flow)
+/* The first that it is known by; NULL if there is none. */
+static const struct device_config *find_device(const struct config *config, const struct flow *flow)
 {
-    for (const struct device_config *device = config->devices; device != NULL;
-         device = device->next) {
+    const struct device_config *device = config->devices;
+    for (; device != NULL; device = device->next) {
         bool same_mac =
             device->has_mac && flow->has_mac && memcmp(device->mac, flow->mac, MAC_SIZE) == 0;
         bool same_address = device->has_address && address_same_ip(&device->address, &flow->device);
         if (same_mac || same_address)
-            return !device->intercept;
+            break;
     }
-    return false;
+    return device;
 }
 
 /* Could a name have changed, or yet change, what these rules say of the flow? */
@@ -186,7 +222,8 @@ struct decision policy_decide(const struct policy_view *view, const struct flow 
 {
     const struct policy *policy = view->policy;
     const struct config *config = policy->config;
-    if (is_excluded(config, flow))
+    const struct device_config *device = find_device(config, flow);
+    if (device != NULL && !device->intercept)
         return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_DEVICE};
     if (flow->to_this_box)
         return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_LOCAL};
@@ -210,6 +247,21 @@ struct decision policy_decide(const struct policy_view *view, const struct flow 
                              .reason = REASON_DEFAULT,
                              .by_destination =
                                  ignore_by_address && allow_by_address && config->devices == NULL};
+}
+
+struct tls_rules policy_tls(const struct policy_view *view, const struct flow *flow)
+{
+    const struct policy *policy = view->policy;
+    const struct destination_config *destination = policy->config->destinations;
+    const struct device_config *device = find_device(policy->config, flow);
+    struct tls_rules rules = {0};
+    for (size_t i = 0; destination != NULL; i++, destination = destination->next)
+        if (find_rule(view, policy->destinations[i], &destination->rules, flow) != NULL)
+            rules_add(&rules, &destination->scope);
+    if (device != NULL)
+        rules_add(&rules, &device->scope);
+    rules_add(&rules, &policy->config->tls.scope);
+    return rules;
 }
 
 const char *rule_place(const struct pattern_source *rule, char text[static RULE_PLACE_SIZE])

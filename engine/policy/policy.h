@@ -10,6 +10,7 @@
 
 #include "policy/config.h"
 #include "policy/patterns.h"
+#include "policy/rules.h"
 
 /* Why a decision fell as it did: the names are those of `reason` in the records. */
 enum reason {
@@ -58,6 +59,9 @@ const struct policy *policy_view_policy(const struct policy_view *view);
 /* The only place that decides: at the SYN, at the ClientHello, and for `interceptctl explain`. In
  * this order: device excluded, destination local, ignore, allow, intercept. */
 struct decision policy_decide(const struct policy_view *view, const struct flow *flow);
+
+/* How TLS is to be spoken on a connection that is taken: asked when the ClientHello is read. */
+struct tls_rules policy_tls(const struct policy_view *view, const struct flow *flow);
 
 /* "file:line" of a rule, for people. Returns `text`. */
 #define RULE_PLACE_SIZE 512

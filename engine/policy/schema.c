@@ -130,23 +130,24 @@ static int word_index(const char *text, const char *const *words)
     return -1;
 }
 
-#define DEFINE_CHOICE(name, type, expected, ...)                    \
+/* The words stand for the values from `first` on. */
+#define DEFINE_CHOICE(name, type, first, expected, ...)             \
     static const char *name(const struct value *value, void *field) \
     {                                                               \
         static const char *const words[] = {__VA_ARGS__, NULL};     \
         int index = word_index(value->text, words);                 \
         if (index < 0)                                              \
             return expected;                                        \
-        *(type *)field = (type)index;                               \
+        *(type *)field = (type)(index + (int)(first));              \
         return NULL;                                                \
     }
 
-DEFINE_CHOICE(parse_failure, bool, "expected open or closed", "open", "closed")
-DEFINE_CHOICE(parse_source, bool, "expected router or device", "router", "device")
-DEFINE_CHOICE(parse_ruleset, bool, "expected managed or external", "managed", "external")
-DEFINE_CHOICE(parse_yes_no, bool, "expected yes or no", "no", "yes")
-DEFINE_CHOICE(parse_upstream, enum upstream_mode, "expected mirror, verify or ignore", "mirror",
-              "verify", "ignore")
+DEFINE_CHOICE(parse_failure, bool, false, "expected open or closed", "open", "closed")
+DEFINE_CHOICE(parse_source, bool, false, "expected router or device", "router", "device")
+DEFINE_CHOICE(parse_ruleset, bool, false, "expected managed or external", "managed", "external")
+DEFINE_CHOICE(parse_yes_no, bool, false, "expected yes or no", "no", "yes")
+DEFINE_CHOICE(parse_upstream, enum upstream_mode, UPSTREAM_MIRROR,
+              "expected mirror, verify or ignore", "mirror", "verify", "ignore")
 
 static const char *parse_version(const struct value *value, void *field)
 {
@@ -340,6 +341,7 @@ static const char *parse_address(const struct value *value, void *field)
 
 #define FIELD(member) offsetof(struct config, member)
 #define DEVICE(member) offsetof(struct device_config, member)
+#define DESTINATION(member) offsetof(struct destination_config, member)
 
 const struct schema_key schema[] = {
     {"network", "lan", "auto", true, parse_lan, FIELD(network.lan)},
@@ -363,14 +365,22 @@ const struct schema_key schema[] = {
     {"allow", "match", "address", true, parse_match, FIELD(allow.match)},
 
     {"tls", "ca", "/var/lib/interceptd/ca.pem", false, parse_path, FIELD(tls.ca)},
-    {"tls", "upstream", "mirror", false, parse_upstream, FIELD(tls.upstream)},
+    {"tls", "upstream", "mirror", false, parse_upstream, FIELD(tls.scope.upstream)},
     {"tls", "trust", "/etc/ssl/certs/ca-certificates.crt", false, parse_path, FIELD(tls.trust)},
     {"tls", "keylog", NULL, false, parse_path, FIELD(tls.keylog)},
-    {"tls", "min-version", "1.2", false, parse_version, FIELD(tls.min_version)},
+    {"tls", "min-version", "1.2", false, parse_version, FIELD(tls.scope.min_version)},
+
+    {"destination", "pattern", NULL, true, parse_pattern, DESTINATION(rules.patterns)},
+    {"destination", "file", NULL, true, parse_pattern_file, DESTINATION(rules.patterns)},
+    {"destination", "match", "address sni", true, parse_match, DESTINATION(rules.match)},
+    {"destination", "upstream", NULL, false, parse_upstream, DESTINATION(scope.upstream)},
+    {"destination", "min-version", NULL, false, parse_version, DESTINATION(scope.min_version)},
 
     {"device", "mac", NULL, false, parse_mac, DEVICE(mac)},
     {"device", "address", NULL, false, parse_address, DEVICE(address)},
     {"device", "intercept", "yes", false, parse_yes_no, DEVICE(intercept)},
+    {"device", "upstream", NULL, false, parse_upstream, DEVICE(scope.upstream)},
+    {"device", "min-version", NULL, false, parse_version, DEVICE(scope.min_version)},
 
     {"events", "file", NULL, false, parse_path, FIELD(events_file)},
 
@@ -394,4 +404,9 @@ bool schema_has_section(const char *section)
         if (strcmp(schema[i].section, section) == 0)
             return true;
     return false;
+}
+
+bool schema_is_named(const char *section)
+{
+    return strcmp(section, "device") == 0 || strcmp(section, "destination") == 0;
 }

@@ -16,13 +16,13 @@ struct value {
 };
 
 struct schema_key {
-    const char *section; /* "device" stands for every [device NAME] */
+    const char *section; /* "device" stands for every [device NAME], "destination" likewise */
     const char *name;
     const char *fallback; /* what holds where the key is not given; NULL: nothing */
     bool repeats;         /* each use adds; otherwise a second use is an error */
     /* Stores the value in `field`. NULL, or what is wrong, as the end of a sentence. */
     const char *(*parse)(const struct value *value, void *field);
-    size_t offset; /* of the field in struct config, or in struct device_config */
+    size_t offset; /* of the field in struct config, device_config or destination_config */
 };
 
 extern const struct schema_key schema[];
@@ -33,5 +33,8 @@ const struct schema_key *schema_find(const char *section, const char *name);
 
 /* True if any key belongs to this section. */
 bool schema_has_section(const char *section);
+
+/* True if there is one such section a NAME. */
+bool schema_is_named(const char *section);
 
 #endif

@@ -22,10 +22,6 @@ static int answer_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_l
 
 static bool set_common(SSL_CTX *context, const struct tls_settings *settings)
 {
-    /* TLS 1.0 and 1.1 sign with SHA-1, which only level 0 lets through. What certificates must be
-     * is verify.c's matter, at a level of its own. */
-    const char *ciphers =
-        settings->min_version < TLS1_2_VERSION ? "DEFAULT:@SECLEVEL=0" : "DEFAULT:@SECLEVEL=1";
     SSL_CTX_set_options(context,
                         SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
@@ -35,9 +31,9 @@ static bool set_common(SSL_CTX *context, const struct tls_settings *settings)
         SSL_CTX_set_app_data(context, settings->keylog_context);
         SSL_CTX_set_keylog_callback(context, settings->keylog);
     }
-    return SSL_CTX_set_min_proto_version(context, settings->min_version) == 1 &&
+    return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_max_proto_version(context, 0) == 1 &&
-           SSL_CTX_set_cipher_list(context, ciphers) == 1;
+           SSL_CTX_set_cipher_list(context, "DEFAULT:@SECLEVEL=1") == 1;
 }
 
 static bool init_device(SSL_CTX *context, const struct tls_settings *settings)
@@ -71,6 +67,12 @@ void tls_context_fini(struct tls_context *context)
     SSL_CTX_free(context->device);
     SSL_CTX_free(context->origin);
     context->device = context->origin = NULL;
+}
+
+bool tls_set_min_version(SSL *ssl, int version)
+{
+    SSL_set_security_level(ssl, version < TLS1_2_VERSION ? 0 : 1);
+    return SSL_set_min_proto_version(ssl, version) == 1;
 }
 
 void *tls_keylog_context(const SSL *ssl)

@@ -12,7 +12,6 @@
 #include <stdbool.h>
 
 struct tls_settings {
-    int min_version;   /* the lowest TLS version, as OpenSSL numbers it */
     X509_STORE *trust; /* whom origins are verified against; a reference is taken */
     X509 *authority;   /* our CA; borrowed for the context's life */
     /* Takes each line of the key log (RFC 9850), without its end; NULL: no key log. */
@@ -28,6 +27,12 @@ struct tls_context {
 /* False after the reason was logged. */
 bool tls_context_init(struct tls_context *context, const struct tls_settings *settings) must_check;
 void tls_context_fini(struct tls_context *context);
+
+/* The lowest TLS version, as OpenSSL numbers it, for one connection alone. TLS 1.0 and 1.1 sign
+ * with SHA-1, which only security level 0 lets through: so that is the level below 1.2, and 1
+ * otherwise. What certificates must be is verify.c's matter, at a level of its own. False if there
+ * is no such version. */
+bool tls_set_min_version(SSL *ssl, int version) must_check;
 
 /* The key log's context, from the SSL that its callback was given. */
 void *tls_keylog_context(const SSL *ssl);

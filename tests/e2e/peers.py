@@ -6,12 +6,13 @@ import select
 import socket
 import ssl
 import struct
+import subprocess
 import threading
 import time
 
 from cryptography import x509
 
-from lab import ORIGIN4, PATIENCE, ROOT, bracketed
+from lab import ORIGIN4, PATIENCE, ROOT, bracketed, wait_for
 
 LAB_SCRIPT = ROOT / "scripts/lab"
 
@@ -242,6 +243,22 @@ class Crowd:
 
 
 # ---- origins ----
+
+def s_server(lab, port, *options):
+    """openssl's own server on the origin, with the origin's certificate unless told otherwise."""
+    files = lab.origin_directory
+    if "-cert" not in options:
+        options = ("-cert", files / "origin.pem", "-key", files / "origin.key", *options)
+    server = lab.origin.spawn("openssl", "s_server", "-accept", str(port), *options,
+                              stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL)
+    wait_for(lambda: port_is_open(lab, port), "openssl s_server")
+    return server
+
+
+def port_is_open(lab, port):
+    return ":%d " % port in lab.origin.run("ss", "-ltn").stdout
+
 
 def server_context(lab):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -10,6 +10,7 @@ import pytest
 
 import pki
 from lab import ORIGIN4, ORIGIN6, bracketed, wait_for
+from peers import s_server
 
 FAMILIES = pytest.mark.parametrize("origin", [ORIGIN4[0], ORIGIN6[0]], ids=["ipv4", "ipv6"])
 
@@ -92,22 +93,6 @@ def test_the_kind_of_key_is_one_that_the_client_takes(lab, engine, options, kind
     text = subprocess.run(["openssl", "x509", "-noout", "-text"], input=pem, capture_output=True,
                           text=True, check=True).stdout
     assert "Public Key Algorithm: " + kind in text
-
-
-def s_server(lab, port, *options):
-    """openssl's own server on the origin, with the origin's certificate unless told otherwise."""
-    files = lab.origin_directory
-    if "-cert" not in options:
-        options = ("-cert", files / "origin.pem", "-key", files / "origin.key", *options)
-    server = lab.origin.spawn("openssl", "s_server", "-accept", str(port), *options,
-                              stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL)
-    wait_for(lambda: port_is_open(lab, port), "openssl s_server")
-    return server
-
-
-def port_is_open(lab, port):
-    return ":%d " % port in lab.origin.run("ss", "-ltn").stdout
 
 
 @pytest.mark.parametrize("version", ["tls1", "tls1_1", "tls1_2", "tls1_3"])

@@ -68,7 +68,8 @@ def test_a_name_is_noted_as_unseen(tmp_path):
     command = [BUILD / "interceptctl", "explain", "-c", config, "example.com:443", "192.0.2.1:443"]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.stdout == ("example.com:443 ignore by ^example\\.com:443$ (%s:2)\n"
-                             "192.0.2.1:443 intercept (no ignore pattern is found in it)\n" % config)
+                             "192.0.2.1:443 intercept (no ignore pattern is found in it); "
+                             "upstream = mirror [tls]\n" % config)
     assert "note: example.com:443 is a name" in result.stderr
     config.write_text("[ignore]\npattern = ^example\\.com:443$\nmatch = address sni\n")
     assert "note" not in subprocess.run(command, capture_output=True, text=True).stderr

@@ -49,8 +49,8 @@ static void an_empty_file_gives_the_defaults(void **state)
     assert_string_equal(config->tls.ca, "/var/lib/interceptd/ca.pem");
     assert_string_equal(config->tls.trust, "/etc/ssl/certs/ca-certificates.crt");
     assert_null(config->tls.keylog);
-    assert_int_equal(config->tls.upstream, UPSTREAM_MIRROR);
-    assert_int_equal(config->tls.min_version, TLS1_2_VERSION);
+    assert_int_equal(config->tls.scope.upstream, UPSTREAM_MIRROR);
+    assert_int_equal(config->tls.scope.min_version, TLS1_2_VERSION);
     assert_null(config->devices);
     assert_null(config->events_file);
     assert_string_equal(config->control_socket, "/run/interceptd/control.sock");
@@ -117,12 +117,12 @@ static void every_section_and_key_is_stored(void **state)
     assert_string_equal(config->allow.patterns.items[0].text, "^two:");
     assert_int_equal(config->allow.match, MATCH_ADDRESS | MATCH_SNI);
     assert_string_equal(config->tls.ca, "/ca");
-    assert_int_equal(config->tls.upstream, UPSTREAM_IGNORE);
+    assert_int_equal(config->tls.scope.upstream, UPSTREAM_IGNORE);
     assert_string_equal(config->tls.trust, "/trust");
     assert_string_equal(config->tls.keylog, "/keylog");
-    assert_int_equal(config->tls.min_version, TLS1_VERSION);
+    assert_int_equal(config->tls.scope.min_version, TLS1_VERSION);
     const struct device_config *device = config->devices;
-    assert_string_equal(device->name, "cam");
+    assert_string_equal(device->scope.section, "[device cam]");
     assert_true(device->has_mac && device->has_address && !device->intercept);
     assert_null(device->next);
     assert_string_equal(config->events_file, "/events");
@@ -238,7 +238,7 @@ static void the_configuration_keeps_nothing_of_its_input(void **state)
     assert_string_equal(config->ignore.patterns.items[0].text, "^one$");
     assert_string_equal(config->ignore.patterns.items[0].place.file, "/etc/a.conf");
     assert_string_equal(config->ignore.patterns.items[1].text, "^two$");
-    assert_string_equal(config->devices->name, "tv");
+    assert_string_equal(config->devices->scope.section, "[device tv]");
     assert_string_equal(config->tls.ca, "/ca");
     config_free(config);
 }
@@ -276,22 +276,48 @@ static void devices_keep_the_order_of_the_file_and_their_own_defaults(void **sta
                                         "[device   a b]\nmac = 02:00:5e:10:00:02\n");
     const struct device_config *device = config->devices;
     const uint8_t mac[] = {2, 0, 0x5e, 0x10, 0, 1};
-    assert_string_equal(device->name, "b");
-    assert_int_equal(device->place.line, 1);
+    assert_string_equal(device->scope.section, "[device b]");
+    assert_int_equal(device->scope.place.line, 1);
     assert_true(device->has_mac);
     assert_false(device->has_address);
     assert_memory_equal(device->mac, mac, sizeof(mac));
     assert_false(device->intercept);
     device = device->next;
-    assert_string_equal(device->name, "a");
+    assert_string_equal(device->scope.section, "[device a]");
     assert_true(device->has_address);
     assert_false(device->has_mac);
     assert_int_equal(device->address.family, AF_INET6);
     assert_true(device->intercept);
     device = device->next;
-    assert_string_equal(device->name, "a b");
+    assert_string_equal(device->scope.section, "[device a b]");
     assert_true(device->intercept);
     assert_null(device->next);
+    config_free(config);
+}
+
+/* ---- destinations ---- */
+
+static void destinations_keep_the_order_of_the_file_and_set_what_they_say(void **state)
+{
+    (void)state;
+    struct config *config =
+        good_config("[destination b]\npattern = b1\npattern = b2\nupstream = verify\n"
+                    "[tls]\nupstream = ignore\n"
+                    "[destination a]\nmatch = sni\nmin-version = 1.0\npattern = a\n");
+    const struct destination_config *destination = config->destinations;
+    assert_string_equal(destination->scope.section, "[destination b]");
+    assert_int_equal(destination->scope.place.line, 1);
+    assert_int_equal(destination->rules.patterns.count, 2);
+    assert_int_equal(destination->rules.match, MATCH_ADDRESS | MATCH_SNI);
+    assert_int_equal(destination->scope.upstream, UPSTREAM_VERIFY);
+    assert_int_equal(destination->scope.min_version, 0);
+    destination = destination->next;
+    assert_string_equal(destination->scope.section, "[destination a]");
+    assert_int_equal(destination->rules.match, MATCH_SNI);
+    assert_int_equal(destination->scope.upstream, UPSTREAM_UNSET);
+    assert_int_equal(destination->scope.min_version, TLS1_VERSION);
+    assert_null(destination->next);
+    assert_string_equal(config->tls.scope.section, "[tls]");
     config_free(config);
 }
 
@@ -315,6 +341,16 @@ static void each_mistake_is_told_with_its_line(void **state)
          "/etc/test.conf:1: [device a] needs mac or address, to know it by"},
         {"[device a]\nmac = 02:00:5e:10:00:01\n[tls]\nca = /ca\n[device a]\naddress = ::1\n",
          "/etc/test.conf:5: [device a] stands at line 1 already"},
+        {"[destination]\npattern = a\n", "/etc/test.conf:1: expected [destination NAME]"},
+        {"[destination a]\nupstream = verify\n",
+         "/etc/test.conf:1: [destination a] has no pattern: it would be found in nothing"},
+        {"[destination a]\npattern = a\n[device a]\naddress = ::1\n[destination a]\n",
+         "/etc/test.conf:5: [destination a] stands at line 1 already"},
+        {"[destination a]\npattern = a\n\nupstream = mirrored\n",
+         "/etc/test.conf:4: [destination a] upstream = mirrored: expected mirror, verify or "
+         "ignore"},
+        {"[destination a]\npattern = a\n[device b]\naddress = ::1\nmin-version = 2\n",
+         "/etc/test.conf:5: [device b] min-version = 2: expected 1.0, 1.1, 1.2 or 1.3"},
         {"[tls]\n\n[network\n", "/etc/test.conf:3: expected [section]"},
         {"[network]\nqueue\n", "/etc/test.conf:2: expected key = value"},
         {"[network]\nqueue =\n", "/etc/test.conf:2: [network] queue = : expected a value"},
@@ -329,7 +365,8 @@ static void each_mistake_is_told_with_its_line(void **state)
         {"[events]\nfiles = /x\n",
          "/etc/test.conf:2: unknown key files in [events]; known are: file"},
         {"[device a]\naddress = ::1\nmca = 1\n",
-         "/etc/test.conf:3: unknown key mca in [device]; known are: mac, address, intercept"},
+         "/etc/test.conf:3: unknown key mca in [device]; known are: mac, address, intercept, "
+         "upstream, min-version"},
         {"[ignore]\nfile = none/such.list\n", "/etc/test.conf:2: [ignore] file = none/such.list: "
                                               "No such file or directory"},
         {"[1234567890123456789012345678901234567890123456789]\na = b\n",
@@ -490,6 +527,7 @@ int main(void)
         cmocka_unit_test(a_long_pattern_survives_whole),
         cmocka_unit_test(nothing_can_be_freed),
         cmocka_unit_test(devices_keep_the_order_of_the_file_and_their_own_defaults),
+        cmocka_unit_test(destinations_keep_the_order_of_the_file_and_set_what_they_say),
         cmocka_unit_test(each_mistake_is_told_with_its_line),
         cmocka_unit_test(a_nul_byte_is_told_and_the_next_line_is_read),
         cmocka_unit_test(a_line_without_end_is_told_and_the_next_line_is_read),

@@ -23,6 +23,8 @@ static void assert_explained(const struct policy_view *view, const char *target,
     assert_string_equal(jsonw_text(&json), expected);
 }
 
+#define MIRRORED "\"upstream\":\"mirror\",\"upstream_from\":\"[tls]\""
+
 static const char by_address[] = "[ignore]\npattern = ^192\\.0\\.2\\.1:443$\npattern = \\.test:\n"
                                  "pattern = ^2001:db8::1:443$\n";
 
@@ -36,7 +38,7 @@ static void an_address_is_answered_as_in_operation(void **state)
                      "\"line\":2}");
     assert_explained(view, "192.0.2.1:80",
                      "{\"target\":\"192.0.2.1:80\",\"verdict\":\"intercept\","
-                     "\"reason\":\"default\"}");
+                     "\"reason\":\"default\"," MIRRORED "}");
     policy_view_free(view);
 }
 
@@ -67,17 +69,17 @@ static void a_name_that_operation_would_not_see_is_answered_with_a_note(void **s
     /* That nothing is found in it says as little. */
     assert_explained(view, "a.example:443",
                      "{\"target\":\"a.example:443\",\"verdict\":\"intercept\","
-                     "\"reason\":\"default\",\"name_unseen\":true}");
+                     "\"reason\":\"default\"," MIRRORED ",\"name_unseen\":true}");
     policy_view_free(view);
     view = view_of("[allow]\npattern = \\.test:\n");
     assert_explained(view, "a.test:443",
                      "{\"target\":\"a.test:443\",\"verdict\":\"intercept\","
-                     "\"reason\":\"default\",\"name_unseen\":true}");
+                     "\"reason\":\"default\"," MIRRORED ",\"name_unseen\":true}");
     policy_view_free(view);
     view = view_of("");
     assert_explained(view, "a.test:443",
                      "{\"target\":\"a.test:443\",\"verdict\":\"intercept\","
-                     "\"reason\":\"default\"}");
+                     "\"reason\":\"default\"," MIRRORED "}");
     policy_view_free(view);
 }
 
@@ -103,7 +105,19 @@ static void what_is_not_allowed_is_ignored(void **state)
                      "\"reason\":\"not_allowed\"}");
     assert_explained(view, "a.test:443",
                      "{\"target\":\"a.test:443\",\"verdict\":\"intercept\","
-                     "\"reason\":\"default\"}");
+                     "\"reason\":\"default\"," MIRRORED "}");
+    policy_view_free(view);
+}
+
+static void what_is_intercepted_is_told_its_upstream_mode_and_who_sets_it(void **state)
+{
+    (void)state;
+    struct policy_view *view =
+        view_of("[destination bank]\npattern = ^bank\\.test:\nupstream = verify\n");
+    assert_explained(view, "bank.test:443",
+                     "{\"target\":\"bank.test:443\",\"verdict\":\"intercept\","
+                     "\"reason\":\"default\",\"upstream\":\"verify\","
+                     "\"upstream_from\":\"[destination bank]\"}");
     policy_view_free(view);
 }
 
@@ -146,6 +160,7 @@ int main(void)
         cmocka_unit_test(a_name_that_operation_would_not_see_is_answered_with_a_note),
         cmocka_unit_test(where_names_are_matched_there_is_no_note),
         cmocka_unit_test(what_is_not_allowed_is_ignored),
+        cmocka_unit_test(what_is_intercepted_is_told_its_upstream_mode_and_who_sets_it),
         cmocka_unit_test(what_is_no_target_is_not_answered),
         cmocka_unit_test(a_target_may_be_as_long_as_the_limit_and_no_longer),
     };

@@ -9,6 +9,7 @@
 #include "policy/policy.h"
 #include "setup.h"
 
+#include <openssl/ssl.h>
 #include <pthread.h>
 
 /* From 192.0.2.50 with the MAC 02:00:5e:10:00:01 to the origin, by TCP. */
@@ -393,6 +394,70 @@ static void threads_decide_with_views_of_their_own_and_the_last_one_frees(void *
     }
 }
 
+/* ---- how TLS is spoken ---- */
+
+static void assert_upstream(const struct policy_view *view, const struct flow *flow,
+                            const char *mode, const char *section)
+{
+    struct tls_rules rules = policy_tls(view, flow);
+    assert_string_equal(upstream_mode_name(rules.upstream), mode);
+    assert_string_equal(rules.upstream_from->section, section);
+}
+
+static void each_key_is_the_first_matching_destinations_then_the_devices(void **state)
+{
+    (void)state;
+    struct policy_view *view =
+        view_of("[tls]\nupstream = ignore\n"
+                "[destination old]\npattern = ^a\\.test:\nmin-version = 1.0\n"
+                "[destination strict]\npattern = ^a\\.test:\npattern = ^198\\.51\\.100\\.9:\n"
+                "upstream = verify\nmin-version = 1.3\n"
+                "[device tv]\nmac = 02:00:5e:10:00:01\nupstream = mirror\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    flow.name = "A.test";
+    flow.hello_read = true;
+    assert_upstream(view, &flow, "verify", "[destination strict]");
+    assert_int_equal(policy_tls(view, &flow).min_version, TLS1_VERSION);
+    flow.name = "b.test";
+    assert_upstream(view, &flow, "mirror", "[device tv]");
+    assert_int_equal(policy_tls(view, &flow).min_version, TLS1_2_VERSION);
+    flow.has_mac = false;
+    assert_upstream(view, &flow, "ignore", "[tls]");
+    flow = flow_to("198.51.100.9:443");
+    assert_upstream(view, &flow, "verify", "[destination strict]");
+    assert_int_equal(policy_tls(view, &flow).min_version, TLS1_3_VERSION);
+    policy_view_free(view);
+}
+
+static void a_destination_may_be_meant_by_its_address_or_its_name_alone(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[destination a]\npattern = ^(?!a)\nmatch = sni\n"
+                                       "upstream = ignore\n"
+                                       "[destination b]\npattern = test\nmatch = address\n"
+                                       "upstream = verify\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    assert_upstream(view, &flow, "mirror", "[tls]");
+    flow.name = "a.test";
+    assert_upstream(view, &flow, "mirror", "[tls]");
+    flow.name = "b.test";
+    assert_upstream(view, &flow, "ignore", "[destination a]");
+    policy_view_free(view);
+}
+
+static void a_bad_pattern_of_a_destination_is_told_where_it_stands(void **state)
+{
+    (void)state;
+    struct report report = {0};
+    struct config *config = good_config("[destination a]\npattern = a\npattern = (b\n"
+                                        "[destination c]\npattern = d)\n");
+    assert_null(policy_new(config, 1, false, &report));
+    assert_int_equal(report.errors, 2);
+    assert_ptr_equal(strstr(report_text(&report, 0), "/etc/test.conf:3:"), report_text(&report, 0));
+    assert_ptr_equal(strstr(report_text(&report, 1), "/etc/test.conf:5:"), report_text(&report, 1));
+    report_fini(&report);
+}
+
 static void reasons_have_the_names_of_the_records(void **state)
 {
     (void)state;
@@ -447,6 +512,9 @@ int main(void)
         cmocka_unit_test(compiled_patterns_are_kept_in_the_state_directory_if_wanted),
         cmocka_unit_test(a_view_outlives_the_policys_maker),
         cmocka_unit_test(threads_decide_with_views_of_their_own_and_the_last_one_frees),
+        cmocka_unit_test(each_key_is_the_first_matching_destinations_then_the_devices),
+        cmocka_unit_test(a_destination_may_be_meant_by_its_address_or_its_name_alone),
+        cmocka_unit_test(a_bad_pattern_of_a_destination_is_told_where_it_stands),
         cmocka_unit_test(reasons_have_the_names_of_the_records),
         cmocka_unit_test(a_rules_place_is_its_file_and_line),
     };

@@ -12,10 +12,11 @@
 #include <ctype.h>
 #include <openssl/ssl.h>
 
-/* A value of one key, stored in a configuration, or in a device, of its own. */
+/* A value of one key, stored in a configuration, a device or a destination of its own. */
 struct stored {
     struct config config;
     struct device_config device;
+    struct destination_config destination;
     struct report report;
     const char *complaint;
 };
@@ -29,9 +30,13 @@ static void store(struct stored *stored, const char *section, const char *name, 
                                 .column = 5,
                                 .config = &stored->config,
                                 .report = &stored->report};
-    char *base = strcmp(section, "device") == 0 ? (char *)&stored->device : (char *)&stored->config;
+    void *base = &stored->config;
+    if (strcmp(section, "device") == 0)
+        base = &stored->device;
+    if (strcmp(section, "destination") == 0)
+        base = &stored->destination;
     stored->config.path = "/etc/test.conf";
-    stored->complaint = key->parse(&value, base + key->offset);
+    stored->complaint = key->parse(&value, (char *)base + key->offset);
 }
 
 static void discard(struct stored *stored)
@@ -228,7 +233,7 @@ static void tls_versions_are_the_four_that_there_are(void **state)
                 {"1.3", TLS1_3_VERSION}};
     for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
         store_good(&stored, "tls", "min-version", good[i].text);
-        assert_int_equal(stored.config.tls.min_version, good[i].version);
+        assert_int_equal(stored.config.tls.scope.min_version, good[i].version);
     }
     assert_refused("tls", "min-version", "expected 1.0, 1.1, 1.2 or 1.3",
                    TEXTS("1", "1.4", "TLSv1.2", "1.2 ", "ssl3"));
@@ -257,11 +262,11 @@ static void choices_are_what_they_say(void **state)
     store_good(&stored, "device", "intercept", "no");
     assert_false(stored.device.intercept);
     store_good(&stored, "tls", "upstream", "verify");
-    assert_int_equal(stored.config.tls.upstream, UPSTREAM_VERIFY);
+    assert_int_equal(stored.config.tls.scope.upstream, UPSTREAM_VERIFY);
     store_good(&stored, "tls", "upstream", "ignore");
-    assert_int_equal(stored.config.tls.upstream, UPSTREAM_IGNORE);
+    assert_int_equal(stored.config.tls.scope.upstream, UPSTREAM_IGNORE);
     store_good(&stored, "tls", "upstream", "mirror");
-    assert_int_equal(stored.config.tls.upstream, UPSTREAM_MIRROR);
+    assert_int_equal(stored.config.tls.scope.upstream, UPSTREAM_MIRROR);
 }
 
 static void other_words_are_no_choice(void **state)

@@ -20,9 +20,7 @@ struct world {
 
 static struct tls_settings settings_of(const struct world *world)
 {
-    return (struct tls_settings){.min_version = TLS1_2_VERSION,
-                                 .trust = world->trust,
-                                 .authority = world->own_ca.certificate};
+    return (struct tls_settings){.trust = world->trust, .authority = world->own_ca.certificate};
 }
 
 static void make_world(struct world *world)
@@ -47,11 +45,10 @@ static void init_world_with(struct world *world, const struct tls_settings *sett
     assert_int_equal(SSL_CTX_use_PrivateKey(world->context.device, world->server.key), 1);
 }
 
-static void init_world(struct world *world, int min_version)
+static void init_world(struct world *world)
 {
     make_world(world);
     struct tls_settings settings = settings_of(world);
-    settings.min_version = min_version;
     init_world_with(world, &settings);
 }
 
@@ -81,11 +78,12 @@ static void devices_may_speak_the_lowest_version_and_all_above_it(void **state)
     (void)state;
     for (size_t lowest = 0; lowest < ARRAY_SIZE(all_versions); lowest++) {
         struct world world;
-        init_world(&world, all_versions[lowest]);
+        init_world(&world);
         SSL_CTX *client = their_client_context();
         for (size_t i = 0; i < ARRAY_SIZE(all_versions); i++) {
             struct pair pair;
             init_tls_pair(&pair, world.context.device, client);
+            assert_true(tls_set_min_version(pair.ours.ssl, all_versions[lowest]));
             SSL_set_max_proto_version(pair.theirs, all_versions[i]);
             enum io io = shake_hands(&pair);
             if (i >= lowest) {
@@ -107,12 +105,13 @@ static void origins_may_speak_the_lowest_version_and_all_above_it(void **state)
     (void)state;
     for (size_t lowest = 0; lowest < ARRAY_SIZE(all_versions); lowest++) {
         struct world world;
-        init_world(&world, all_versions[lowest]);
+        init_world(&world);
         SSL_CTX *server = their_server_context(&world.server, NULL);
         for (size_t i = 0; i < ARRAY_SIZE(all_versions); i++) {
             struct pair pair;
             struct verify verify;
             init_tls_pair(&pair, world.context.origin, server);
+            assert_true(tls_set_min_version(pair.ours.ssl, all_versions[lowest]));
             assert_true(verify_prepare(pair.ours.ssl, &verify, "a.test", NULL));
             SSL_set_max_proto_version(pair.theirs, all_versions[i]);
             enum io io = shake_hands(&pair);
@@ -130,31 +129,33 @@ static void origins_may_speak_the_lowest_version_and_all_above_it(void **state)
     }
 }
 
-static void count_line(void *context, const char *line, size_t length)
-{
-    (void)line, (void)length;
-    ++*(unsigned *)context;
-}
-
-static void a_version_that_there_is_not_gives_no_context(void **state)
+static void a_version_that_there_is_not_is_no_lowest_one(void **state)
 {
     (void)state;
     static const int versions[] = {0x0305, 0x7fff};
     struct world world;
-    make_world(&world);
-    for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
-        struct tls_settings settings = settings_of(&world);
-        unsigned lines = 0;
-        settings.min_version = versions[i];
-        log_redirect(count_line, &lines);
-        bool done = tls_context_init(&world.context, &settings);
-        log_redirect(NULL, NULL);
-        assert_false(done);
-        assert_int_equal(lines, 1);
-        assert_null(world.context.device);
-        assert_null(world.context.origin);
-        assert_int_equal(ERR_peek_error(), 0);
-    }
+    init_world(&world);
+    SSL *ssl = SSL_new(world.context.origin);
+    for (size_t i = 0; i < ARRAY_SIZE(versions); i++)
+        assert_false(tls_set_min_version(ssl, versions[i]));
+    SSL_free(ssl);
+    fini_world(&world);
+}
+
+static void what_one_connection_may_do_no_other_may(void **state)
+{
+    (void)state;
+    struct world world;
+    init_world(&world);
+    SSL *old = SSL_new(world.context.device), *next = SSL_new(world.context.device);
+    assert_true(tls_set_min_version(old, TLS1_VERSION));
+    assert_int_equal(SSL_get_security_level(old), 0);
+    assert_int_equal(SSL_get_security_level(next), 1);
+    assert_int_equal(SSL_get_min_proto_version(next), TLS1_2_VERSION);
+    assert_true(tls_set_min_version(old, TLS1_2_VERSION));
+    assert_int_equal(SSL_get_security_level(old), 1);
+    SSL_free(old);
+    SSL_free(next);
     fini_world(&world);
 }
 
@@ -175,7 +176,7 @@ static void no_session_is_given_to_a_device_or_taken_up_again(void **state)
     (void)state;
     static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
     struct world world;
-    init_world(&world, TLS1_2_VERSION);
+    init_world(&world);
     SSL_CTX *client = their_client_context();
     SSL_CTX_set_session_cache_mode(client, SSL_SESS_CACHE_CLIENT);
     SSL_CTX_sess_set_new_cb(client, count_session);
@@ -210,7 +211,7 @@ static void no_session_of_an_origin_is_taken_up_again(void **state)
 {
     (void)state;
     struct world world;
-    init_world(&world, TLS1_2_VERSION);
+    init_world(&world);
     SSL_CTX *server = their_server_context(&world.server, NULL);
     for (int round = 0; round < 3; round++) {
         struct pair pair;
@@ -232,7 +233,7 @@ static void a_device_cannot_renegotiate(void **state)
     (void)state;
     struct world world;
     struct pair pair;
-    init_world(&world, TLS1_2_VERSION);
+    init_world(&world);
     SSL_CTX *client = their_client_context();
     init_tls_pair(&pair, world.context.device, client);
     SSL_set_max_proto_version(pair.theirs, TLS1_2_VERSION);
@@ -253,7 +254,7 @@ static void diffie_hellman_is_of_2048_bits_or_more(void **state)
     struct world world;
     struct pair pair;
     EVP_PKEY *key = NULL;
-    init_world(&world, TLS1_2_VERSION);
+    init_world(&world);
     SSL_CTX *client = their_client_context();
     init_tls_pair(&pair, world.context.device, client);
     SSL_set_max_proto_version(pair.theirs, TLS1_2_VERSION);
@@ -274,7 +275,7 @@ static void ciphers_without_encryption_or_authentication_are_never_chosen(void *
     (void)state;
     static const char *const ciphers[] = {"NULL", "aNULL", "RC4", "3DES", "EXPORT"};
     struct world world;
-    init_world(&world, TLS1_VERSION);
+    init_world(&world);
     for (size_t i = 0; i < ARRAY_SIZE(ciphers); i++) {
         char list[64];
         struct pair pair;
@@ -309,7 +310,7 @@ static void the_origins_choice_is_the_answer_to_a_device(void **state)
         {"h2", "", ""},
     };
     struct world world;
-    init_world(&world, TLS1_2_VERSION);
+    init_world(&world);
     SSL_CTX *client = their_client_context();
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct pair pair;
@@ -341,7 +342,7 @@ static void origins_are_verified_and_our_own_authority_is_no_reason_to_trust(voi
 {
     (void)state;
     struct world world;
-    init_world(&world, TLS1_2_VERSION);
+    init_world(&world);
     const struct identity *const servers[] = {&world.server, &world.own_server};
     for (size_t i = 0; i < ARRAY_SIZE(servers); i++) {
         struct pair pair;
@@ -363,7 +364,7 @@ static void the_context_keeps_the_trusted_store(void **state)
     struct world world;
     struct pair pair;
     struct verify verify;
-    init_world(&world, TLS1_2_VERSION);
+    init_world(&world);
     X509_STORE_free(world.trust);
     world.trust = NULL;
     SSL_CTX *server = their_server_context(&world.server, NULL);
@@ -427,7 +428,7 @@ static void without_a_key_log_no_secret_leaves(void **state)
 {
     (void)state;
     struct world world;
-    init_world(&world, TLS1_2_VERSION);
+    init_world(&world);
     assert_null(SSL_CTX_get_keylog_callback(world.context.device));
     assert_null(SSL_CTX_get_keylog_callback(world.context.origin));
     fini_world(&world);
@@ -439,7 +440,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(devices_may_speak_the_lowest_version_and_all_above_it),
         cmocka_unit_test(origins_may_speak_the_lowest_version_and_all_above_it),
-        cmocka_unit_test(a_version_that_there_is_not_gives_no_context),
+        cmocka_unit_test(a_version_that_there_is_not_is_no_lowest_one),
+        cmocka_unit_test(what_one_connection_may_do_no_other_may),
         cmocka_unit_test(no_session_is_given_to_a_device_or_taken_up_again),
         cmocka_unit_test(no_session_of_an_origin_is_taken_up_again),
         cmocka_unit_test(a_device_cannot_renegotiate),

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "policy/rules.h"
+
+void rules_add(struct tls_rules *rules, const struct tls_scope *scope)
+{
+    if (rules->upstream == UPSTREAM_UNSET && scope->upstream != UPSTREAM_UNSET) {
+        rules->upstream = scope->upstream;
+        rules->upstream_from = scope;
+    }
+    if (rules->min_version == 0)
+        rules->min_version = scope->min_version;
+}
+
+const char *upstream_mode_name(enum upstream_mode mode)
+{
+    static const char *const names[] = {[UPSTREAM_UNSET] = "",
+                                        [UPSTREAM_MIRROR] = "mirror",
+                                        [UPSTREAM_VERIFY] = "verify",
+                                        [UPSTREAM_IGNORE] = "ignore"};
+    return names[mode];
+}
