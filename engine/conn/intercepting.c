@@ -229,6 +229,13 @@ static enum ending origin_ending(const struct endpoint *origin)
     return origin->failure[0] != '\0' ? ENDING_ORIGIN_TLS : ENDING_ORIGIN_RESET;
 }
 
+/* Some TLS stacks finish the handshake and look at the certificate after it: a device that then
+ * leaves without a word has refused us, and no alert tells. */
+static enum ending unless_refused(const struct relay *relay, enum ending ending)
+{
+    return relay->device_first && relay->up.bytes == 0 ? ENDING_DEVICE_NO_DATA : ending;
+}
+
 static void relay_step(struct conn *conn, bool device_news, bool origin_news)
 {
     struct relay *relay = &conn->through.relay;
@@ -241,13 +248,13 @@ static void relay_step(struct conn *conn, bool device_news, bool origin_news)
         conn_want(conn, relay_device_events(relay), relay_origin_events(relay));
         return;
     case RELAY_DONE:
-        conn_end(conn, ENDING_CLOSED, false);
+        conn_end(conn, unless_refused(relay, ENDING_CLOSED), false);
         return;
     case RELAY_DEVICE_ERROR:
         conn_end(conn, device_ending(&conn->device.endpoint), true);
         return;
     case RELAY_ORIGIN_ERROR:
-        conn_end(conn, origin_ending(&conn->origin.endpoint), true);
+        conn_end(conn, unless_refused(relay, origin_ending(&conn->origin.endpoint)), true);
         return;
     case RELAY_NO_MEMORY:
         conn_end(conn, ENDING_OUT_OF_RESOURCES, true);

@@ -122,6 +122,20 @@ void notes_session(struct conn *conn, struct record_session *session, const SSL 
         session->alpn = arena_copy(&conn->arena, alpn, alpn_length);
 }
 
+static void note_faults(struct conn *conn)
+{
+    const struct verify *verify = &conn->verify;
+    struct record_fault *faults = arena_alloc(&conn->arena, sizeof(*faults) * VERIFY_ERRORS_LIMIT);
+    for (size_t i = 0; faults != NULL && i < verify->count; i++)
+        faults[i] = (struct record_fault){
+            .code = verify->errors[i].code,
+            .depth = verify->errors[i].depth,
+            .text = X509_verify_cert_error_string(verify->errors[i].code),
+        };
+    conn->record.faults = faults;
+    conn->record.fault_count = faults != NULL ? verify->count : 0;
+}
+
 void notes_origin(struct conn *conn, X509 *certificate)
 {
     struct record_certificate *noted = &conn->record.certificate;
@@ -142,6 +156,7 @@ void notes_origin(struct conn *conn, X509 *certificate)
     conn->record.verified = true;
     conn->record.verify = verify_text(&conn->verify);
     conn->record.verify_code = verify_code(&conn->verify);
+    note_faults(conn);
 }
 
 void notes_leaf(struct conn *conn, const struct leaf *leaf, bool cached)
@@ -173,10 +188,18 @@ static void note_traffic(struct conn *conn)
     record->bytes_to_client = info.tcpi_bytes_acked;
 }
 
+/* OpenSSL's words for TLS's own: "unknown CA". */
+static const char *alert_name(int alert)
+{
+    return alert != NO_ALERT ? SSL_alert_desc_string_long(alert) : NULL;
+}
+
 static void note_alerts(struct record_session *session, const struct endpoint *endpoint)
 {
     session->alert_in = endpoint->alert_in;
     session->alert_out = endpoint->alert_out;
+    session->alert_in_name = alert_name(endpoint->alert_in);
+    session->alert_out_name = alert_name(endpoint->alert_out);
 }
 
 void notes_end(struct conn *conn, enum ending ending)

@@ -164,6 +164,8 @@ enum relay_result relay_run(struct relay *relay, bool device_news, bool origin_n
     enum relay_result up = RELAY_GOING, down = RELAY_GOING;
     if (has_news(&relay->up, device_news, origin_news))
         up = result_of(relay, &relay->up, run_half(relay, &relay->up));
+    if (relay->up.end != RELAY_OPEN && relay->down.end == RELAY_OPEN)
+        relay->device_first = true;
     if (up == RELAY_ORIGIN_ERROR) /* it may have answered before it was gone */
         (void)run_half(relay, &relay->down);
     if (up != RELAY_GOING && up != RELAY_AGAIN)

@@ -30,6 +30,7 @@ struct relay_half {
 struct relay {
     struct relay_half up, down; /* from the device, to the device */
     struct slab *buffers;
+    bool device_first;      /* the device ended its stream before the origin did */
     unsigned char *scratch; /* RELAY_BUFFER_SIZE bytes, shared with others between calls */
 };
 

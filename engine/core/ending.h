@@ -10,6 +10,8 @@
     ENDING(NONE, "open", "the connection is still open")                                        \
     ENDING(CLOSED, "closed", "both sides closed the connection")                                \
     ENDING(DEVICE_GONE, "device_gone", "the device left before the connection was set up")      \
+    ENDING(DEVICE_NO_DATA, "device_no_data",                                                    \
+           "the device closed after the handshake, without having sent data")                   \
     ENDING(DEVICE_RESET, "device_reset", "the device reset the connection")                     \
     ENDING(DEVICE_ALERT, "device_alert", "the device refused our handshake with a TLS alert")   \
     ENDING(DEVICE_TLS, "device_tls", "the device's TLS could not be understood")                \

@@ -103,14 +103,31 @@ static void write_session(struct jsonw *json, const struct record_session *sessi
     }
     if (session->alert_in != RECORD_NO_ALERT)
         jsonw_int(json, "alert_in", session->alert_in);
+    jsonw_string(json, "alert_in_name", session->alert_in_name);
     if (session->alert_out != RECORD_NO_ALERT)
         jsonw_int(json, "alert_out", session->alert_out);
+    jsonw_string(json, "alert_out_name", session->alert_out_name);
 }
 
 static bool has_session(const struct record_session *session)
 {
     return session->version != NULL || session->alert_in != RECORD_NO_ALERT ||
            session->alert_out != RECORD_NO_ALERT;
+}
+
+static void write_faults(struct jsonw *json, const struct record *record)
+{
+    if (record->fault_count == 0)
+        return;
+    jsonw_array(json, "verify_errors");
+    for (size_t i = 0; i < record->fault_count; i++) {
+        jsonw_object(json, NULL);
+        jsonw_int(json, "code", record->faults[i].code);
+        jsonw_int(json, "depth", record->faults[i].depth);
+        jsonw_string(json, "text", record->faults[i].text);
+        jsonw_object_end(json);
+    }
+    jsonw_array_end(json);
 }
 
 static void write_upstream(struct jsonw *json, const struct record *record)
@@ -123,6 +140,7 @@ static void write_upstream(struct jsonw *json, const struct record *record)
     if (record->verified) {
         jsonw_string(json, "verify", record->verify);
         jsonw_int(json, "verify_code", record->verify_code);
+        write_faults(json, record);
     }
     jsonw_object_end(json);
 }

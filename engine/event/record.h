@@ -24,6 +24,14 @@ struct record_session {
     bool resumed;
     uint32_t handshake_ms;
     int alert_in, alert_out; /* TLS alerts received and sent */
+    const char *alert_in_name, *alert_out_name;
+};
+
+/* What was found wrong with the origin's chain. */
+struct record_fault {
+    int code;  /* X509_V_ERR_… */
+    int depth; /* 0 is the origin's own certificate */
+    const char *text;
 };
 
 /* Facts of the origin's certificate; see tls/certificate.h. */
@@ -54,6 +62,8 @@ struct record {
     bool verified;      /* the two below are set */
     const char *verify; /* "ok", or what is wrong with the origin's certificate */
     int verify_code;    /* X509_V_ERR_… */
+    const struct record_fault *faults;
+    size_t fault_count;
     const char *forged_fingerprint, *forged_sha256;
     bool forged_cached;
 

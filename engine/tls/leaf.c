@@ -99,19 +99,6 @@ static bool is_plain_text(const ASN1_STRING *text, int limit)
     return true;
 }
 
-/* The origin's common name, unless it could not stand in a certificate. */
-static bool set_subject(X509 *leaf, X509 *origin)
-{
-    const X509_NAME *name = X509_get_subject_name(origin);
-    int index = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
-    if (index < 0)
-        return true;
-    const X509_NAME_ENTRY *entry = X509_NAME_get_entry(name, index);
-    if (!is_plain_text(X509_NAME_ENTRY_get_data(entry), COMMON_NAME_LIMIT))
-        return true;
-    return X509_NAME_add_entry(X509_get_subject_name(leaf), entry, -1, 0) == 1;
-}
-
 static bool is_wanted_name(const GENERAL_NAME *name)
 {
     int type;
@@ -119,6 +106,34 @@ static bool is_wanted_name(const GENERAL_NAME *name)
     if (type == GEN_DNS)
         return is_plain_text(value, 255);
     return type == GEN_IPADD && (ASN1_STRING_length(value) == 4 || ASN1_STRING_length(value) == 16);
+}
+
+/* A host name that is not taken over. */
+static bool has_odd_host_name(const X509 *origin)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(origin, NID_subject_alt_name, NULL, NULL);
+    bool odd = false;
+    for (int i = 0; !odd && i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+        odd = name->type == GEN_DNS && !is_wanted_name(name);
+    }
+    GENERAL_NAMES_free(names);
+    return odd;
+}
+
+/* The origin's common name, unless it could not stand in a certificate. Clients look at it where
+ * there are no host names: so it goes with those that are not taken over, or it would count for the
+ * first time. */
+static bool set_subject(X509 *leaf, X509 *origin)
+{
+    const X509_NAME *name = X509_get_subject_name(origin);
+    int index = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
+    if (index < 0 || has_odd_host_name(origin))
+        return true;
+    const X509_NAME_ENTRY *entry = X509_NAME_get_entry(name, index);
+    if (!is_plain_text(X509_NAME_ENTRY_get_data(entry), COMMON_NAME_LIMIT))
+        return true;
+    return X509_NAME_add_entry(X509_get_subject_name(leaf), entry, -1, 0) == 1;
 }
 
 static bool push_name(GENERAL_NAMES *names, GENERAL_NAME *name)

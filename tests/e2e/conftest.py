@@ -24,15 +24,15 @@ def lab():
         shutil.rmtree(directory, ignore_errors=True)
 
 
-@pytest.fixture
-def engine(lab, tmp_path):
-    """Starts engines: engine({"ignore": {"pattern": [...]}}, "-v", …). They are stopped afterwards.
+@contextlib.contextmanager
+def engines_in(lab, parent):
+    """Starts engines: start({"ignore": {"pattern": [...]}}, "-v", …). They are stopped afterwards.
     A `fresh` one has no keys from before."""
     with contextlib.ExitStack() as engines:
         count = itertools.count()
 
         def start(config=None, *arguments, environment=None, wait=True, wrapper=(), fresh=False):
-            directory = tmp_path / ("engine%d" % next(count))
+            directory = parent / ("engine%d" % next(count))
             directory.mkdir()
             started = Engine(lab, directory, config or {}, ("-v", *arguments), environment, wrapper, fresh)
             engines.callback(started.stop)
@@ -40,6 +40,19 @@ def engine(lab, tmp_path):
                 started.wait_ready()
             return started
 
+        yield start
+
+
+@pytest.fixture
+def engine(lab, tmp_path):
+    with engines_in(lab, tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def shared_engine(lab, tmp_path_factory):
+    """For tests that only look: one engine for a module, or for a set of its parameters."""
+    with engines_in(lab, tmp_path_factory.mktemp("shared")) as start:
         yield start
 
 

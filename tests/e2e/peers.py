@@ -45,6 +45,31 @@ def read_all(connection):
         parts.append(part)
 
 
+class Hello:
+    """A ClientHello that was seen on the wire, in one record (RFC 8446, section 4.1.2)."""
+
+    def __init__(self, record):
+        body = record[5 + 4:]
+        at = 34
+        at += 1 + body[at]
+        size = int.from_bytes(body[at:at + 2], "big")
+        self.ciphers = numbers(body[at + 2:at + 2 + size])
+        at += 2 + size
+        self.compressions = list(body[at + 1:at + 1 + body[at]])
+        at += 1 + body[at] + 2
+        self.extensions = {}
+        while at < len(body):
+            kind, size = numbers(body[at:at + 4])
+            self.extensions[kind] = body[at + 4:at + 4 + size]
+            at += 4 + size
+        versions = self.extensions.get(43)
+        self.versions = numbers(versions[1:]) if versions else [int.from_bytes(record[9:11], "big")]
+
+
+def numbers(data):
+    return [int.from_bytes(data[i:i + 2], "big") for i in range(0, len(data), 2)]
+
+
 def client_hello():
     """The bytes of a ClientHello."""
     outgoing = ssl.MemoryBIO()
@@ -260,10 +285,42 @@ def port_is_open(lab, port):
     return ":%d " % port in lab.origin.run("ss", "-ltn").stdout
 
 
-def server_context(lab):
+def server_context(lab, files=None):
+    """With the origin's certificate, or with that of these two files, whatever it is worth."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(lab.origin_directory / "origin.pem", lab.origin_directory / "origin.key")
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.load_cert_chain(*(files or (lab.origin_directory / "origin.pem",
+                                        lab.origin_directory / "origin.key")))
     return context
+
+
+class WebOrigin:
+    """What such an origin has been asked for, and which name each device sent."""
+
+    def __init__(self):
+        self.names, self.requests = [], []
+
+
+@contextlib.contextmanager
+def web_origin(lab, port, files=None, alpn=(), prepare=lambda context: None, body=b"hello"):
+    """An origin of HTTP/1.0 over TLS."""
+    context = server_context(lab, files)
+    state = WebOrigin()
+    context.sni_callback = lambda secure, name, context: state.names.append(name)
+    if alpn:
+        context.set_alpn_protocols(alpn)
+    prepare(context)
+
+    def handle(connection):
+        with contextlib.suppress(ssl.SSLError), context.wrap_socket(connection, server_side=True) as secure:
+            request = secure.recv(10000)
+            state.requests.append(request)
+            if request:
+                secure.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+                secure.unwrap()
+
+    with lab.origin.serve(handle, port):
+        yield state
 
 
 @contextlib.contextmanager

@@ -28,10 +28,12 @@ FLOW = {"pkts_toserver": int, "pkts_toclient": int, "bytes_toserver": int, "byte
         "start": TIMESTAMP, "end": TIMESTAMP, "age": int, "state": "closed",
         "reason": "timeout|shutdown|forced", "alerted": bool}
 SESSION = {"version": str, "cipher": str, "group": str, "alpn": str, "resumed": bool,
-           "handshake_ms": int, "alert_in": int, "alert_out": int}
+           "handshake_ms": int, "alert_in": int, "alert_in_name": str,
+           "alert_out": int, "alert_out_name": str}
 INTERCEPT = {"action": "intercept|passthrough|bypass", "reason": str, "rule": str, "rule_place": str,
              "policy_rev": int, "device": {"mac": r"([0-9a-f]{2}:){5}[0-9a-f]{2}"}, "client": SESSION,
-             "upstream": {"ip": str, "port": int, "verify": str, "verify_code": int, **SESSION},
+             "upstream": {"ip": str, "port": int, "verify": str, "verify_code": int,
+                          "verify_errors": list, **SESSION},
              "forged": {"fingerprint": TLS["fingerprint"], "sha256": "[0-9a-f]{64}", "cached": bool},
              "ending": str}
 EVENT = {**HEADER, "tls": TLS, "flow": FLOW, "intercept": INTERCEPT}
@@ -58,7 +60,8 @@ def paths(value, start=""):
 
 
 # What only some connections have.
-RARE = re.compile(r"intercept\.(rule|rule_place|(client|upstream)\.alert_(in|out))")
+RARE = re.compile(r"intercept\.(rule|rule_place|upstream\.verify_errors|"
+                  r"(client|upstream)\.alert_(in|out)(_name)?)")
 
 
 def expected_paths(event_type):

@@ -554,6 +554,7 @@ static void a_half_close_is_passed_on_and_the_other_way_stays_open(void **state)
     peer_ends(&stage->origin);
     assert_int_equal(pump(stage), RELAY_DONE);
     assert_int_equal(peer_listens(&stage->device), HEARD_FIN);
+    assert_true(stage->relay.device_first);
 }
 
 static void the_origin_may_end_first(void **state)
@@ -569,6 +570,7 @@ static void the_origin_may_end_first(void **state)
     assert_int_equal(pump(stage), RELAY_DONE);
     assert_peer_hears(&stage->origin, "late");
     assert_int_equal(peer_listens(&stage->origin), HEARD_FIN);
+    assert_false(stage->relay.device_first);
 }
 
 static void both_may_end_at_once(void **state)

@@ -258,17 +258,27 @@ static void both_sessions_and_both_certificates_are_told(void **state)
 static void alerts_are_told_also_of_a_handshake_that_failed(void **state)
 {
     struct case_file *file = *state;
+    static const struct record_fault faults[] = {{18, 0, "self-signed certificate"},
+                                                 {10, 1, "certificate has expired"}};
     file->record.client.alert_in = 48;
+    file->record.client.alert_in_name = "unknown CA";
     file->record.upstream.alert_out = 0;
+    file->record.upstream.alert_out_name = "close notify";
     file->record.verified = true;
     file->record.verify = "self-signed certificate";
     file->record.verify_code = 18;
+    file->record.faults = faults;
+    file->record.fault_count = 2;
     file->record.ending = ENDING_DEVICE_ALERT;
     assert_part(file, EVE_TLS, "intercept",
                 "{'action': 'intercept', 'reason': 'default', 'policy_rev': 3,"
-                " 'client': {'alert_in': 48},"
+                " 'client': {'alert_in': 48, 'alert_in_name': 'unknown CA'},"
                 " 'upstream': {'ip': '93.184.216.34', 'port': 443, 'alert_out': 0,"
-                "              'verify': 'self-signed certificate', 'verify_code': 18},"
+                "              'alert_out_name': 'close notify',"
+                "              'verify': 'self-signed certificate', 'verify_code': 18,"
+                "              'verify_errors': ["
+                "                  {'code': 18, 'depth': 0, 'text': 'self-signed certificate'},"
+                "                  {'code': 10, 'depth': 1, 'text': 'certificate has expired'}]},"
                 " 'ending': 'device_alert'}");
 }
 

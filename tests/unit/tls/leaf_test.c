@@ -500,6 +500,20 @@ static void names_that_no_host_has_are_dropped_and_the_others_kept(void **state)
     sk_GENERAL_NAME_pop_free(names, GENERAL_NAME_free);
 }
 
+/* F9: clients look at the common name where there is no host name. */
+static void a_common_name_does_not_stand_in_for_a_dropped_name(void **state)
+{
+    (void)state;
+    GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
+    push_raw_name(names, GEN_DNS, "a.test\0.evil.test", 17);
+    struct leaf *leaf = forge_recipe(
+        (struct recipe){.common_name = "a.test", .common_name_length = 6, .raw_names = names});
+    assert_int_equal(X509_NAME_entry_count(X509_get_subject_name(leaf->certificate)), 0);
+    assert_int_equal(X509_check_host(leaf->certificate, "a.test", 0, 0, NULL), 0);
+    leaf_unref(leaf);
+    sk_GENERAL_NAME_pop_free(names, GENERAL_NAME_free);
+}
+
 /* F9 */
 static void a_thousand_names_and_ten_thousand_are_all_forged(void **state)
 {
@@ -816,6 +830,7 @@ int main(void)
         cmocka_unit_test(without_a_subject_the_names_are_critical),
         cmocka_unit_test(a_common_name_that_could_not_stand_there_is_dropped),
         cmocka_unit_test(names_that_no_host_has_are_dropped_and_the_others_kept),
+        cmocka_unit_test(a_common_name_does_not_stand_in_for_a_dropped_name),
         cmocka_unit_test(a_thousand_names_and_ten_thousand_are_all_forged),
         cmocka_unit_test(a_good_origin_is_forged_with_good_dates),
         cmocka_unit_test(an_origin_out_of_date_keeps_the_date_that_makes_it_so),
