@@ -84,6 +84,7 @@ struct conn {
     const unsigned char *alpn;       /* its list, as it came */
     size_t alpn_length;
     struct verify verify;
+    struct session_place session_place; /* of the session with the origin */
     struct leaf *leaf;
     uint64_t handshake_start; /* ms */
 

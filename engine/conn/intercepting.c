@@ -40,6 +40,19 @@ static const char *name_for_origin(const struct conn *conn)
     return name != NULL && !is_ip_literal(name) ? name : NULL;
 }
 
+/* When all else is set: what is offered again depends on it. */
+static bool offer_session(struct conn *conn)
+{
+    const struct session_target target = {
+        .origin = &conn->flow.origin,
+        .source = conn->pool->options.source_device ? &conn->flow.device : NULL,
+        .alpn = conn->alpn,
+        .alpn_length = conn->alpn_length,
+    };
+    return sessions_offer(conn->policy->tls.sessions, &conn->session_place,
+                          conn->origin.endpoint.ssl, &target);
+}
+
 static bool start_upstream(struct conn *conn)
 {
     const char *name = name_for_origin(conn);
@@ -52,7 +65,18 @@ static bool start_upstream(struct conn *conn)
     return tls_set_min_version(ssl, conn->rules.min_version) &&
            SSL_set_max_proto_version(ssl, conn->offered_version) == 1 &&
            (name == NULL || SSL_set_tlsext_host_name(ssl, name) == 1) &&
-           verify_prepare(ssl, &conn->verify, name, &conn->flow.origin);
+           verify_prepare(ssl, &conn->verify, name, &conn->flow.origin) && offer_session(conn);
+}
+
+/* A resumed session shows no certificate: the one it has kept is verified as in a full handshake.
+ */
+static bool verify_resumed(struct conn *conn)
+{
+    SSL *ssl = conn->origin.endpoint.ssl;
+    if (SSL_session_reused(ssl) == 0)
+        return true;
+    sessions_resumed(&conn->session_place, ssl);
+    return verify_again(ssl);
 }
 
 /* What the device checks the certificate for. */
@@ -91,8 +115,9 @@ static void upstream_done(struct conn *conn)
     SSL *ssl = conn->origin.endpoint.ssl;
     bool cached;
     notes_session(conn, &conn->record.upstream, ssl, conn->handshake_start);
+    bool verified = verify_resumed(conn);
     struct leaf_request request = leaf_request_for(conn);
-    if (request.origin == NULL) {
+    if (!verified || request.origin == NULL) {
         conn_refuse(conn, ENDING_ORIGIN_TLS, SSL_AD_HANDSHAKE_FAILURE);
         return;
     }
@@ -152,6 +177,18 @@ static void upstream_expired(struct conn *conn)
 
 /* ---- TLS with the device ---- */
 
+static bool bind_tickets(struct conn *conn)
+{
+    const struct ticket_scope scope = {
+        .device = &conn->flow.device,
+        .origin = &conn->flow.origin,
+        .name = conn->flow.name,
+        .leaf = conn->leaf->sha256,
+        .revision = policy_revision(policy_view_policy(conn->policy->view)),
+    };
+    return tickets_bind(conn->device.endpoint.ssl, &scope);
+}
+
 static bool start_device(struct conn *conn)
 {
     struct endpoint *device = &conn->device.endpoint;
@@ -159,7 +196,7 @@ static bool start_device(struct conn *conn)
     unsigned alpn_length;
     SSL_get0_alpn_selected(origin, &device->alpn, &alpn_length);
     device->alpn_length = (unsigned char)alpn_length;
-    return endpoint_start_tls(device, conn->policy->tls.device) &&
+    return endpoint_start_tls(device, conn->policy->tls.device) && bind_tickets(conn) &&
            tls_set_min_version(device->ssl, conn->rules.min_version) &&
            SSL_set_max_proto_version(device->ssl, SSL_version(origin)) == 1 &&
            SSL_use_certificate(device->ssl, conn->leaf->certificate) == 1 &&

@@ -38,12 +38,19 @@ static void keylog(const SSL *ssl, const char *line)
         recorder_put(feed, OUTPUT_KEYLOG, text, (size_t)length);
 }
 
+/* What the policies of all workers are made with. */
+struct worker_tls {
+    X509_STORE *trust;
+    struct ticket_secret ticket_secret;
+};
+
 static struct pool_policy *make_worker_policy(const struct engine *engine, struct policy *policy,
-                                              X509_STORE *trust, size_t index)
+                                              const struct worker_tls *tls, size_t index)
 {
     const struct tls_config *config = &policy_config(policy)->tls;
     struct tls_settings settings = {
-        .trust = trust,
+        .trust = tls->trust,
+        .ticket_secret = &tls->ticket_secret,
         .authority = authority_certificate(engine->authority),
         .keylog = config->keylog != NULL ? keylog : NULL,
         .keylog_context = engine->worker_feeds[index],
@@ -61,11 +68,31 @@ static void free_change(struct engine_change *change)
     free(change);
 }
 
+static bool open_worker_tls(struct worker_tls *tls, const struct tls_config *config)
+{
+    tls->trust = verify_load_trust(config->trust);
+    if (tls->trust == NULL) {
+        log_error("[tls] trust = %s: no certificates can be read from it", config->trust);
+        return false;
+    }
+    if (ticket_secret_make(&tls->ticket_secret))
+        return true;
+    log_error("there is no randomness to be had for the keys of session tickets");
+    X509_STORE_free(tls->trust);
+    return false;
+}
+
+static void close_worker_tls(struct worker_tls *tls)
+{
+    X509_STORE_free(tls->trust);
+    ticket_secret_wipe(&tls->ticket_secret);
+}
+
 static bool fill_change(struct engine_change *change, const struct engine *engine,
-                        X509_STORE *trust)
+                        const struct worker_tls *tls)
 {
     for (size_t i = 0; i < change->worker_count; i++) {
-        change->workers[i] = make_worker_policy(engine, change->policy, trust, i);
+        change->workers[i] = make_worker_policy(engine, change->policy, tls, i);
         if (change->workers[i] == NULL)
             return false;
     }
@@ -80,10 +107,8 @@ static bool fill_change(struct engine_change *change, const struct engine *engin
 
 struct engine_change *engine_prepare(const struct engine *engine, struct policy *policy)
 {
-    const struct tls_config *config = &policy_config(policy)->tls;
-    X509_STORE *trust = verify_load_trust(config->trust);
-    if (trust == NULL) {
-        log_error("[tls] trust = %s: no certificates can be read from it", config->trust);
+    struct worker_tls tls;
+    if (!open_worker_tls(&tls, &policy_config(policy)->tls)) {
         policy_unref(policy);
         return NULL;
     }
@@ -93,8 +118,8 @@ struct engine_change *engine_prepare(const struct engine *engine, struct policy 
     CHECK(change != NULL);
     change->policy = policy;
     change->worker_count = engine->worker_count;
-    bool done = fill_change(change, engine, trust);
-    X509_STORE_free(trust);
+    bool done = fill_change(change, engine, &tls);
+    close_worker_tls(&tls);
     if (done)
         return change;
     free_change(change);

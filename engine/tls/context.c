@@ -3,9 +3,14 @@
 
 #include "core/log.h"
 #include "tls/endpoint.h"
-#include "tls/verify.h"
 
 #include <openssl/err.h>
+
+/* Origins whose sessions are kept; each takes some 10 KB. */
+#define SESSIONS_LIMIT 512
+/* What a device may send early and we skip: it has a ticket of the origin's, and does not know yet
+ * that we are none of its (RFC 8446, section 4.2.10). */
+#define EARLY_DATA_SKIPPED ((uint32_t)1 << 20)
 
 /* RFC 7301: the origin's choice is the only answer that the device can get. */
 static int answer_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_length,
@@ -22,8 +27,7 @@ static int answer_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_l
 
 static bool set_common(SSL_CTX *context, const struct tls_settings *settings)
 {
-    SSL_CTX_set_options(context,
-                        SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
+    SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                   SSL_MODE_RELEASE_BUFFERS);
@@ -36,25 +40,43 @@ static bool set_common(SSL_CTX *context, const struct tls_settings *settings)
            SSL_CTX_set_cipher_list(context, "DEFAULT:@SECLEVEL=1") == 1;
 }
 
-static bool init_device(SSL_CTX *context, const struct tls_settings *settings)
+static bool init_tickets(struct tls_context *context, const struct tls_settings *settings)
 {
-    SSL_CTX_set_alpn_select_cb(context, answer_alpn, NULL);
-    SSL_CTX_set_dh_auto(context, 1);
-    return set_common(context, settings) && SSL_CTX_set_num_tickets(context, 0) == 1;
+    if (settings->ticket_secret != NULL)
+        return tickets_init(&context->tickets, context->device, settings->ticket_secret);
+    SSL_CTX_set_options(context->device, SSL_OP_NO_TICKET);
+    return SSL_CTX_set_num_tickets(context->device, 0) == 1;
 }
 
-static bool init_origin(SSL_CTX *context, const struct tls_settings *settings)
+/* Early data is never taken: who sends it again could be anybody (RFC 8446, section 8). */
+static bool init_device(struct tls_context *context, const struct tls_settings *settings)
 {
-    verify_context(context, settings->trust, settings->authority);
-    return set_common(context, settings);
+    SSL_CTX_set_alpn_select_cb(context->device, answer_alpn, NULL);
+    SSL_CTX_set_dh_auto(context->device, 1);
+    return set_common(context->device, settings) && init_tickets(context, settings) &&
+           SSL_CTX_set_max_early_data(context->device, 0) == 1 &&
+           SSL_CTX_set_recv_max_early_data(context->device, EARLY_DATA_SKIPPED) == 1;
+}
+
+static bool init_origin(struct tls_context *context, const struct tls_settings *settings)
+{
+    context->rules = (struct verify_rules){settings->trust, settings->authority};
+    context->sessions = sessions_new(SESSIONS_LIMIT);
+    if (context->sessions == NULL || !set_common(context->origin, settings))
+        return false;
+    verify_context(context->origin, &context->rules);
+    sessions_context(context->origin);
+    return true;
 }
 
 bool tls_context_init(struct tls_context *context, const struct tls_settings *settings)
 {
-    context->device = SSL_CTX_new(TLS_server_method());
-    context->origin = SSL_CTX_new(TLS_client_method());
-    if (context->device != NULL && context->origin != NULL &&
-        init_device(context->device, settings) && init_origin(context->origin, settings))
+    *context = (struct tls_context){
+        .device = SSL_CTX_new(TLS_server_method()),
+        .origin = SSL_CTX_new(TLS_client_method()),
+    };
+    if (context->device != NULL && context->origin != NULL && init_device(context, settings) &&
+        init_origin(context, settings))
         return true;
     log_error("OpenSSL cannot be set up: %s", ERR_reason_error_string(ERR_peek_error()));
     ERR_clear_error();
@@ -66,7 +88,9 @@ void tls_context_fini(struct tls_context *context)
 {
     SSL_CTX_free(context->device);
     SSL_CTX_free(context->origin);
-    context->device = context->origin = NULL;
+    tickets_fini(&context->tickets);
+    sessions_free(context->sessions);
+    *context = (struct tls_context){0};
 }
 
 bool tls_set_min_version(SSL *ssl, int version)

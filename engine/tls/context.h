@@ -7,6 +7,9 @@
 #define TLS_CONTEXT_H
 
 #include "core/macros.h"
+#include "tls/sessions.h"
+#include "tls/tickets.h"
+#include "tls/verify.h"
 
 #include <openssl/ssl.h>
 #include <stdbool.h>
@@ -14,14 +17,19 @@
 struct tls_settings {
     X509_STORE *trust; /* whom origins are verified against; a reference is taken */
     X509 *authority;   /* our CA; borrowed for the context's life */
+    /* What all workers make their ticket keys of; NULL: devices get no tickets. */
+    const struct ticket_secret *ticket_secret;
     /* Takes each line of the key log (RFC 9850), without its end; NULL: no key log. */
     void (*keylog)(const SSL *ssl, const char *line);
     void *keylog_context; /* found again with tls_keylog_context() */
 };
 
 struct tls_context {
-    SSL_CTX *device; /* we are the server */
-    SSL_CTX *origin; /* we are the client */
+    SSL_CTX *device;           /* we are the server */
+    SSL_CTX *origin;           /* we are the client */
+    struct tickets tickets;    /* for devices */
+    struct sessions *sessions; /* with origins */
+    struct verify_rules rules;
 };
 
 /* False after the reason was logged. */

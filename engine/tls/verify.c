@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tls/verify.h"
 
+#include "core/macros.h"
 #include "tls/certificate.h"
 
 #include <openssl/err.h>
@@ -10,18 +11,28 @@
 /* 112 bits: RSA-2048, SHA-256. */
 #define SECURITY_LEVEL 2
 
-static int result_index_value;
+/* Where an SSL has its result, and an SSL_CTX its rules. */
+static struct {
+    int result, rules;
+} indices;
 
-static void make_result_index(void)
+static void make_indices(void)
 {
-    result_index_value = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+    indices.result = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+    indices.rules = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
 }
 
 static int result_index(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, make_result_index);
-    return result_index_value;
+    pthread_once(&once, make_indices);
+    return indices.result;
+}
+
+static int rules_index(void)
+{
+    (void)result_index();
+    return indices.rules;
 }
 
 static void note_error(struct verify *verify, int code, int depth)
@@ -35,10 +46,19 @@ static void note_error(struct verify *verify, int code, int depth)
     verify->errors[verify->count++].depth = depth;
 }
 
+static SSL *ssl_of(X509_STORE_CTX *store)
+{
+    return X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+}
+
 static struct verify *result_of(X509_STORE_CTX *store)
 {
-    const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    return SSL_get_ex_data(ssl, result_index());
+    return SSL_get_ex_data(ssl_of(store), result_index());
+}
+
+static const struct verify_rules *rules_of(const SSL *ssl)
+{
+    return SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), rules_index());
 }
 
 /* Called for each certificate that is good, and for each thing that is wrong: go on in any case. */
@@ -63,7 +83,8 @@ static int collect(int good, X509_STORE_CTX *store)
 /* A cert_verify_callback. 1: the handshake goes on. */
 static int verify_chain(X509_STORE_CTX *store, void *argument)
 {
-    X509 *authority = argument;
+    (void)argument;
+    const struct verify_rules *rules = rules_of(ssl_of(store));
     struct verify *verify = result_of(store);
     X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(store), SECURITY_LEVEL);
     X509_STORE_CTX_set_verify_cb(store, collect);
@@ -71,16 +92,17 @@ static int verify_chain(X509_STORE_CTX *store, void *argument)
         note_error(verify, X509_STORE_CTX_get_error(store), X509_STORE_CTX_get_error_depth(store));
     STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(store);
     for (int i = 0; i < sk_X509_num(chain); i++)
-        if (X509_cmp(sk_X509_value(chain, i), authority) == 0)
+        if (X509_cmp(sk_X509_value(chain, i), rules->authority) == 0)
             note_error(verify, X509_V_ERR_CERT_REJECTED, i);
     return 1;
 }
 
-void verify_context(SSL_CTX *context, X509_STORE *trust, X509 *authority)
+void verify_context(SSL_CTX *context, const struct verify_rules *rules)
 {
-    SSL_CTX_set1_cert_store(context, trust);
+    SSL_CTX_set1_cert_store(context, rules->trust);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_cert_verify_callback(context, verify_chain, authority);
+    SSL_CTX_set_cert_verify_callback(context, verify_chain, NULL);
+    CHECK(SSL_CTX_set_ex_data(context, rules_index(), (void *)rules) == 1);
 }
 
 bool verify_prepare(SSL *ssl, struct verify *verify, const char *name, const struct address *origin)
@@ -95,6 +117,30 @@ bool verify_prepare(SSL *ssl, struct verify *verify, const char *name, const str
         return X509_VERIFY_PARAM_set1_host(parameters, name, 0) == 1;
     return X509_VERIFY_PARAM_set1_ip(parameters, (const unsigned char *)&origin->ip,
                                      address_ip_size(origin)) == 1;
+}
+
+/* As OpenSSL prepares it in a handshake. */
+static bool prepare_again(X509_STORE_CTX *store, SSL *ssl, X509 *certificate)
+{
+    return X509_STORE_CTX_init(store, rules_of(ssl)->trust, certificate,
+                               SSL_get_peer_cert_chain(ssl)) == 1 &&
+           X509_STORE_CTX_set_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx(), ssl) == 1 &&
+           X509_STORE_CTX_set_default(store, "ssl_server") == 1 &&
+           X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(store), SSL_get0_param(ssl)) == 1;
+}
+
+bool verify_again(SSL *ssl)
+{
+    struct verify *verify = SSL_get_ex_data(ssl, result_index());
+    X509 *certificate = SSL_get0_peer_certificate(ssl);
+    X509_STORE_CTX *store = X509_STORE_CTX_new();
+    *verify = (struct verify){0};
+    bool done = certificate != NULL && store != NULL && prepare_again(store, ssl, certificate);
+    if (done)
+        (void)verify_chain(store, NULL);
+    X509_STORE_CTX_free(store);
+    ERR_clear_error();
+    return done;
 }
 
 enum verify_class verify_class(const struct verify *verify)

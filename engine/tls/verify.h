@@ -35,14 +35,24 @@ struct verify {
     time_t not_before, not_after;
 };
 
-/* Prepares a client context. `authority` is our own CA, which is never a reason to trust an
- * origin. Both are borrowed for the context's life. */
-void verify_context(SSL_CTX *context, X509_STORE *trust, X509 *authority);
+/* By what origins are verified. All of it is borrowed for the context's life. */
+struct verify_rules {
+    X509_STORE *trust;
+    X509 *authority; /* our own CA, which is never a reason to trust an origin */
+};
+
+/* Prepares a client context. */
+void verify_context(SSL_CTX *context, const struct verify_rules *rules);
 
 /* Prepares one handshake: the result goes to `verify`, which must live as long as the SSL. The
  * origin is to be `name`, or, if that is NULL, the address. False if there is no memory. */
 bool verify_prepare(SSL *ssl, struct verify *verify, const char *name,
                     const struct address *origin) must_check;
+
+/* The same verification once more, by the present time, of what a resumed session has kept of the
+ * origin's certificates: OpenSSL itself does none. After the handshake. False if there is no memory
+ * or no certificate. */
+bool verify_again(SSL *ssl) must_check;
 
 enum verify_class verify_class(const struct verify *verify);
 

@@ -170,8 +170,8 @@ static int count_session(SSL *ssl, SSL_SESSION *session)
     return 0;
 }
 
-/* S1: nothing that could be resumed is handed out, and nothing is resumed. */
-static void no_session_is_given_to_a_device_or_taken_up_again(void **state)
+/* S4: nothing that could be resumed is handed out, and nothing is resumed. */
+static void without_a_secret_no_session_is_given_to_a_device_or_taken_up_again(void **state)
 {
     (void)state;
     static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
@@ -207,7 +207,7 @@ static void no_session_is_given_to_a_device_or_taken_up_again(void **state)
 }
 
 /* S2 */
-static void no_session_of_an_origin_is_taken_up_again(void **state)
+static void no_session_of_an_origin_is_taken_up_again_that_was_not_offered(void **state)
 {
     (void)state;
     struct world world;
@@ -442,8 +442,8 @@ int main(void)
         cmocka_unit_test(origins_may_speak_the_lowest_version_and_all_above_it),
         cmocka_unit_test(a_version_that_there_is_not_is_no_lowest_one),
         cmocka_unit_test(what_one_connection_may_do_no_other_may),
-        cmocka_unit_test(no_session_is_given_to_a_device_or_taken_up_again),
-        cmocka_unit_test(no_session_of_an_origin_is_taken_up_again),
+        cmocka_unit_test(without_a_secret_no_session_is_given_to_a_device_or_taken_up_again),
+        cmocka_unit_test(no_session_of_an_origin_is_taken_up_again_that_was_not_offered),
         cmocka_unit_test(a_device_cannot_renegotiate),
         cmocka_unit_test(diffie_hellman_is_of_2048_bits_or_more),
         cmocka_unit_test(ciphers_without_encryption_or_authentication_are_never_chosen),

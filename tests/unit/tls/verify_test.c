@@ -15,6 +15,7 @@
 /* The root is trusted, and so is our own CA, as it may be in a system's store; the other is not. */
 static struct identity root, own_ca, other_root;
 static X509_STORE *trust;
+static struct verify_rules rules;
 static SSL_CTX *our_context;
 
 static void make_authorities(void)
@@ -26,7 +27,8 @@ static void make_authorities(void)
     assert_int_equal(X509_STORE_add_cert(trust, root.certificate), 1);
     assert_int_equal(X509_STORE_add_cert(trust, own_ca.certificate), 1);
     our_context = permissive_context(TLS_client_method());
-    verify_context(our_context, trust, own_ca.certificate);
+    rules = (struct verify_rules){.trust = trust, .authority = own_ca.certificate};
+    verify_context(our_context, &rules);
 }
 
 /* What is found out about a server with this certificate, `above` being sent with it. The handshake
