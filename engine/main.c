@@ -3,6 +3,7 @@
  * interceptd: start-up order and exit. What follows is in control/: engine.c starts the parts,
  * control.c keeps them running. */
 #include "control/control.h"
+#include "control/privileges.h"
 #include "control/selfcheck.h"
 #include "core/log.h"
 #include "core/version.h"
@@ -117,13 +118,20 @@ static int test(struct policy *policy)
 static bool run(const struct arguments *arguments, struct policy *policy)
 {
     const struct config *config = policy_config(policy);
+    struct signer signer;
     control_block_signals();
     raise_descriptor_limit();
-    if (!selfcheck() || !selfcheck_lock(config)) {
+    if (!selfcheck() || !privileges_prepare(config) || !selfcheck_lock(config) ||
+        !engine_start_signer(&signer, config)) {
         policy_unref(policy);
         return false;
     }
-    struct engine *engine = engine_start(policy);
+    if (!privileges_drop(config)) {
+        signer_fini(&signer);
+        policy_unref(policy);
+        return false;
+    }
+    struct engine *engine = engine_start(policy, &signer);
     if (engine == NULL)
         return false;
     bool done = control_run(engine, &arguments->source);

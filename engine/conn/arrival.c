@@ -2,6 +2,7 @@
 #include "conn/arrival.h"
 
 #include "conn/dial.h"
+#include "conn/forging.h"
 #include "conn/intercepting.h"
 #include "conn/notes.h"
 #include "conn/opening.h"
@@ -10,11 +11,11 @@
 
 /* All states, in the order of enum conn_state. */
 static const struct conn_stage *const stages[CONN_STATES] = {
-    [CONN_HELLO] = &opening_hello,        [CONN_SILENT] = &opening_silent,
-    [CONN_DIAL] = &intercepting_dial,     [CONN_UPSTREAM] = &intercepting_upstream,
-    [CONN_DEVICE] = &intercepting_device, [CONN_RELAY] = &intercepting_relay,
-    [CONN_PASS_DIAL] = &passing_dial,     [CONN_SPLICE] = &passing_splice,
-    [CONN_LINGER] = &conn_linger,
+    [CONN_HELLO] = &opening_hello,      [CONN_SILENT] = &opening_silent,
+    [CONN_DIAL] = &intercepting_dial,   [CONN_UPSTREAM] = &intercepting_upstream,
+    [CONN_FORGE] = &forging_sign,       [CONN_DEVICE] = &intercepting_device,
+    [CONN_RELAY] = &intercepting_relay, [CONN_PASS_DIAL] = &passing_dial,
+    [CONN_SPLICE] = &passing_splice,    [CONN_LINGER] = &conn_linger,
 };
 
 static void decide(struct conn *conn)

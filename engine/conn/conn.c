@@ -13,9 +13,16 @@ static const struct conn_stage *stage_of(const struct conn *conn)
     return conn->stages[conn->state];
 }
 
-void conn_enter(struct conn *conn, enum conn_state state)
+static void leave_state(struct conn *conn)
 {
     timer_stop(&conn->timer);
+    if (stage_of(conn)->leave != NULL)
+        stage_of(conn)->leave(conn);
+}
+
+void conn_enter(struct conn *conn, enum conn_state state)
+{
+    leave_state(conn);
     conn->state = state;
     stage_of(conn)->enter(conn);
 }
@@ -120,11 +127,7 @@ void conn_end(struct conn *conn, enum ending ending, bool reset)
     conn_tell_tls(conn);
     eve_write(conn->pool->options.feed, EVE_FLOW, &conn->record);
     log_end(conn, conn->record.ending);
-    timer_stop(&conn->timer);
-    if (conn->state == CONN_RELAY)
-        relay_fini(&conn->through.relay);
-    if (conn->state == CONN_SPLICE)
-        splice_fini(&conn->through.splice);
+    leave_state(conn);
     close_side(conn, &conn->device, reset);
     close_side(conn, &conn->origin, reset);
     leaf_unref(conn->leaf);

@@ -9,9 +9,9 @@
  *
  *   DIAL      TCP to the origin.
  *   UPSTREAM  TLS with the origin, with the device's name and ALPN: now its certificate, its
- * choices and its failings are known, and a certificate is forged in its shape. DEVICE    TLS with
- * the device, offering what the origin chose. RELAY     both directions through our hands, until
- * both have ended. (intercepting.c)
+ * choices and its failings are known. (intercepting.c) FORGE     a certificate in the shape of the
+ * origin's is made. (forging.c) DEVICE    TLS with the device, offering what the origin chose.
+ *   RELAY     both directions through our hands, until both have ended. (intercepting.c)
  *
  *   PASS_DIAL what is not ours to read: TCP to the origin,
  *   SPLICE    and the bytes as they came, hello included. (passing.c)
@@ -38,19 +38,21 @@ enum conn_state {
     CONN_SILENT,
     CONN_DIAL,
     CONN_UPSTREAM,
+    CONN_FORGE,
     CONN_DEVICE,
     CONN_RELAY,
     CONN_PASS_DIAL,
     CONN_SPLICE,
     CONN_LINGER,
 };
-#define CONN_STATES 9
+#define CONN_STATES 10
 
 /* What a state does. `events` are epoll's; 0 after loop_again(). A state that never wants anything
- * of a side, or starts no timer, leaves the function out. */
+ * of a side, starts no timer, or has nothing to give back, leaves the function out. */
 struct conn_stage {
     const char *name;
     void (*enter)(struct conn *conn);
+    void (*leave)(struct conn *conn); /* for another state, or for the end */
     void (*device_ready)(struct conn *conn, uint32_t events);
     void (*origin_ready)(struct conn *conn, uint32_t events);
     void (*expired)(struct conn *conn);
@@ -86,7 +88,10 @@ struct conn {
     struct verify verify;
     struct session_place session_place; /* of the session with the origin */
     struct leaf *leaf;
-    uint64_t handshake_start; /* ms */
+    struct leaf_cache_key leaf_key;
+    LIST_ENTRY(conn) forging_link; /* in the pool's list, in FORGE */
+    uint32_t forging_number;       /* of a request that this one made; 0: none */
+    uint64_t handshake_start;      /* ms */
 
     union {
         struct relay relay;   /* in RELAY */

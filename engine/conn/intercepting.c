@@ -2,6 +2,7 @@
 #include "conn/intercepting.h"
 
 #include "conn/dial.h"
+#include "conn/forging.h"
 #include "conn/notes.h"
 
 #include <arpa/inet.h>
@@ -113,7 +114,6 @@ static struct leaf_request leaf_request_for(struct conn *conn)
 static void upstream_done(struct conn *conn)
 {
     SSL *ssl = conn->origin.endpoint.ssl;
-    bool cached;
     notes_session(conn, &conn->record.upstream, ssl, conn->handshake_start);
     bool verified = verify_resumed(conn);
     struct leaf_request request = leaf_request_for(conn);
@@ -126,13 +126,7 @@ static void upstream_done(struct conn *conn)
         conn_refuse(conn, ENDING_ORIGIN_UNVERIFIED, SSL_AD_ACCESS_DENIED);
         return;
     }
-    conn->leaf = leaf_cache_get(conn->pool->options.leaves, &request, &cached);
-    if (conn->leaf == NULL) {
-        conn_refuse(conn, ENDING_FORGE_FAILED, SSL_AD_INTERNAL_ERROR);
-        return;
-    }
-    notes_leaf(conn, conn->leaf, cached);
-    conn_enter(conn, CONN_DEVICE);
+    forging_begin(conn, &request);
 }
 
 static void upstream_failed(struct conn *conn, enum io io)
@@ -200,7 +194,8 @@ static bool start_device(struct conn *conn)
            tls_set_min_version(device->ssl, conn->rules.min_version) &&
            SSL_set_max_proto_version(device->ssl, SSL_version(origin)) == 1 &&
            SSL_use_certificate(device->ssl, conn->leaf->certificate) == 1 &&
-           SSL_use_PrivateKey(device->ssl, conn->leaf->key) == 1;
+           SSL_use_PrivateKey(device->ssl, conn->leaf->key) == 1 &&
+           SSL_set1_chain(device->ssl, (STACK_OF(X509) *)conn->leaf->chain) == 1;
 }
 
 static void device_failed(struct conn *conn, enum io io)
@@ -306,6 +301,11 @@ static void enter_relay(struct conn *conn)
     relay_step(conn, true, true);
 }
 
+static void leave_relay(struct conn *conn)
+{
+    relay_fini(&conn->through.relay);
+}
+
 /* No events: it is our turn again (loop_again), and either side may have more. */
 static void relay_device_ready(struct conn *conn, uint32_t events)
 {
@@ -343,5 +343,6 @@ const struct conn_stage intercepting_device = {.name = "device",
 
 const struct conn_stage intercepting_relay = {.name = "relay",
                                               .enter = enter_relay,
+                                              .leave = leave_relay,
                                               .device_ready = relay_device_ready,
                                               .origin_ready = relay_origin_ready};

@@ -91,6 +91,11 @@ static void enter_splice(struct conn *conn)
     splice_step(conn, true, true);
 }
 
+static void leave_splice(struct conn *conn)
+{
+    splice_fini(&conn->through.splice);
+}
+
 static void splice_device_ready(struct conn *conn, uint32_t events)
 {
     if (conn_lost(&conn->device, events))
@@ -115,5 +120,6 @@ const struct conn_stage passing_dial = {.name = "pass dial",
 
 const struct conn_stage passing_splice = {.name = "splice",
                                           .enter = enter_splice,
+                                          .leave = leave_splice,
                                           .device_ready = splice_device_ready,
                                           .origin_ready = splice_origin_ready};

@@ -13,6 +13,7 @@
 #define HELLO_TIME 10000 /* for a ClientHello to become whole */
 #define DIAL_TIME 60000  /* for the origin to answer a SYN */
 #define HANDSHAKE_TIME 30000
+#define SIGNING_TIME 10000
 #define LINGER_TIME 2000
 #define BREATH_TIME 1000
 
@@ -27,7 +28,8 @@ static void init_timeouts(struct pool *pool)
     } times[] = {
         {&pool->silence_time, SILENCE_TIME}, {&pool->hello_time, HELLO_TIME},
         {&pool->dial_time, DIAL_TIME},       {&pool->handshake_time, HANDSHAKE_TIME},
-        {&pool->linger_time, LINGER_TIME},   {&pool->breath_time, BREATH_TIME},
+        {&pool->signing_time, SIGNING_TIME}, {&pool->linger_time, LINGER_TIME},
+        {&pool->breath_time, BREATH_TIME},
     };
     for (size_t i = 0; i < ARRAY_SIZE(times); i++)
         timeout_class_init(times[i].class, &pool->loop.timeouts, times[i].length);
@@ -37,6 +39,7 @@ bool pool_init(struct pool *pool, const struct pool_options *options)
 {
     pool->options = *options;
     LIST_INIT(&pool->conns);
+    LIST_INIT(&pool->forging);
     slab_init(&pool->conn_slab, sizeof(struct conn), SPARE_CONNS);
     slab_init(&pool->buffer_slab, RELAY_BUFFER_SIZE, SPARE_BUFFERS);
     if (!loop_init(&pool->loop))

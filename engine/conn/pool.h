@@ -8,6 +8,7 @@
 
 #include "conn/relay.h"
 #include "conn/splice.h"
+#include "core/bucket.h"
 #include "core/counter.h"
 #include "core/loop.h"
 #include "gate/gate.h"
@@ -16,6 +17,7 @@
 #include "tls/context.h"
 #include "tls/hello.h"
 #include "tls/leaf_cache.h"
+#include "tls/signing.h"
 
 struct conn;
 LIST_HEAD(conn_list, conn);
@@ -25,6 +27,9 @@ struct pool_options {
     bool teach_kernel;  /* there is no queue: the gate learns from us */
     size_t conn_limit;  /* connections at the same time */
     struct leaf_cache *leaves;
+    const struct leaf_maker *maker;
+    int signing_channel;            /* to the signer; borrowed */
+    const unsigned char *ca_digest; /* SIGNING_DIGEST_SIZE bytes */
     struct gate *gate;
     struct recorder_feed *feed;
     struct engine_state *state;
@@ -53,10 +58,15 @@ struct pool {
     struct pool_policy *policy; /* in force for what arrives from now on */
 
     struct loop loop;
-    struct timeout_class silence_time, hello_time, dial_time, handshake_time, linger_time;
-    struct timeout_class breath_time;
+    struct timeout_class silence_time, hello_time, dial_time, handshake_time, signing_time;
+    struct timeout_class linger_time, breath_time;
     bool full;           /* something has run out */
     struct timer breath; /* until it is looked whether there is room again */
+
+    struct watch signer;
+    struct conn_list forging;  /* connections that wait for the signer */
+    uint32_t forging_number;   /* of the last request */
+    struct bucket forged[256]; /* by device: new certificates */
 
     struct neighbours neighbours;
     struct conn_list conns;
@@ -67,6 +77,7 @@ struct pool {
     uint8_t peeked[HELLO_WIRE_LIMIT];
     uint8_t message[HELLO_LIMIT];
     unsigned char relayed[RELAY_BUFFER_SIZE];
+    uint8_t signing[SIGNING_MESSAGE_LIMIT];
 };
 
 /* False with errno. */

@@ -3,6 +3,7 @@
 
 #include "conn/arrival.h"
 #include "conn/conn.h"
+#include "conn/forging.h"
 #include "core/log.h"
 #include "gate/listener.h"
 
@@ -153,8 +154,9 @@ struct worker *worker_open(uint16_t listen_port, const struct pool_options *opti
     worker->listen_port = listen_port;
     worker->listeners[0] = worker->listeners[1] = -1;
     worker->listener_watches[0].fd = worker->listener_watches[1].fd = -1;
+    worker->pool.signer.fd = -1;
     worker->spare_fd = pool_spare_descriptor();
-    if (!pool_init(&worker->pool, options) ||
+    if (!pool_init(&worker->pool, options) || !forging_start(&worker->pool) ||
         !mailbox_init(&worker->mailbox, &worker->pool.loop, worker)) {
         log_error("a worker could not be set up: %m");
         worker_close(worker);

@@ -2,6 +2,7 @@
 #include "control/engine.h"
 
 #include "core/log.h"
+#include "tls/constraints.h"
 #include "tls/verify.h"
 
 #include <limits.h>
@@ -51,7 +52,7 @@ static struct pool_policy *make_worker_policy(const struct engine *engine, struc
     struct tls_settings settings = {
         .trust = tls->trust,
         .ticket_secret = &tls->ticket_secret,
-        .authority = authority_certificate(engine->authority),
+        .authority = engine->leaf_maker.authority,
         .keylog = config->keylog != NULL ? keylog : NULL,
         .keylog_context = engine->worker_feeds[index],
     };
@@ -188,21 +189,49 @@ static struct recorder_paths record_paths(const struct config *config)
     return (struct recorder_paths){.events = config->events_file, .keylog = config->tls.keylog};
 }
 
-static bool open_authority(struct engine *engine, const struct config *config)
+static size_t count_workers(const struct network_config *network)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (network->workers > 0)
+        return network->workers;
+    return cores > 0 ? (size_t)cores : 1;
+}
+
+static NAME_CONSTRAINTS *name_constraints(const struct config *config)
+{
+    const struct words *domains = &config->tls.name_constraints;
+    return constraints_new(domains->items, domains->count);
+}
+
+bool engine_start_signer(struct signer *signer, const struct config *config)
 {
     char path[PATH_MAX];
-    bool made;
-    engine->authority = authority_open(config->tls.ca, &made);
-    if (engine->authority == NULL)
+    NAME_CONSTRAINTS *constraints = name_constraints(config);
+    struct signer_options options = {.path = config->tls.ca,
+                                     .constraints = constraints,
+                                     .channel_count = count_workers(&config->network)};
+    bool done = signer_start(signer, &options);
+    NAME_CONSTRAINTS_free(constraints);
+    if (!done) {
+        signer_fini(signer);
         return false;
-    if (made) {
+    }
+    if (signer->made) {
         authority_certificate_path(config->tls.ca, path, sizeof(path));
         log_info("made a new CA; install its certificate on the devices: %s", path);
     }
+    return true;
+}
+
+static bool open_leaves(struct engine *engine, const struct config *config)
+{
+    char path[PATH_MAX];
     snprintf(path, sizeof(path), "%s/leaf-keys.pem", config->state_directory);
-    if (!leaf_keys_open(&engine->leaf_keys, path))
+    STACK_OF(X509) *certificates = X509_chain_up_ref(engine->signer.certificates);
+    CHECK(certificates != NULL);
+    if (!leaf_maker_init(&engine->leaf_maker, certificates, name_constraints(config), path))
         return false;
-    engine->leaves = leaf_cache_new(engine->authority, &engine->leaf_keys, LEAVES_LIMIT);
+    engine->leaves = leaf_cache_new(LEAVES_LIMIT);
     return engine->leaves != NULL;
 }
 
@@ -270,11 +299,14 @@ static bool open_workers(struct engine *engine, const struct network_config *net
         .source_device = network->source_device,
         .conn_limit = conn_limit(engine),
         .leaves = engine->leaves,
+        .maker = &engine->leaf_maker,
+        .ca_digest = engine->signer.digest,
         .gate = engine->gate,
         .state = &engine->state,
     };
     for (size_t i = 0; i < engine->worker_count; i++) {
         options.feed = engine->worker_feeds[i];
+        options.signing_channel = engine->signer.channels[i];
         engine->workers[i] = worker_open((uint16_t)network->listen_port, &options, policies[i]);
         if (engine->workers[i] == NULL)
             return false;
@@ -297,14 +329,6 @@ static bool start_threads(struct engine *engine)
     return true;
 }
 
-static size_t count_workers(const struct network_config *network)
-{
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    if (network->workers > 0)
-        return network->workers;
-    return cores > 0 ? (size_t)cores : 1;
-}
-
 /* Shares a prepared policy out among the parts that are opened with it. */
 static bool open_parts(struct engine *engine, struct engine_change *change)
 {
@@ -320,7 +344,7 @@ static bool start(struct engine *engine, struct policy *policy)
 {
     const struct config *config = policy_config(policy);
     engine->state.fail_closed = config->network.fail_closed;
-    if (!open_authority(engine, config) || !open_records(engine, config)) {
+    if (!open_leaves(engine, config) || !open_records(engine, config)) {
         policy_unref(policy);
         return false;
     }
@@ -339,11 +363,13 @@ static bool start(struct engine *engine, struct policy *policy)
     return done;
 }
 
-struct engine *engine_start(struct policy *policy)
+struct engine *engine_start(struct policy *policy, struct signer *signer)
 {
     struct engine *engine = calloc(1, sizeof(*engine));
     CHECK(engine != NULL);
-    engine->worker_count = count_workers(&policy_config(policy)->network);
+    engine->signer = *signer;
+    *signer = (struct signer){0};
+    engine->worker_count = engine->signer.channel_count;
     engine->workers = calloc(engine->worker_count, sizeof(*engine->workers));
     engine->worker_feeds = calloc(engine->worker_count, sizeof(*engine->worker_feeds));
     CHECK(engine->workers != NULL && engine->worker_feeds != NULL);
@@ -388,8 +414,8 @@ void engine_stop(struct engine *engine, bool orderly)
         gate_free(engine->gate);
     recorder_stop(engine->recorder);
     leaf_cache_free(engine->leaves);
-    leaf_keys_free(&engine->leaf_keys);
-    authority_free(engine->authority);
+    leaf_maker_fini(&engine->leaf_maker);
+    signer_fini(&engine->signer);
     policy_unref(engine->policy);
     free(engine->workers);
     free(engine->worker_feeds);

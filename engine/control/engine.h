@@ -9,11 +9,12 @@
 
 #include "conn/worker.h"
 #include "policy/policy.h"
+#include "tls/signer.h"
 
 struct engine {
     struct policy *policy; /* in force */
-    struct authority *authority;
-    struct leaf_keys leaf_keys;
+    struct signer signer;
+    struct leaf_maker leaf_maker;
     struct leaf_cache *leaves;
     struct recorder *recorder;
     struct recorder_feed *gate_feed;
@@ -24,9 +25,13 @@ struct engine {
     size_t worker_count;
 };
 
-/* Starts everything by this policy, which goes over, also on failure. NULL after the reason was
+/* The signer comes first, while there is one thread and all the rights that the process was started
+ * with. False after the reason was logged. */
+bool engine_start_signer(struct signer *signer, const struct config *config) must_check;
+
+/* Starts everything else by this policy. Both go over, also on failure. NULL after the reason was
  * logged. */
-struct engine *engine_start(struct policy *policy) must_check;
+struct engine *engine_start(struct policy *policy, struct signer *signer) must_check;
 
 /* Everything that a new policy needs, made ready: by a thread that has time. */
 struct engine_change;

@@ -35,7 +35,7 @@ static bool same_text(const char *a, const char *b)
     return strcmp(a, b) == 0;
 }
 
-static bool same_lan(const struct words *a, const struct words *b)
+static bool same_words(const struct words *a, const struct words *b)
 {
     if (a->count != b->count)
         return false;
@@ -60,7 +60,7 @@ static void tell_what_stays(const struct config *old, const struct config *new)
         const char *key;
         bool same;
     } kept[] = {
-        {"[network] lan", same_lan(&a->lan, &b->lan)},
+        {"[network] lan", same_words(&a->lan, &b->lan)},
         {"[network] port", same_ports(a, b)},
         {"[network] listen-port", a->listen_port == b->listen_port},
         {"[network] queue", a->use_queue == b->use_queue && a->queue == b->queue},
@@ -72,6 +72,9 @@ static void tell_what_stays(const struct config *old, const struct config *new)
         {"[network] route-table", a->route_table == b->route_table},
         {"[network] workers", a->workers == b->workers},
         {"[tls] ca", same_text(old->tls.ca, new->tls.ca)},
+        {"[tls] name-constraints",
+         same_words(&old->tls.name_constraints, &new->tls.name_constraints)},
+        {"[control] user", old->has_user == new->has_user && old->user == new->user},
         {"[control] socket", same_text(old->control_socket, new->control_socket)},
     };
     for (size_t i = 0; i < ARRAY_SIZE(kept); i++)

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 /* The value of a sysctl that is a small number; -1 if it is not there. */
@@ -92,7 +91,9 @@ bool selfcheck_lock(const struct config *config)
         log_error("%s: %m", path);
         return false;
     }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    /* Of all kinds of locks this one alone is not shared with the processes that we fork. */
+    const struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(fd, F_SETLK, &lock) != 0) {
         (void)!read(fd, text, sizeof(text) - 1);
         text[strcspn(text, "\n")] = '\0';
         log_error("another instance is running (process %s), with the same control socket %s",

@@ -26,6 +26,7 @@
     ENDING(ORIGIN_TLS_TIMEOUT, "origin_tls_timeout", "the origin did not finish the handshake") \
     ENDING(ORIGIN_UNVERIFIED, "origin_unverified", "the origin's certificate did not verify")   \
     ENDING(FORGE_FAILED, "forge_failed", "no certificate could be made for the origin")         \
+    ENDING(FORGE_LIMIT, "forge_limit", "too many new certificates were needed at once")         \
     ENDING(OUT_OF_RESOURCES, "out_of_resources", "memory or file descriptors ran out")          \
     ENDING(SHUTDOWN, "shutdown", "interceptd was stopped")
 

@@ -81,8 +81,9 @@ struct tls_scope {
 struct tls_config {
     const char *ca;
     const char *trust;
-    const char *keylog;     /* NULL: none */
-    struct tls_scope scope; /* everything is set */
+    struct words name_constraints; /* domains that our CA may vouch for; none: all */
+    const char *keylog;            /* NULL: none */
+    struct tls_scope scope;        /* everything is set */
 };
 
 struct destination_config {
@@ -111,6 +112,9 @@ struct config {
     const char *events_file;                 /* NULL: no records are kept */
     const char *control_socket;
     const char *state_directory;
+    bool has_user; /* the engine is to run as: */
+    uid_t user;
+    gid_t group;
 };
 
 /* Reads the file and the patterns given on the command line. Everything that is wrong goes into

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "policy/policy.h"
 
+#include "tls/constraints.h"
+
 #include <limits.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -12,6 +14,7 @@ struct policy {
     struct patterns *ignore, *allow;
     struct patterns **destinations; /* as many as the configuration has, in its order */
     size_t destination_count;
+    NAME_CONSTRAINTS *constraints; /* of our CA; NULL: none */
 };
 
 struct policy_view {
@@ -27,6 +30,7 @@ const char *reason_name(enum reason reason)
         [REASON_NOT_ALLOWED] = "not_allowed",
         [REASON_DEVICE] = "device",
         [REASON_LOCAL] = "local",
+        [REASON_CONSTRAINTS] = "name_constraints",
         [REASON_NOT_TLS] = "not_tls",
         [REASON_OVERLOAD] = "overload",
         [REASON_DRAINING] = "draining",
@@ -75,6 +79,8 @@ struct policy *policy_new(struct config *config, uint64_t revision, bool use_cac
     atomic_init(&policy->references, 1);
     policy->revision = revision;
     policy->config = config;
+    policy->constraints =
+        constraints_new(config->tls.name_constraints.items, config->tls.name_constraints.count);
     policy->ignore = compile(config, &config->ignore, use_cache ? "ignore.hsdb" : NULL, report);
     policy->allow = compile(config, &config->allow, use_cache ? "allow.hsdb" : NULL, report);
     bool has_destinations = compile_destinations(policy, use_cache, report);
@@ -94,6 +100,7 @@ void policy_unref(struct policy *policy)
     for (size_t i = 0; i < policy->destination_count; i++)
         patterns_free(policy->destinations[i]);
     free(policy->destinations);
+    NAME_CONSTRAINTS_free(policy->constraints);
     config_free(policy->config);
     free(policy);
 }
@@ -243,6 +250,9 @@ struct decision policy_decide(const struct policy_view *view, const struct flow 
         return (struct decision){.verdict = VERDICT_PASS,
                                  .reason = REASON_NOT_ALLOWED,
                                  .by_destination = allow_by_address};
+    if (flow->name != NULL &&
+        !constraints_permit(policy->constraints, flow->name, strlen(flow->name)))
+        return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_CONSTRAINTS};
     return (struct decision){.verdict = VERDICT_TAKE,
                              .reason = REASON_DEFAULT,
                              .by_destination =

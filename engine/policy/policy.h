@@ -19,6 +19,7 @@ enum reason {
     REASON_NOT_ALLOWED, /* there are allow patterns, and none is found */
     REASON_DEVICE,      /* the device is excluded */
     REASON_LOCAL,       /* the destination is this box */
+    REASON_CONSTRAINTS, /* our CA may not vouch for its name */
     REASON_NOT_TLS,     /* the device does not speak TLS */
     REASON_OVERLOAD,    /* there was no room for it */
     REASON_DRAINING,    /* interceptd is about to stop */
@@ -57,7 +58,7 @@ void policy_view_free(struct policy_view *view);
 const struct policy *policy_view_policy(const struct policy_view *view);
 
 /* The only place that decides: at the SYN, at the ClientHello, and for `interceptctl explain`. In
- * this order: device excluded, destination local, ignore, allow, intercept. */
+ * this order: device excluded, destination local, ignore, allow, name constraints, intercept. */
 struct decision policy_decide(const struct policy_view *view, const struct flow *flow);
 
 /* How TLS is to be spoken on a connection that is taken: asked when the ClientHello is read. */

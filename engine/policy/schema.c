@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <openssl/ssl.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -264,6 +265,45 @@ static const char *use_port(const struct value *value, const char *word, void *f
     return NULL;
 }
 
+/* RFC 5280, 4.2.1.10: a dot in front means what is below the domain only. */
+static const char *use_domain(const struct value *value, const char *word, void *field)
+{
+    const char *labels = word[0] == '.' ? word + 1 : word;
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    size_t length = strlen(labels);
+    if (length == 0 || length > 253 || labels[strspn(labels, allowed)] != '\0' ||
+        labels[0] == '.' || strstr(labels, "..") != NULL)
+        return "expected domains, such as vendor.example";
+    return add_word(&value->config->arena, field, word);
+}
+
+static const char *parse_domains(const struct value *value, void *field)
+{
+    return each_word(value, field, use_domain);
+}
+
+static const char *parse_user(const struct value *value, void *field)
+{
+    struct config *config = value->config;
+    bool automatic = strcmp(value->text, "auto") == 0;
+    uint64_t number;
+    (void)field;
+    config->has_user = true;
+    if (parse_whole_number(value->text, INT32_MAX, &number)) {
+        config->user = (uid_t)number;
+        config->group = (gid_t)number;
+        return NULL;
+    }
+    const struct passwd *user = getpwnam(automatic ? "interceptd" : value->text);
+    config->has_user = user != NULL;
+    if (user == NULL)
+        return automatic ? NULL : "there is no such user";
+    config->user = user->pw_uid;
+    config->group = user->pw_gid;
+    return NULL;
+}
+
 static const char *parse_ports(const struct value *value, void *field)
 {
     return each_word(value, field, use_port);
@@ -365,6 +405,7 @@ const struct schema_key schema[] = {
     {"allow", "match", "address", true, parse_match, FIELD(allow.match)},
 
     {"tls", "ca", "/var/lib/interceptd/ca.pem", false, parse_path, FIELD(tls.ca)},
+    {"tls", "name-constraints", NULL, true, parse_domains, FIELD(tls.name_constraints)},
     {"tls", "upstream", "mirror", false, parse_upstream, FIELD(tls.scope.upstream)},
     {"tls", "trust", "/etc/ssl/certs/ca-certificates.crt", false, parse_path, FIELD(tls.trust)},
     {"tls", "keylog", NULL, false, parse_path, FIELD(tls.keylog)},
@@ -386,6 +427,7 @@ const struct schema_key schema[] = {
 
     {"control", "socket", "/run/interceptd/control.sock", false, parse_socket,
      FIELD(control_socket)},
+    {"control", "user", "auto", false, parse_user, FIELD(user)},
     {"control", "state", "/var/lib/interceptd", false, parse_path, FIELD(state_directory)},
 };
 const size_t schema_size = ARRAY_SIZE(schema);

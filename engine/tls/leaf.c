@@ -4,6 +4,7 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "tls/certificate.h"
+#include "tls/constraints.h"
 #include "tls/serial.h"
 
 #include <openssl/err.h>
@@ -85,6 +86,50 @@ void leaf_keys_free(struct leaf_keys *keys)
     }
 }
 
+/* ---- the maker ---- */
+
+static bool is_self_signed(X509 *certificate)
+{
+    return X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) ==
+           0;
+}
+
+/* Devices have the root; whatever is between it and a leaf has to be sent (RFC 8446, 4.4.2). */
+static void drop_roots(STACK_OF(X509) * chain)
+{
+    for (int i = sk_X509_num(chain) - 1; i >= 0; i--)
+        if (is_self_signed(sk_X509_value(chain, i)))
+            X509_free(sk_X509_delete(chain, i));
+}
+
+bool leaf_maker_init(struct leaf_maker *maker, STACK_OF(X509) * certificates,
+                     NAME_CONSTRAINTS *constraints, const char *keys_path)
+{
+    *maker = (struct leaf_maker){.chain = certificates, .constraints = constraints};
+    maker->authority = sk_X509_value(certificates, 0);
+    CHECK(X509_up_ref(maker->authority) == 1);
+    if (constraints == NULL)
+        maker->constraints = X509_get_ext_d2i(maker->authority, NID_name_constraints, NULL, NULL);
+    drop_roots(maker->chain);
+    if (!issuer_make(&maker->untrusted, EVP_EC_gen("P-256"),
+                     "interceptd: the origin is not trusted", NULL) ||
+        !issuer_prepare(&maker->untrusted)) {
+        log_error("the issuer of untrusted certificates could not be made");
+        return false;
+    }
+    return leaf_keys_open(&maker->keys, keys_path);
+}
+
+void leaf_maker_fini(struct leaf_maker *maker)
+{
+    X509_free(maker->authority);
+    sk_X509_pop_free(maker->chain, X509_free);
+    issuer_fini(&maker->untrusted);
+    leaf_keys_free(&maker->keys);
+    NAME_CONSTRAINTS_free(maker->constraints);
+    *maker = (struct leaf_maker){0};
+}
+
 /* ---- names ---- */
 
 static bool is_plain_text(const ASN1_STRING *text, int limit)
@@ -99,23 +144,25 @@ static bool is_plain_text(const ASN1_STRING *text, int limit)
     return true;
 }
 
-static bool is_wanted_name(const GENERAL_NAME *name)
+static bool is_wanted_name(const GENERAL_NAME *name, const NAME_CONSTRAINTS *constraints)
 {
     int type;
     const ASN1_STRING *value = GENERAL_NAME_get0_value(name, &type);
     if (type == GEN_DNS)
-        return is_plain_text(value, 255);
+        return is_plain_text(value, 255) &&
+               constraints_permit(constraints, (const char *)ASN1_STRING_get0_data(value),
+                                  (size_t)ASN1_STRING_length(value));
     return type == GEN_IPADD && (ASN1_STRING_length(value) == 4 || ASN1_STRING_length(value) == 16);
 }
 
 /* A host name that is not taken over. */
-static bool has_odd_host_name(const X509 *origin)
+static bool has_odd_host_name(const X509 *origin, const NAME_CONSTRAINTS *constraints)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(origin, NID_subject_alt_name, NULL, NULL);
     bool odd = false;
     for (int i = 0; !odd && i < sk_GENERAL_NAME_num(names); i++) {
         const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
-        odd = name->type == GEN_DNS && !is_wanted_name(name);
+        odd = name->type == GEN_DNS && !is_wanted_name(name, constraints);
     }
     GENERAL_NAMES_free(names);
     return odd;
@@ -124,11 +171,11 @@ static bool has_odd_host_name(const X509 *origin)
 /* The origin's common name, unless it could not stand in a certificate. Clients look at it where
  * there are no host names: so it goes with those that are not taken over, or it would count for the
  * first time. */
-static bool set_subject(X509 *leaf, X509 *origin)
+static bool set_subject(X509 *leaf, X509 *origin, const NAME_CONSTRAINTS *constraints)
 {
     const X509_NAME *name = X509_get_subject_name(origin);
     int index = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
-    if (index < 0 || has_odd_host_name(origin))
+    if (index < 0 || has_odd_host_name(origin, constraints))
         return true;
     const X509_NAME_ENTRY *entry = X509_NAME_get_entry(name, index);
     if (!is_plain_text(X509_NAME_ENTRY_get_data(entry), COMMON_NAME_LIMIT))
@@ -163,13 +210,14 @@ static GENERAL_NAME *name_of(const char *text)
 }
 
 /* The origin's names that a device checks, and the one that was asked for. */
-static bool collect_names(GENERAL_NAMES *names, const struct leaf_request *request)
+static bool collect_names(GENERAL_NAMES *names, const struct leaf_request *request,
+                          const NAME_CONSTRAINTS *constraints)
 {
     GENERAL_NAMES *origin = X509_get_ext_d2i(request->origin, NID_subject_alt_name, NULL, NULL);
     bool done = true;
     for (int i = 0; done && i < sk_GENERAL_NAME_num(origin); i++) {
         const GENERAL_NAME *name = sk_GENERAL_NAME_value(origin, i);
-        if (is_wanted_name(name))
+        if (is_wanted_name(name, constraints))
             done = push_name(names, GENERAL_NAME_dup(name));
     }
     GENERAL_NAMES_free(origin);
@@ -177,10 +225,11 @@ static bool collect_names(GENERAL_NAMES *names, const struct leaf_request *reque
 }
 
 /* RFC 5280, 4.2.1.6: critical if there is no subject. */
-static bool add_names(X509 *leaf, const struct leaf_request *request)
+static bool add_names(X509 *leaf, const struct leaf_request *request,
+                      const NAME_CONSTRAINTS *constraints)
 {
     GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
-    bool done = names != NULL && collect_names(names, request);
+    bool done = names != NULL && collect_names(names, request, constraints);
     if (done && sk_GENERAL_NAME_num(names) > 0) {
         int critical = X509_NAME_entry_count(X509_get_subject_name(leaf)) == 0;
         done = X509_add1_ext_i2d(leaf, NID_subject_alt_name, names, critical, 0) == 1;
@@ -273,37 +322,42 @@ static time_t choose_expiry(time_t not_after, time_t now)
 
 /* ---- forging ---- */
 
-static bool sign(X509 *leaf, const struct authority *authority, const struct leaf_request *request,
-                 EVP_PKEY *own_key)
+/* A draft is signed too, since what is not signed has no encoding: by whom does not matter. */
+static bool sign(X509 *leaf, const struct leaf_maker *maker, const struct leaf_request *request)
 {
     switch (request->signer) {
     case LEAF_BY_AUTHORITY:
-        return authority_sign(authority, SIGNER_AUTHORITY, leaf);
+        return X509_sign(leaf, maker->untrusted.key, EVP_sha256()) > 0;
     case LEAF_BY_UNTRUSTED:
-        return authority_sign(authority, SIGNER_UNTRUSTED, leaf);
+        return issuer_sign(&maker->untrusted, leaf);
     case LEAF_BY_ITSELF:
         return X509_set_issuer_name(leaf, X509_get_subject_name(leaf)) == 1 &&
-               X509_sign(leaf, own_key, EVP_sha256()) > 0;
+               X509_sign(leaf, maker->keys.keys[request->key], EVP_sha256()) > 0;
     }
     return false;
 }
 
-static bool fill(X509 *leaf, const struct authority *authority, EVP_PKEY *key,
-                 const struct leaf_request *request, struct validity validity)
+static bool fill(X509 *leaf, const struct leaf_maker *maker, const struct leaf_request *request,
+                 struct validity validity)
 {
     return X509_set_version(leaf, X509_VERSION_3) == 1 && serial_set_random(leaf) &&
-           set_validity(leaf, validity) && set_subject(leaf, request->origin) &&
-           X509_set_pubkey(leaf, key) == 1 && add_constraints(leaf) &&
+           set_validity(leaf, validity) && set_subject(leaf, request->origin, maker->constraints) &&
+           X509_set_pubkey(leaf, maker->keys.keys[request->key]) == 1 && add_constraints(leaf) &&
            add_key_usage(leaf, request->key) && add_extended_key_usage(leaf) &&
-           add_names(leaf, request) && sign(leaf, authority, request, key);
+           add_names(leaf, request, maker->constraints) && sign(leaf, maker, request);
 }
 
-struct leaf *leaf_forge(const struct authority *authority, const struct leaf_keys *keys,
-                        const struct leaf_request *request)
+static void take_fingerprints(struct leaf *leaf)
 {
-    EVP_PKEY *key = keys->keys[request->key];
-    time_t authority_ends = certificate_time(X509_get0_notAfter(authority_certificate(authority)));
-    struct validity validity = choose_validity(request, authority_ends);
+    certificate_fingerprint(leaf->certificate, leaf->fingerprint);
+    certificate_sha256(leaf->certificate, leaf->sha256);
+}
+
+struct leaf *leaf_make(const struct leaf_maker *maker, const struct leaf_request *request)
+{
+    EVP_PKEY *key = maker->keys.keys[request->key];
+    struct validity validity =
+        choose_validity(request, certificate_time(X509_get0_notAfter(maker->authority)));
     struct leaf *leaf = calloc(1, sizeof(*leaf));
     if (leaf == NULL)
         return NULL;
@@ -315,15 +369,34 @@ struct leaf *leaf_forge(const struct authority *authority, const struct leaf_key
     }
     leaf->key = key;
     leaf->expires = choose_expiry(validity.not_after, time(NULL));
-    bool done = fill(leaf->certificate, authority, key, request, validity);
+    leaf->draft = request->signer == LEAF_BY_AUTHORITY;
+    leaf->chain = leaf->draft ? maker->chain : NULL;
+    bool done = fill(leaf->certificate, maker, request, validity);
     ERR_clear_error();
     if (!done) {
         leaf_unref(leaf);
         return NULL;
     }
-    certificate_fingerprint(leaf->certificate, leaf->fingerprint);
-    certificate_sha256(leaf->certificate, leaf->sha256);
+    take_fingerprints(leaf);
     return leaf;
+}
+
+bool leaf_finish(struct leaf *leaf, const uint8_t *der, size_t length)
+{
+    const unsigned char *at = der;
+    X509 *certificate = d2i_X509(NULL, &at, (long)length);
+    bool done = certificate != NULL && at == der + length &&
+                X509_check_private_key(certificate, leaf->key) == 1;
+    ERR_clear_error();
+    if (!done) {
+        X509_free(certificate);
+        return false;
+    }
+    X509_free(leaf->certificate);
+    leaf->certificate = certificate;
+    leaf->draft = false;
+    take_fingerprints(leaf);
+    return true;
 }
 
 struct leaf *leaf_ref(struct leaf *leaf)

@@ -15,10 +15,10 @@
 #include <uthash.h>
 
 #define SHARDS 16
-#define KEY_SIZE 32
+#define KEY_SIZE sizeof(struct leaf_cache_key)
 
 struct entry {
-    unsigned char key[KEY_SIZE];
+    struct leaf_cache_key key;
     struct leaf *leaf;
     UT_hash_handle hh;
     TAILQ_ENTRY(entry) by_use; /* least recently used first */
@@ -33,20 +33,15 @@ struct shard {
 };
 
 struct leaf_cache {
-    const struct authority *authority;
-    const struct leaf_keys *keys;
     size_t shard_limit;
     struct shard shards[SHARDS];
 };
 
-struct leaf_cache *leaf_cache_new(const struct authority *authority, const struct leaf_keys *keys,
-                                  size_t limit)
+struct leaf_cache *leaf_cache_new(size_t limit)
 {
     struct leaf_cache *cache = calloc(1, sizeof(*cache));
     if (cache == NULL)
         return NULL;
-    cache->authority = authority;
-    cache->keys = keys;
     cache->shard_limit = (limit + SHARDS - 1) / SHARDS;
     for (size_t i = 0; i < SHARDS; i++) {
         pthread_mutex_init(&cache->shards[i].lock, NULL);
@@ -77,7 +72,7 @@ void leaf_cache_free(struct leaf_cache *cache)
     free(cache);
 }
 
-static bool make_key(const struct leaf_request *request, unsigned char key[static KEY_SIZE])
+bool leaf_cache_key(const struct leaf_request *request, struct leaf_cache_key *key)
 {
     struct {
         unsigned char origin[EVP_MAX_MD_SIZE];
@@ -95,11 +90,17 @@ static bool make_key(const struct leaf_request *request, unsigned char key[stati
     parts.good_dates = request->good_dates;
     if (request->add_name != NULL)
         snprintf(parts.name, sizeof(parts.name), "%s", request->add_name);
-    return EVP_Digest(&parts, sizeof(parts), key, NULL, EVP_sha256(), NULL) == 1;
+    return EVP_Digest(&parts, sizeof(parts), key->bytes, NULL, EVP_sha256(), NULL) == 1;
 }
 
-static struct leaf *look_up(struct shard *shard, const unsigned char key[static KEY_SIZE])
+static struct shard *shard_of(struct leaf_cache *cache, const struct leaf_cache_key *key)
 {
+    return &cache->shards[key->bytes[0] % SHARDS];
+}
+
+struct leaf *leaf_cache_find(struct leaf_cache *cache, const struct leaf_cache_key *key)
+{
+    struct shard *shard = shard_of(cache, key);
     struct entry *entry;
     struct leaf *leaf = NULL;
     pthread_mutex_lock(&shard->lock);
@@ -120,15 +121,14 @@ static struct leaf *look_up(struct shard *shard, const unsigned char key[static 
     return leaf;
 }
 
-/* Keeps the leaf, unless another thread was faster. */
-static void keep(struct leaf_cache *cache, struct shard *shard,
-                 const unsigned char key[static KEY_SIZE], struct leaf *leaf)
+void leaf_cache_keep(struct leaf_cache *cache, const struct leaf_cache_key *key, struct leaf *leaf)
 {
+    struct shard *shard = shard_of(cache, key);
     struct entry *entry = calloc(1, sizeof(*entry));
     struct entry *other;
     if (entry == NULL)
         return;
-    memcpy(entry->key, key, KEY_SIZE);
+    entry->key = *key;
     pthread_mutex_lock(&shard->lock);
     HASH_FIND(hh, shard->entries, key, KEY_SIZE, other);
     if (other != NULL) {
@@ -141,23 +141,6 @@ static void keep(struct leaf_cache *cache, struct shard *shard,
             drop(shard, TAILQ_FIRST(&shard->by_use));
     }
     pthread_mutex_unlock(&shard->lock);
-}
-
-struct leaf *leaf_cache_get(struct leaf_cache *cache, const struct leaf_request *request,
-                            bool *cached)
-{
-    unsigned char key[KEY_SIZE];
-    if (!make_key(request, key))
-        return NULL;
-    struct shard *shard = &cache->shards[key[0] % SHARDS];
-    struct leaf *leaf = look_up(shard, key);
-    *cached = leaf != NULL;
-    if (leaf != NULL)
-        return leaf;
-    leaf = leaf_forge(cache->authority, cache->keys, request);
-    if (leaf != NULL)
-        keep(cache, shard, key, leaf);
-    return leaf;
 }
 
 struct leaf_cache_numbers leaf_cache_numbers(struct leaf_cache *cache)

@@ -2,10 +2,9 @@
  *
  * leaf_cache.h - certificates already forged, kept for reuse.
  *
- * Shared by all workers; every function may be called from any thread. A hit costs one shard's
- * lock; a miss is forged outside of it, so two workers may forge the same leaf and the second copy
- * is dropped. The key is everything that the forgery depends on, the origin's certificate by its
- * SHA-256 first: never the name alone. */
+ * Shared by all workers; every function may be called from any thread, and costs one shard's lock:
+ * leaves are forged outside of it. The key is everything that the forgery depends on, the origin's
+ * certificate by its SHA-256 first: never the name alone. */
 #ifndef TLS_LEAF_CACHE_H
 #define TLS_LEAF_CACHE_H
 
@@ -13,15 +12,23 @@
 
 struct leaf_cache;
 
-/* Keeps at most `limit` leaves; least recently used go first. Borrows authority and keys. */
-struct leaf_cache *leaf_cache_new(const struct authority *authority, const struct leaf_keys *keys,
-                                  size_t limit) must_check;
+struct leaf_cache_key {
+    unsigned char bytes[32];
+};
+
+/* Keeps at most `limit` leaves; least recently used go first. */
+struct leaf_cache *leaf_cache_new(size_t limit) must_check;
 void leaf_cache_free(struct leaf_cache *cache);
 
-/* The leaf for this request. The caller has a reference, and gives it back with leaf_unref().
- * *cached tells whether it was there already. NULL if forging failed. */
-struct leaf *leaf_cache_get(struct leaf_cache *cache, const struct leaf_request *request,
-                            bool *cached) must_check;
+/* The key of what is asked for. False if there is no memory. */
+bool leaf_cache_key(const struct leaf_request *request, struct leaf_cache_key *key) must_check;
+
+/* The leaf of this key, with a reference that the caller gives back with leaf_unref(); NULL if
+ * there is none. */
+struct leaf *leaf_cache_find(struct leaf_cache *cache, const struct leaf_cache_key *key) must_check;
+
+/* Keeps a finished leaf, with a reference of its own; of two for the same key the first. */
+void leaf_cache_keep(struct leaf_cache *cache, const struct leaf_cache_key *key, struct leaf *leaf);
 
 struct leaf_cache_numbers {
     uint64_t hits, misses, leaves;

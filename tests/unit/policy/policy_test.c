@@ -467,6 +467,7 @@ static void reasons_have_the_names_of_the_records(void **state)
         [REASON_NOT_ALLOWED] = "not_allowed",
         [REASON_DEVICE] = "device",
         [REASON_LOCAL] = "local",
+        [REASON_CONSTRAINTS] = "name_constraints",
         [REASON_NOT_TLS] = "not_tls",
         [REASON_OVERLOAD] = "overload",
         [REASON_DRAINING] = "draining",

@@ -26,7 +26,7 @@ static X509 *read_certificate(const char *path)
 
 static struct authority *open_authority(const struct path *path)
 {
-    struct authority *authority = authority_open(path->text, NULL);
+    struct authority *authority = authority_open(path->text, NULL, NULL);
     assert_non_null(authority);
     return authority;
 }
@@ -60,7 +60,7 @@ static void the_first_start_makes_an_authority_that_only_its_owner_can_read(void
                       certificate_path = path_in(&folder, "state/deep/ca-cert.pem");
     bool made = false;
     const mode_t mask = umask(0);
-    struct authority *authority = authority_open(path.text, &made);
+    struct authority *authority = authority_open(path.text, NULL, &made);
     umask(mask);
     assert_non_null(authority);
     assert_true(made);
@@ -80,7 +80,7 @@ static void the_certificate_beside_it_has_no_key_in_it(void **state)
                       certificate_path = path_in(&folder, "ca-cert.pem");
     struct authority *authority = open_authority(&path);
     X509 *certificate = read_certificate(certificate_path.text);
-    assert_int_equal(X509_cmp(certificate, authority_certificate(authority)), 0);
+    assert_int_equal(X509_cmp(certificate, authority->issuer.certificate), 0);
     size_t length;
     char *content = file_read(certificate_path.text, &length);
     assert_non_null(content);
@@ -97,7 +97,7 @@ static void a_made_authority_has_the_extensions_of_a_ca(void **state)
     const struct folder folder = make_folder();
     const struct path path = path_in(&folder, "ca.pem");
     struct authority *authority = open_authority(&path);
-    X509 *certificate = authority_certificate(authority);
+    X509 *certificate = authority->issuer.certificate;
     assert_extensions(certificate, (const int[]){NID_basic_constraints, NID_key_usage,
                                                  NID_subject_key_identifier, 0});
     assert_true(is_critical(certificate, NID_basic_constraints));
@@ -118,7 +118,7 @@ static void a_made_authority_is_valid_now_and_for_years(void **state)
     const struct folder folder = make_folder();
     const struct path path = path_in(&folder, "ca.pem");
     struct authority *authority = open_authority(&path);
-    const X509 *certificate = authority_certificate(authority);
+    const X509 *certificate = authority->issuer.certificate;
     time_t now = time(NULL);
     assert_true(time_of(X509_get0_notBefore(certificate)) <= now - DAY);
     assert_true(time_of(X509_get0_notAfter(certificate)) > now + 5 * 365 * DAY);
@@ -133,7 +133,8 @@ static void a_made_authority_is_of_rsa_and_so_is_every_signature_of_its(void **s
     const struct folder folder = make_folder();
     const struct path path = path_in(&folder, "ca.pem");
     struct authority *authority = open_authority(&path);
-    X509 *anchor = authority_certificate(authority);
+    X509 *anchor = authority->issuer.certificate;
+    struct leaf_maker maker = maker_of(authority);
     struct identity origin = make_identity(&(struct recipe){.names = "DNS:a.test"});
     assert_true(EVP_PKEY_is_a(X509_get0_pubkey(anchor), "RSA"));
     assert_int_equal(EVP_PKEY_get_bits(X509_get0_pubkey(anchor)), 2048);
@@ -141,13 +142,14 @@ static void a_made_authority_is_of_rsa_and_so_is_every_signature_of_its(void **s
     for (int key = 0; key < LEAF_KEYS; key++) {
         const struct leaf_request request = {.origin = origin.certificate,
                                              .key = (enum leaf_key)key};
-        struct leaf *leaf = leaf_forge(authority, any_keys(), &request);
+        struct leaf *leaf = forge_by(authority, &maker, &request);
         assert_non_null(leaf);
         assert_int_equal(verify_strictly(leaf->certificate, anchor, "a.test"), X509_V_OK);
         assert_int_equal(X509_get_signature_nid(leaf->certificate), NID_sha256WithRSAEncryption);
         leaf_unref(leaf);
     }
     free_identity(&origin);
+    leaf_maker_fini(&maker);
     authority_free(authority);
     remove_folder(&folder);
 }
@@ -158,7 +160,7 @@ static void every_install_has_an_authority_of_its_own(void **state)
     const struct folder folder = make_folder();
     const struct path paths[] = {path_in(&folder, "a.pem"), path_in(&folder, "b.pem")};
     struct authority *a = open_authority(&paths[0]), *b = open_authority(&paths[1]);
-    const X509 *first = authority_certificate(a), *second = authority_certificate(b);
+    const X509 *first = a->issuer.certificate, *second = b->issuer.certificate;
     assert_int_not_equal(EVP_PKEY_eq(X509_get0_pubkey(first), X509_get0_pubkey(second)), 1);
     assert_int_not_equal(
         ASN1_INTEGER_cmp(X509_get0_serialNumber(first), X509_get0_serialNumber(second)), 0);
@@ -173,13 +175,13 @@ static void the_next_start_finds_the_same_authority(void **state)
     const struct folder folder = make_folder();
     const struct path path = path_in(&folder, "ca.pem");
     struct authority *authority = open_authority(&path);
-    X509 *certificate = X509_dup(authority_certificate(authority));
+    X509 *certificate = X509_dup(authority->issuer.certificate);
     authority_free(authority);
     bool made = true;
-    authority = authority_open(path.text, &made);
+    authority = authority_open(path.text, NULL, &made);
     assert_non_null(authority);
     assert_false(made);
-    assert_int_equal(X509_cmp(certificate, authority_certificate(authority)), 0);
+    assert_int_equal(X509_cmp(certificate, authority->issuer.certificate), 0);
     X509_free(certificate);
     authority_free(authority);
     remove_folder(&folder);
@@ -225,7 +227,7 @@ static void an_operators_own_authority_is_taken_in_either_order(void **state)
         fclose(file);
         for (size_t j = 0; j < ARRAY_SIZE(paths); j++) {
             struct authority *authority = open_authority(&paths[j]);
-            assert_int_equal(X509_cmp(authority_certificate(authority), own.certificate), 0);
+            assert_int_equal(X509_cmp(authority->issuer.certificate, own.certificate), 0);
             authority_free(authority);
         }
         free_identity(&own);
@@ -252,7 +254,7 @@ static void assert_refused(const struct path *path, const char *reason)
     bool made = true;
     last_line[0] = '\0';
     log_redirect(hear, NULL);
-    struct authority *authority = authority_open(path->text, &made);
+    struct authority *authority = authority_open(path->text, NULL, &made);
     log_redirect(NULL, NULL);
     assert_null(authority);
     assert_false(made);
@@ -342,9 +344,9 @@ static void what_it_signs_verifies(void **state)
     const struct folder folder = make_folder();
     const struct path path = path_in(&folder, "ca.pem");
     struct authority *authority = open_authority(&path);
-    X509 *anchor = authority_certificate(authority);
+    X509 *anchor = authority->issuer.certificate;
     X509 *certificate = server_certificate();
-    assert_true(authority_sign(authority, SIGNER_AUTHORITY, certificate));
+    assert_true(issuer_sign(&authority->issuer, certificate));
     assert_int_equal(verify_strictly(certificate, anchor, "a.test"), X509_V_OK);
     assert_int_equal(
         X509_NAME_cmp(X509_get_issuer_name(certificate), X509_get_subject_name(anchor)), 0);
@@ -353,30 +355,6 @@ static void what_it_signs_verifies(void **state)
     assert_int_equal(ASN1_OCTET_STRING_cmp(identifier, X509_get0_subject_key_id(anchor)), 0);
     X509_free(certificate);
     authority_free(authority);
-    remove_folder(&folder);
-}
-
-static void the_untrusted_signer_is_somebody_else_and_new_at_each_start(void **state)
-{
-    (void)state;
-    const struct folder folder = make_folder();
-    const struct path path = path_in(&folder, "ca.pem");
-    X509 *certificates[2];
-    for (size_t i = 0; i < 2; i++) {
-        struct authority *authority = open_authority(&path);
-        X509 *anchor = authority_certificate(authority);
-        certificates[i] = server_certificate();
-        assert_true(authority_sign(authority, SIGNER_UNTRUSTED, certificates[i]));
-        assert_int_equal(verify_strictly(certificates[i], anchor, "a.test"),
-                         X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
-        assert_int_not_equal(X509_verify(certificates[i], X509_get0_pubkey(anchor)), 1);
-        authority_free(authority);
-    }
-    assert_int_not_equal(ASN1_OCTET_STRING_cmp(X509_get0_authority_key_id(certificates[0]),
-                                               X509_get0_authority_key_id(certificates[1])),
-                         0);
-    X509_free(certificates[0]);
-    X509_free(certificates[1]);
     remove_folder(&folder);
 }
 
@@ -396,12 +374,10 @@ static void whatever_could_sign_others_is_refused(void **state)
         {"critical,CA:FALSE", NULL}, /* no usage at all is every usage */
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        for (int signer = SIGNER_AUTHORITY; signer <= SIGNER_UNTRUSTED; signer++) {
-            X509 *certificate = unsigned_certificate(cases[i].constraints, cases[i].usage);
-            if (authority_sign(authority, (enum signer)signer, certificate))
-                fail_msg("case %zu was signed", i);
-            X509_free(certificate);
-        }
+        X509 *certificate = unsigned_certificate(cases[i].constraints, cases[i].usage);
+        if (issuer_sign(&authority->issuer, certificate))
+            fail_msg("case %zu was signed", i);
+        X509_free(certificate);
     }
     authority_free(authority);
     remove_folder(&folder);
@@ -425,7 +401,7 @@ static void signatures_are_of_sha256_or_better_whatever_the_key(void **state)
         write_identity(path.text, own.certificate, own.key);
         struct authority *authority = open_authority(&path);
         X509 *certificate = server_certificate();
-        assert_true(authority_sign(authority, SIGNER_AUTHORITY, certificate));
+        assert_true(issuer_sign(&authority->issuer, certificate));
         assert_int_equal(X509_get_signature_nid(certificate), cases[i].algorithm);
         assert_int_equal(X509_verify(certificate, own.key), 1);
         X509_free(certificate);
@@ -453,7 +429,7 @@ static void an_issuers_own_key_identifier_is_quoted(void **state)
         write_identity(path.text, own.certificate, own.key);
         struct authority *authority = open_authority(&path);
         X509 *certificate = server_certificate();
-        assert_true(authority_sign(authority, SIGNER_AUTHORITY, certificate));
+        assert_true(issuer_sign(&authority->issuer, certificate));
         const ASN1_OCTET_STRING *quoted = X509_get0_authority_key_id(certificate);
         if (i == 0) {
             assert_int_equal(ASN1_STRING_length(quoted), sizeof(identifier));
@@ -493,7 +469,6 @@ int main(void)
         cmocka_unit_test(a_certificate_that_cannot_sign_is_refused),
         cmocka_unit_test(a_path_that_cannot_be_read_or_written_is_refused),
         cmocka_unit_test(what_it_signs_verifies),
-        cmocka_unit_test(the_untrusted_signer_is_somebody_else_and_new_at_each_start),
         cmocka_unit_test(whatever_could_sign_others_is_refused),
         cmocka_unit_test(signatures_are_of_sha256_or_better_whatever_the_key),
         cmocka_unit_test(an_issuers_own_key_identifier_is_quoted),

@@ -19,7 +19,7 @@
 static struct leaf *forge_as(const struct identity *origin, struct leaf_request request)
 {
     request.origin = origin->certificate;
-    struct leaf *leaf = leaf_forge(any_authority(), any_keys(), &request);
+    struct leaf *leaf = forge_any(&request);
     assert_non_null(leaf);
     return leaf;
 }
@@ -40,7 +40,7 @@ static struct leaf *forge_recipe(struct recipe recipe)
 
 static int verify_leaf(const struct leaf *leaf, const char *name)
 {
-    return verify_strictly(leaf->certificate, authority_certificate(any_authority()), name);
+    return verify_strictly(leaf->certificate, any_anchor(), name);
 }
 
 static time_t start_of(const struct leaf *leaf)
@@ -113,7 +113,7 @@ static void the_key_is_the_one_asked_for_and_never_the_authoritys(void **state)
         assert_true(EVP_PKEY_is_a(leaf->key, types[key]));
         assert_int_equal(EVP_PKEY_get_bits(leaf->key), bits[key]);
         assert_int_equal(X509_check_private_key(leaf->certificate, leaf->key), 1);
-        const X509 *anchor = authority_certificate(any_authority());
+        const X509 *anchor = any_anchor();
         assert_int_not_equal(EVP_PKEY_eq(leaf->key, X509_get0_pubkey(anchor)), 1);
         assert_int_not_equal(EVP_PKEY_eq(leaf->key, origin.key), 1);
         leaf_unref(leaf);
@@ -214,8 +214,9 @@ static void the_authority_is_named_by_its_own_key_identifier(void **state)
     struct identity own = make_identity(&ca);
     struct identity origin = make_identity(&(struct recipe){.names = "DNS:a.test"});
     struct authority *authority = authority_of(&own);
+    struct leaf_maker maker = maker_of(authority);
     const struct leaf_request request = {.origin = origin.certificate};
-    struct leaf *leaf = leaf_forge(authority, any_keys(), &request);
+    struct leaf *leaf = forge_by(authority, &maker, &request);
     assert_non_null(leaf);
     const ASN1_OCTET_STRING *identifier = X509_get0_authority_key_id(leaf->certificate);
     assert_int_equal(ASN1_STRING_length(identifier), sizeof(own_identifier));
@@ -228,11 +229,11 @@ static void the_authority_is_named_by_its_own_key_identifier(void **state)
         X509_get_ext(leaf->certificate,
                      X509_get_ext_by_NID(leaf->certificate, NID_authority_key_identifier, -1));
     assert_non_null(extension);
-    assert_int_equal(
-        ASN1_OCTET_STRING_cmp(X509_get0_authority_key_id(leaf->certificate),
-                              X509_get0_subject_key_id(authority_certificate(any_authority()))),
-        0);
+    assert_int_equal(ASN1_OCTET_STRING_cmp(X509_get0_authority_key_id(leaf->certificate),
+                                           X509_get0_subject_key_id(any_anchor())),
+                     0);
     leaf_unref(leaf);
+    leaf_maker_fini(&maker);
     authority_free(authority);
     free_identity(&own);
     free_identity(&origin);
@@ -291,7 +292,7 @@ static void only_the_authoritys_forgeries_are_trusted(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct leaf *leaf = forge_as(&origin, (struct leaf_request){.signer = cases[i].signer});
         assert_int_equal(verify_leaf(leaf, "a.test"), cases[i].error);
-        const X509 *anchor = authority_certificate(any_authority());
+        const X509 *anchor = any_anchor();
         assert_int_equal(X509_verify(leaf->certificate, X509_get0_pubkey(anchor)) == 1, i == 0);
         assert_string_equal(names_of(leaf), "DNS:a.test");
         leaf_unref(leaf);
@@ -570,8 +571,7 @@ static void assert_validity(const struct validity_case *validity)
     assert_near(end_of(leaf), now + validity->ends, elapsed, validity->what);
     assert_true(start_of(leaf) < end_of(leaf));
     assert_true(end_of(leaf) - start_of(leaf) < 200 * DAY);
-    assert_true(end_of(leaf) <=
-                time_of(X509_get0_notAfter(authority_certificate(any_authority()))));
+    assert_true(end_of(leaf) <= time_of(X509_get0_notAfter(any_anchor())));
     leaf_unref(leaf);
     free_identity(&origin);
 }
@@ -648,14 +648,16 @@ static void no_forgery_outlives_the_authority(void **state)
     const struct recipe recipe = {.names = "DNS:a.test", .not_after = now + 100 * DAY};
     struct identity own = make_identity(&ca), origin = make_identity(&recipe);
     struct authority *authority = authority_of(&own);
+    struct leaf_maker maker = maker_of(authority);
     for (int good_dates = 0; good_dates < 2; good_dates++) {
         const struct leaf_request request = {.origin = origin.certificate,
                                              .good_dates = good_dates != 0};
-        struct leaf *leaf = leaf_forge(authority, any_keys(), &request);
+        struct leaf *leaf = forge_by(authority, &maker, &request);
         assert_non_null(leaf);
         assert_true(end_of(leaf) == ends);
         leaf_unref(leaf);
     }
+    leaf_maker_fini(&maker);
     authority_free(authority);
     free_identity(&own);
     free_identity(&origin);
@@ -765,7 +767,7 @@ static void damaged_keys_are_replaced(void **state)
     (void)state;
     const struct folder folder = make_folder();
     const struct path path = path_in(&folder, "leaf.pem");
-    const struct leaf_keys *good = any_keys();
+    const struct leaf_keys *good = &any_maker()->keys;
     struct leaf_keys keys, again;
     write_identity(path.text, NULL, good->keys[LEAF_KEY_ECDSA]); /* the other is missing */
     assert_true(leaf_keys_open(&keys, path.text));

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "conn/forging.h"
+
+#include "conn/notes.h"
+#include "core/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* New certificates for one device: a browser with a hundred tabs gets what it needs. */
+#define DEVICE_RATE 20
+#define DEVICE_BURST 500
+
+static void go_on(struct conn *conn, bool cached)
+{
+    notes_leaf(conn, conn->leaf, cached);
+    conn_enter(conn, CONN_DEVICE);
+}
+
+static void fail(struct conn *conn)
+{
+    conn_refuse(conn, ENDING_FORGE_FAILED, SSL_AD_INTERNAL_ERROR);
+}
+
+/* ---- a leaf that is not in the cache ---- */
+
+/* FNV-1a. Devices that share a bucket share its rate. */
+static struct bucket *bucket_of(struct pool *pool, const struct address *device)
+{
+    const uint8_t *ip = (const uint8_t *)&device->ip;
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < address_ip_size(device); i++)
+        hash = (hash ^ ip[i]) * 16777619u;
+    return &pool->forged[hash % ARRAY_SIZE(pool->forged)];
+}
+
+static void make_leaf(struct conn *conn, const struct leaf_request *request)
+{
+    struct pool *pool = conn->pool;
+    if (!bucket_take(bucket_of(pool, &conn->flow.device), pool->loop.now, DEVICE_RATE,
+                     DEVICE_BURST)) {
+        conn_refuse(conn, ENDING_FORGE_LIMIT, SSL_AD_INTERNAL_ERROR);
+        return;
+    }
+    conn->leaf = leaf_make(pool->options.maker, request);
+    if (conn->leaf == NULL) {
+        fail(conn);
+        return;
+    }
+    if (conn->leaf->draft) {
+        conn_enter(conn, CONN_FORGE);
+        return;
+    }
+    leaf_cache_keep(pool->options.leaves, &conn->leaf_key, conn->leaf);
+    go_on(conn, false);
+}
+
+void forging_begin(struct conn *conn, const struct leaf_request *request)
+{
+    if (!leaf_cache_key(request, &conn->leaf_key)) {
+        fail(conn);
+        return;
+    }
+    conn->leaf = leaf_cache_find(conn->pool->options.leaves, &conn->leaf_key);
+    if (conn->leaf != NULL)
+        go_on(conn, true);
+    else
+        make_leaf(conn, request);
+}
+
+/* ---- the signer ---- */
+
+/* Another connection that waits for the same leaf; NULL if there is none. A page's first six
+ * connections to a host come at once. */
+static struct conn *find_other(struct pool *pool, const struct leaf_cache_key *key)
+{
+    struct conn *other;
+    LIST_FOREACH (other, &pool->forging, forging_link)
+        if (memcmp(&other->leaf_key, key, sizeof(*key)) == 0)
+            return other;
+    return NULL;
+}
+
+static bool ask_signer(struct conn *conn)
+{
+    struct pool *pool = conn->pool;
+    if (++pool->forging_number == 0)
+        pool->forging_number = 1; /* 0 is nobody's */
+    conn->forging_number = pool->forging_number;
+    size_t length = signing_request(pool->signing, conn->forging_number, pool->options.ca_digest,
+                                    conn->leaf->certificate);
+    return length > 0 &&
+           send(pool->signer.fd, pool->signing, length, MSG_NOSIGNAL) == (ssize_t)length;
+}
+
+static void enter_forge(struct conn *conn)
+{
+    conn_timeout(conn, &conn->pool->signing_time);
+    conn_want(conn, EPOLLRDHUP, 0);
+    bool asked = find_other(conn->pool, &conn->leaf_key) != NULL;
+    LIST_INSERT_HEAD(&conn->pool->forging, conn, forging_link);
+    if (!asked && !ask_signer(conn)) {
+        log_warning("the signer cannot be asked: %m");
+        fail(conn);
+    }
+}
+
+/* The answer to a request of ours may be waited for by others still. */
+static void leave_forge(struct conn *conn)
+{
+    LIST_REMOVE(conn, forging_link);
+    struct conn *other = find_other(conn->pool, &conn->leaf_key);
+    if (other != NULL && conn->forging_number != 0)
+        other->forging_number = conn->forging_number;
+}
+
+static void forge_device_gone(struct conn *conn, uint32_t events)
+{
+    (void)events;
+    conn_end(conn, ENDING_DEVICE_GONE, false);
+}
+
+/* Whatever the origin has to say waits for the relay. */
+static void forge_origin_ready(struct conn *conn, uint32_t events)
+{
+    (void)conn, (void)events;
+}
+
+static void finish(struct conn *conn, const struct signing_answer *answer)
+{
+    if (answer->status == SIGNING_DONE &&
+        leaf_finish(conn->leaf, answer->content, answer->length)) {
+        leaf_cache_keep(conn->pool->options.leaves, &conn->leaf_key, conn->leaf);
+        go_on(conn, false);
+    } else if (answer->status == SIGNING_BUSY) {
+        conn_refuse(conn, ENDING_FORGE_LIMIT, SSL_AD_INTERNAL_ERROR);
+    } else {
+        fail(conn);
+    }
+}
+
+/* An answer is for the one who asked, and for all who wait for the same. */
+static void hear_answer(struct pool *pool, const struct signing_answer *answer)
+{
+    struct conn *conn;
+    LIST_FOREACH (conn, &pool->forging, forging_link)
+        if (conn->forging_number == answer->number)
+            break;
+    if (conn == NULL)
+        return; /* nobody waits for it any more */
+    if (answer->status != SIGNING_DONE)
+        log_warning("the signer refuses a certificate: %.*s", (int)answer->length,
+                    (const char *)answer->content);
+    const struct leaf_cache_key key = conn->leaf_key;
+    while ((conn = find_other(pool, &key)) != NULL)
+        finish(conn, answer);
+}
+
+static void signer_ready(struct watch *watch, uint32_t events)
+{
+    struct pool *pool = container_of(watch, struct pool, signer);
+    struct signing_answer answer;
+    (void)events;
+    ssize_t length = recv(watch->fd, pool->signing, sizeof(pool->signing), 0);
+    if (length > 0 && signing_read_answer(&answer, pool->signing, (size_t)length)) {
+        hear_answer(pool, &answer);
+    } else if (length == 0 || (length < 0 && errno != EAGAIN && errno != EINTR)) {
+        log_error("the signer is gone for good: no new certificates can be made");
+        loop_remove(&pool->loop, watch);
+    }
+}
+
+bool forging_start(struct pool *pool)
+{
+    return loop_add(&pool->loop, &pool->signer, pool->options.signing_channel, EPOLLIN,
+                    signer_ready);
+}
+
+const struct conn_stage forging_sign = {.name = "forge",
+                                        .enter = enter_forge,
+                                        .leave = leave_forge,
+                                        .device_ready = forge_device_gone,
+                                        .origin_ready = forge_origin_ready,
+                                        .expired = fail};

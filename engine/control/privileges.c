@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "control/privileges.h"
+
+#include "core/file.h"
+#include "core/log.h"
+
+#include <cap-ng.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Its directory is the group's to write, but nobody there may touch another's file. */
+#define STATE_MODE (S_ISVTX | 0770)
+
+static bool changes_user(const struct config *config)
+{
+    return config->has_user && config->user != 0 && geteuid() == 0;
+}
+
+/* The descriptor of what is there, without following a link or waiting for anything; -1 if it is
+ * not there, or not root's: then it is none of our business. */
+static int open_roots(int directory, const char *path, int flags, struct stat *status)
+{
+    int fd = openat(directory, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags);
+    if (fd >= 0 && fstat(fd, status) == 0 && status->st_uid == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+/* One name only: a link would be a way to somebody else's file. */
+static bool hand_over_file(int directory, const char *name, const struct config *config)
+{
+    struct stat status;
+    int fd = open_roots(directory, name, 0, &status);
+    if (fd < 0)
+        return true;
+    bool done = !S_ISREG(status.st_mode) || status.st_nlink != 1 ||
+                fchown(fd, config->user, config->group) == 0;
+    close(fd);
+    return done;
+}
+
+static bool hand_over_content(int directory, const struct config *config, const struct stat *ca)
+{
+    int copy = dup(directory);
+    DIR *entries = copy >= 0 ? fdopendir(copy) : NULL;
+    bool done = entries != NULL;
+    for (struct dirent *entry; done && (entry = readdir(entries)) != NULL;) {
+        struct stat status;
+        if (fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(status.st_mode) && (status.st_ino != ca->st_ino || status.st_dev != ca->st_dev))
+            done = hand_over_file(directory, entry->d_name, config);
+    }
+    if (entries != NULL)
+        closedir(entries);
+    return done;
+}
+
+static bool prepare_state(const struct config *config)
+{
+    char path[PATH_MAX];
+    struct stat ca = {0}, status;
+    snprintf(path, sizeof(path), "%s/", config->state_directory);
+    if (!file_make_parents(path, 0700) || !file_make_parents(config->tls.ca, 0700))
+        return false;
+    (void)stat(config->tls.ca, &ca);
+    int fd = open_roots(AT_FDCWD, config->state_directory, O_DIRECTORY, &status);
+    if (fd < 0 || (status.st_mode & S_IWOTH) != 0) { /* /tmp and the like are everybody's */
+        close(fd);
+        return true;
+    }
+    bool done = fchown(fd, 0, config->group) == 0 && fchmod(fd, STATE_MODE) == 0 &&
+                hand_over_content(fd, config, &ca);
+    close(fd);
+    return done;
+}
+
+static bool is_our_name(const char *directory)
+{
+    const char *slash = strrchr(directory, '/');
+    return strcmp(slash != NULL ? slash + 1 : directory, "interceptd") == 0;
+}
+
+/* The directory of a file that comes and goes there. */
+static bool prepare_directory_of(const char *path, mode_t mode, const struct config *config)
+{
+    char directory[PATH_MAX];
+    struct stat status;
+    snprintf(directory, sizeof(directory), "%s", path);
+    char *slash = strrchr(directory, '/');
+    *slash = '\0';
+    bool is_new = slash != directory && access(directory, F_OK) != 0;
+    if (!file_make_parents(path, mode))
+        return false;
+    int fd = is_new || is_our_name(directory)
+                 ? open_roots(AT_FDCWD, directory, O_DIRECTORY, &status)
+                 : -1;
+    bool done = fd < 0 || fchown(fd, config->user, config->group) == 0;
+    if (fd >= 0)
+        close(fd);
+    return done;
+}
+
+static bool prepare_file(const char *path, const struct config *config)
+{
+    return path == NULL ||
+           (prepare_directory_of(path, 0755, config) && hand_over_file(AT_FDCWD, path, config));
+}
+
+bool privileges_prepare(const struct config *config)
+{
+    if (!changes_user(config))
+        return true;
+    if (prepare_state(config) && prepare_file(config->events_file, config) &&
+        prepare_file(config->tls.keylog, config) && prepare_file(config->control_socket, config))
+        return true;
+    log_error("what user %u is to write cannot be prepared: %m", (unsigned)config->user);
+    return false;
+}
+
+static bool change_user(const struct config *config)
+{
+    return capng_change_id((int)config->user, (int)config->group, CAPNG_DROP_SUPP_GRP) == 0;
+}
+
+/* Whoever may read our memory may read the traffic. Leak checkers have to. */
+static bool hide_memory(void)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    return prctl(PR_SET_DUMPABLE, 1) == 0;
+#else
+    return prctl(PR_SET_DUMPABLE, 0) == 0;
+#endif
+}
+
+bool privileges_drop(const struct config *config)
+{
+    capng_clear(CAPNG_SELECT_BOTH);
+    (void)capng_apply(CAPNG_SELECT_BOUNDS); /* without the right to this there is no need of it */
+    capng_clear(CAPNG_SELECT_BOTH);
+    capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN);
+    bool done = changes_user(config) ? change_user(config) : capng_apply(CAPNG_SELECT_CAPS) == 0;
+    done = done && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && hide_memory();
+    if (!done)
+        log_error("the rights that are not needed cannot be given up: %m");
+    else if (geteuid() == 0)
+        log_warning("there is no user interceptd: running as root, with CAP_NET_ADMIN alone "
+                    "(user = in [control])");
+    return done;
+}
