@@ -12,6 +12,8 @@
 #include <libnftnl/set.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nf_tables_compat.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter_ipv4.h>
 #include <string.h>
 
@@ -313,8 +315,24 @@ static void tell_install_failure(const char *subject)
                   subject != NULL ? subject : "");
 }
 
+/* In an inet table the kernel finds only xtables targets that are loaded already. This question,
+ * which iptables asks too, loads the module; nobody minds the answer. */
+static void load_xtables_queue(struct netlink *netlink)
+{
+    char buffer[NETLINK_REQUEST_SIZE];
+    struct nlmsghdr *request = netlink_request(
+        netlink, buffer, NFNL_SUBSYS_NFT_COMPAT << 8 | NFNL_MSG_COMPAT_GET, NLM_F_ACK);
+    struct nfgenmsg *family = mnl_nlmsg_put_extra_header(request, sizeof(*family));
+    *family = (struct nfgenmsg){.nfgen_family = AF_INET, .version = NFNETLINK_V0};
+    mnl_attr_put_strz(request, NFTA_COMPAT_NAME, "NFQUEUE");
+    mnl_attr_put_u32(request, NFTA_COMPAT_REV, htonl(3));
+    mnl_attr_put_u32(request, NFTA_COMPAT_TYPE, htonl(1)); /* a target, no match */
+    (void)!netlink_talk(netlink, request, NULL, NULL);
+}
+
 /* Deals with what the kernel has refused by doing with less. False if there is no less. */
-static bool do_with_less(struct ruleset *ruleset, enum owner *owner, const char *refused)
+static bool do_with_less(struct netlink *netlink, struct ruleset *ruleset, enum owner *owner,
+                         const char *refused)
 {
     if (refused == NULL)
         return false;
@@ -322,6 +340,8 @@ static bool do_with_less(struct ruleset *ruleset, enum owner *owner, const char 
         log_info("this kernel lacks %s: using %s instead", queue_kind_text(ruleset->queue_kind),
                  queue_kind_text(ruleset->queue_kind + 1));
         ruleset->queue_kind++;
+        if (ruleset->queue_kind == QUEUE_XTABLES)
+            load_xtables_queue(netlink);
         return true;
     }
     if (strcmp(refused, "table") == 0 && errno != EPERM && *owner == PERSISTENT) {
@@ -339,7 +359,7 @@ bool ruleset_install(struct netlink *netlink, struct ruleset *ruleset)
     enum owner owner = ruleset->fail_closed ? PERSISTENT : OWNED;
     const char *refused = NULL;
     while (!try_install(netlink, ruleset, owner, &refused)) {
-        if (!do_with_less(ruleset, &owner, refused)) {
+        if (!do_with_less(netlink, ruleset, &owner, refused)) {
             tell_install_failure(refused);
             return false;
         }
