@@ -7,15 +7,22 @@
 #include "conn/notes.h"
 #include "conn/opening.h"
 #include "conn/passing.h"
+#include "conn/upgrading.h"
 #include "core/log.h"
 
 /* All states, in the order of enum conn_state. */
 static const struct conn_stage *const stages[CONN_STATES] = {
-    [CONN_HELLO] = &opening_hello,      [CONN_SILENT] = &opening_silent,
-    [CONN_DIAL] = &intercepting_dial,   [CONN_UPSTREAM] = &intercepting_upstream,
-    [CONN_FORGE] = &forging_sign,       [CONN_DEVICE] = &intercepting_device,
-    [CONN_RELAY] = &intercepting_relay, [CONN_PASS_DIAL] = &passing_dial,
-    [CONN_SPLICE] = &passing_splice,    [CONN_LINGER] = &conn_linger,
+    [CONN_HELLO] = &opening_hello,
+    [CONN_SILENT] = &opening_silent,
+    [CONN_STARTTLS] = &upgrading_starttls,
+    [CONN_DIAL] = &intercepting_dial,
+    [CONN_UPSTREAM] = &intercepting_upstream,
+    [CONN_FORGE] = &forging_sign,
+    [CONN_DEVICE] = &intercepting_device,
+    [CONN_RELAY] = &intercepting_relay,
+    [CONN_PASS_DIAL] = &passing_dial,
+    [CONN_SPLICE] = &passing_splice,
+    [CONN_LINGER] = &conn_linger,
 };
 
 static void decide(struct conn *conn)

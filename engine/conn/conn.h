@@ -6,6 +6,8 @@
  *             other bytes, or silence. Now names are known, and the policy is asked again.
  *   SILENT    nothing came for 300 ms, so perhaps the server speaks first: the origin is dialled,
  *             and whoever speaks first decides. (opening.c)
+ *   STARTTLS  a plaintext dialogue that may lead to TLS is followed, a line at a time; when both
+ *             sides have agreed on TLS, HELLO once more. (upgrading.c)
  *
  *   DIAL      TCP to the origin.
  *   UPSTREAM  TLS with the origin, with the device's name and ALPN: now its certificate, its
@@ -28,6 +30,7 @@
 #include "conn/pool.h"
 #include "conn/relay.h"
 #include "conn/splice.h"
+#include "conn/upgrading.h"
 #include "core/arena.h"
 #include "event/record.h"
 #include "tls/leaf.h"
@@ -36,6 +39,7 @@
 enum conn_state {
     CONN_HELLO,
     CONN_SILENT,
+    CONN_STARTTLS,
     CONN_DIAL,
     CONN_UPSTREAM,
     CONN_FORGE,
@@ -45,7 +49,7 @@ enum conn_state {
     CONN_SPLICE,
     CONN_LINGER,
 };
-#define CONN_STATES 10
+#define CONN_STATES 11
 
 /* What a state does. `events` are epoll's; 0 after loop_again(). A state that never wants anything
  * of a side, starts no timer, or has nothing to give back, leaves the function out. */
@@ -94,8 +98,9 @@ struct conn {
     uint64_t handshake_start;      /* ms */
 
     union {
-        struct relay relay;   /* in RELAY */
-        struct splice splice; /* in SPLICE */
+        struct upgrade upgrade; /* in STARTTLS */
+        struct relay relay;     /* in RELAY */
+        struct splice splice;   /* in SPLICE */
     } through;
     struct record record;
 };

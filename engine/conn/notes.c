@@ -58,7 +58,9 @@ void notes_hello(struct conn *conn, const struct hello *hello)
     struct record *record = &conn->record;
     if (is_recorded(conn))
         note_fingerprint(conn, hello);
-    record->app_proto = "tls";
+    if (!record->starttls)
+        record->app_proto = "tls";
+    record->ech = hello->has_ech;
     if (hello->name[0] != '\0')
         conn->flow.name = record->sni = arena_strdup(&conn->arena, hello->name);
     conn->flow.hello_read = true;
@@ -170,6 +172,14 @@ void notes_protocol(struct conn *conn, const uint8_t *bytes, size_t length, bool
 {
     if (strcmp(conn->record.app_proto, "failed") == 0)
         conn->record.app_proto = detect_protocol(bytes, length, to_server);
+}
+
+void notes_starttls(struct conn *conn, const struct starttls *starttls)
+{
+    bool begins = starttls->turn == STARTTLS_BEGINS;
+    conn->record.starttls = begins;
+    if (starttls->name != NULL && (begins || strcmp(conn->record.app_proto, "failed") == 0))
+        conn->record.app_proto = starttls->name;
 }
 
 /* The kernel counts packets and bytes of the device's socket: RFC 4898's names. */

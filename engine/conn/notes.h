@@ -5,6 +5,7 @@
 #define CONN_NOTES_H
 
 #include "conn/conn.h"
+#include "tap/starttls.h"
 #include "tls/hello.h"
 
 void notes_start(struct conn *conn);
@@ -26,6 +27,9 @@ void notes_leaf(struct conn *conn, const struct leaf *leaf, bool cached);
 
 /* The protocol that is spoken without TLS, from the first bytes that are seen of it. */
 void notes_protocol(struct conn *conn, const uint8_t *bytes, size_t length, bool to_server);
+
+/* How the dialogue before TLS has ended, and whose it was. */
+void notes_starttls(struct conn *conn, const struct starttls *starttls);
 
 /* Everything that is known only at the end. Sockets are still open. */
 void notes_end(struct conn *conn, enum ending ending);

@@ -4,6 +4,7 @@
 #include "conn/dial.h"
 #include "conn/notes.h"
 #include "conn/passing.h"
+#include "conn/upgrading.h"
 #include "event/eve.h"
 
 #include <errno.h>
@@ -21,6 +22,16 @@ static void pass_as_not_tls(struct conn *conn)
 {
     want_bytes(conn, 1);
     passing_as_not_tls(conn);
+}
+
+/* Bytes that are no TLS: perhaps the start of a dialogue that leads to it. */
+static void go_on_without_tls(struct conn *conn, const uint8_t *bytes, size_t length,
+                              bool by_device)
+{
+    want_bytes(conn, 1);
+    notes_protocol(conn, bytes, length, by_device);
+    if (!upgrading_begin(conn, bytes, length, by_device))
+        passing_as_not_tls(conn);
 }
 
 /* Edge-triggered: what we have looked at stays in the socket, and there are bytes that the kernel
@@ -68,14 +79,23 @@ static void look_at_device(struct conn *conn, uint32_t events)
         decide_by_hello(conn, &hello);
         return;
     }
-    notes_protocol(conn, pool->peeked, (size_t)length, true);
-    pass_as_not_tls(conn);
+    go_on_without_tls(conn, pool->peeked, (size_t)length, true);
 }
 
+/* After STARTTLS it is the device's turn, and silence means nothing. */
 static void enter_hello(struct conn *conn)
 {
-    conn_timeout(conn, &conn->pool->silence_time);
-    conn_want(conn, DEVICE_EVENTS, 0);
+    struct pool *pool = conn->pool;
+    bool upgraded = conn->record.starttls;
+    conn_timeout(conn, upgraded ? &pool->hello_time : &pool->silence_time);
+    conn_want(conn, DEVICE_EVENTS, upgraded ? EPOLLRDHUP : 0);
+}
+
+/* After STARTTLS only: the origin has left instead. */
+static void hello_origin_ready(struct conn *conn, uint32_t events)
+{
+    (void)events;
+    pass_as_not_tls(conn);
 }
 
 /* Time is up for a ClientHello that never became whole, or for anything at all. What came while we
@@ -83,7 +103,7 @@ static void enter_hello(struct conn *conn)
 static void hello_expired(struct conn *conn)
 {
     char byte;
-    if (conn->hello_begun)
+    if (conn->hello_begun || conn->record.starttls)
         pass_as_not_tls(conn);
     else if (recv(conn->device.endpoint.fd, &byte, 1, MSG_PEEK) > 0)
         look_at_device(conn, 0);
@@ -111,8 +131,9 @@ static void silent_origin_ready(struct conn *conn, uint32_t events)
     }
     ssize_t length = recv(conn->origin.endpoint.fd, first, sizeof(first), MSG_PEEK);
     if (length > 0)
-        notes_protocol(conn, first, (size_t)length, false);
-    pass_as_not_tls(conn);
+        go_on_without_tls(conn, first, (size_t)length, false);
+    else
+        pass_as_not_tls(conn);
 }
 
 static void silent_expired(struct conn *conn)
@@ -127,6 +148,7 @@ static void silent_expired(struct conn *conn)
 const struct conn_stage opening_hello = {.name = "hello",
                                          .enter = enter_hello,
                                          .device_ready = look_at_device,
+                                         .origin_ready = hello_origin_ready,
                                          .expired = hello_expired};
 
 const struct conn_stage opening_silent = {.name = "silent",

@@ -164,6 +164,10 @@ static void write_intercept(struct jsonw *json, const struct record *record)
     jsonw_string(json, "rule_place", record->rule_place);
     jsonw_uint(json, "policy_rev", record->policy_revision);
     write_device(json, record->flow);
+    if (record->starttls)
+        jsonw_bool(json, "starttls", true);
+    if (record->ech)
+        jsonw_bool(json, "ech", true);
     if (has_session(&record->client)) {
         jsonw_object(json, "client");
         write_session(json, &record->client);

@@ -54,6 +54,8 @@ struct record {
     enum ending ending;
 
     const char *app_proto; /* "tls", "http", …; "failed" if unknown */
+    bool starttls;         /* TLS began in mid-connection, when that protocol had asked for it */
+    bool ech;              /* the ClientHello has an encrypted one in it, or pretends to (GREASE) */
     const char *sni, *ja4;
     const char *const *client_alpns;
     size_t client_alpn_count;

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import time
 
@@ -31,7 +32,8 @@ SESSION = {"version": str, "cipher": str, "group": str, "alpn": str, "resumed": 
            "handshake_ms": int, "alert_in": int, "alert_in_name": str,
            "alert_out": int, "alert_out_name": str}
 INTERCEPT = {"action": "intercept|passthrough|bypass", "reason": str, "rule": str, "rule_place": str,
-             "policy_rev": int, "device": {"mac": r"([0-9a-f]{2}:){5}[0-9a-f]{2}"}, "client": SESSION,
+             "policy_rev": int, "starttls": bool, "ech": bool,
+             "device": {"mac": r"([0-9a-f]{2}:){5}[0-9a-f]{2}"}, "client": SESSION,
              "upstream": {"ip": str, "port": int, "verify": str, "verify_code": int,
                           "verify_errors": list, **SESSION},
              "forged": {"fingerprint": TLS["fingerprint"], "sha256": "[0-9a-f]{64}", "cached": bool},
@@ -60,7 +62,7 @@ def paths(value, start=""):
 
 
 # What only some connections have.
-RARE = re.compile(r"intercept\.(rule|rule_place|upstream\.verify_errors|"
+RARE = re.compile(r"intercept\.(rule|rule_place|starttls|ech|upstream\.verify_errors|"
                   r"(client|upstream)\.alert_(in|out)(_name)?)")
 
 
@@ -178,6 +180,49 @@ def ja4(record):
     return "t13d%02d%02d%s_%s_%s" % (len(ciphers), len(extensions), alpn[0] + alpn[-1] if alpn else "00",
                                      digest(",".join("%04x" % c for c in sorted(ciphers))),
                                      digest(hashed + "_" + signatures))
+
+
+def with_ech(hello):
+    """The same ClientHello with an encrypted one in it, as GREASE makes it up: RFC 9849, section 6.2."""
+    inner = os.urandom(144)
+    body = (b"\0" + b"\0\1\0\1" + b"\x2a" + struct.pack(">H", 32) + os.urandom(32)
+            + struct.pack(">H", len(inner)) + inner)
+    extension = struct.pack(">HH", 0xfe0d, len(body)) + body
+    at = 9 + 2 + 32                                          # behind the random
+    at += 1 + hello[at]                                      # session
+    at += 2 + struct.unpack(">H", hello[at:at + 2])[0]       # ciphers
+    at += 1 + hello[at]                                      # compression
+    extensions = hello[at + 2:] + extension
+    message = hello[9:at] + struct.pack(">H", len(extensions)) + extensions
+    message = b"\1" + struct.pack(">I", len(message))[1:] + message
+    return hello[:3] + struct.pack(">H", len(message)) + message
+
+
+@pytest.mark.parametrize("ech", [False, True])
+def test_H5_a_hello_with_ech_is_recognised_and_answered(lab, engine, ech):
+    started = engine()
+    hello = with_ech(peers.client_hello()) if ech else peers.client_hello()
+    with lab.device.connect(ORIGIN4[0]) as connection:
+        connection.sendall(hello)
+        answer = connection.recv(4096)
+    assert answer[0] == 22 and answer[5] == 2  # a ServerHello: the extension is not minded
+    (flow,) = started.wait_records("flow")
+    for record in started.records():
+        check(record, EVENT)
+    (tls,) = started.records("tls")
+    assert tls["tls"]["sni"] == "origin.test" and flow["intercept"]["upstream"]["version"] == "TLS 1.3"
+    assert [record["intercept"].get("ech") for record in (tls, flow)] == [ech or None] * 2
+
+
+def test_H5_a_handshake_with_the_ech_extension_succeeds(lab, engine):
+    """openssl sends an extension of that type, empty, and completes the handshake."""
+    started = engine()
+    shown = lab.device.run("openssl", "s_client", "-connect", ORIGIN4[0] + ":443", "-tls1_2",
+                           "-serverinfo", str(0xfe0d), "-verify_return_error", "-CAfile", started.ca,
+                           input="").stdout
+    assert "issuer=O = interceptd" in shown
+    flow = started.wait_records("flow")[0]["intercept"]
+    assert flow["ech"] is True and flow["client"]["version"] == "TLS 1.2"
 
 
 def test_names_from_the_wire_cannot_break_a_record(lab, engine, tmp_path):

@@ -254,6 +254,16 @@ static void both_sessions_and_both_certificates_are_told(void **state)
                 " 'forged': {'fingerprint': 'dd:ee:ff', 'sha256': '0123abcd', 'cached': true}}");
 }
 
+static void starttls_and_ech_are_told_where_there_are_any(void **state)
+{
+    struct case_file *file = *state;
+    file->record.app_proto = "smtp";
+    file->record.starttls = file->record.ech = true;
+    assert_part(file, EVE_FLOW, "intercept",
+                "{'action': 'intercept', 'reason': 'default', 'policy_rev': 3,"
+                " 'starttls': true, 'ech': true}");
+}
+
 /* An alert may come before there is a version: it is told all the same. Alert 0 is close_notify. */
 static void alerts_are_told_also_of_a_handshake_that_failed(void **state)
 {
@@ -503,6 +513,7 @@ int main(void)
         with_case(the_timestamp_is_in_suricatas_form),
         with_case(the_rule_and_the_device_are_told),
         with_case(both_sessions_and_both_certificates_are_told),
+        with_case(starttls_and_ech_are_told_where_there_are_any),
         with_case(alerts_are_told_also_of_a_handshake_that_failed),
         with_case(only_an_ended_connection_has_an_ending),
         with_case(a_tls_event_has_suricatas_fields),
