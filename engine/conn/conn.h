@@ -34,6 +34,7 @@
 #include "core/arena.h"
 #include "event/record.h"
 #include "tls/leaf.h"
+#include "tls/offer.h"
 #include "tls/verify.h"
 
 enum conn_state {
@@ -86,6 +87,7 @@ struct conn {
     struct tls_rules rules; /* since the ClientHello */
 
     uint16_t offered_version;        /* the highest that the device offers */
+    struct offer offer;              /* to the origin */
     bool ecdsa_for_12, ecdsa_for_13; /* it takes an ECDSA certificate in TLS 1.2, in 1.3 */
     const unsigned char *alpn;       /* its list, as it came */
     size_t alpn_length;

@@ -63,9 +63,11 @@ static bool start_upstream(struct conn *conn)
     /* A malformed ALPN list is refused here, and then not sent on. */
     if (conn->alpn_length > 0)
         (void)SSL_set_alpn_protos(ssl, conn->alpn, (unsigned)conn->alpn_length);
-    return tls_set_min_version(ssl, conn->rules.min_version) &&
-           SSL_set_max_proto_version(ssl, conn->offered_version) == 1 &&
-           (name == NULL || SSL_set_tlsext_host_name(ssl, name) == 1) &&
+    if (!offer_apply(&conn->offer, ssl))
+        return false;
+    if (conn->rules.legacy_server == ANSWER_YES)
+        tls_allow_legacy_server(ssl);
+    return (name == NULL || SSL_set_tlsext_host_name(ssl, name) == 1) &&
            verify_prepare(ssl, &conn->verify, name, &conn->flow.origin) && offer_session(conn);
 }
 
@@ -183,6 +185,14 @@ static bool bind_tickets(struct conn *conn)
     return tickets_bind(conn->device.endpoint.ssl, &scope);
 }
 
+/* Where the origin may be old, a device that has offered its version gets it. */
+static int lowest_for_device(const struct conn *conn)
+{
+    int chosen = SSL_version(conn->origin.endpoint.ssl);
+    bool by_origin = conn->rules.legacy_server == ANSWER_YES && chosen < conn->rules.min_version;
+    return by_origin ? chosen : conn->rules.min_version;
+}
+
 static bool start_device(struct conn *conn)
 {
     struct endpoint *device = &conn->device.endpoint;
@@ -191,7 +201,7 @@ static bool start_device(struct conn *conn)
     SSL_get0_alpn_selected(origin, &device->alpn, &alpn_length);
     device->alpn_length = (unsigned char)alpn_length;
     return endpoint_start_tls(device, conn->policy->tls.device) && bind_tickets(conn) &&
-           tls_set_min_version(device->ssl, conn->rules.min_version) &&
+           tls_set_min_version(device->ssl, lowest_for_device(conn)) &&
            SSL_set_max_proto_version(device->ssl, SSL_version(origin)) == 1 &&
            SSL_use_certificate(device->ssl, conn->leaf->certificate) == 1 &&
            SSL_use_PrivateKey(device->ssl, conn->leaf->key) == 1 &&

@@ -38,6 +38,15 @@ static void go_on_without_tls(struct conn *conn, const uint8_t *bytes, size_t le
  * counts and never shows (TCP's urgent ones). Only what is new wakes us. */
 #define DEVICE_EVENTS (EPOLLIN | EPOLLRDHUP | (uint32_t)EPOLLET)
 
+/* What a device may not speak is no use of the origin's, either; but for old devices no origin has
+ * to be old. */
+static int lowest_for_origin(const struct conn *conn)
+{
+    if (conn->rules.legacy_server == ANSWER_YES)
+        return TLS1_VERSION;
+    return conn->rules.min_version > TLS1_2_VERSION ? conn->rules.min_version : TLS1_2_VERSION;
+}
+
 static void decide_by_hello(struct conn *conn, const struct hello *hello)
 {
     notes_hello(conn, hello);
@@ -51,6 +60,9 @@ static void decide_by_hello(struct conn *conn, const struct hello *hello)
     conn->rules = policy_tls(conn->policy->view, &conn->flow);
     if (conn->offered_version < conn->rules.min_version)
         conn_refuse(conn, ENDING_DEVICE_TLS, SSL_AD_PROTOCOL_VERSION);
+    else if (!offer_make(&conn->offer, hello, lowest_for_origin(conn), conn->policy->tls.origin,
+                         &conn->arena))
+        conn_refuse(conn, ENDING_NO_COMMON_CIPHER, SSL_AD_HANDSHAKE_FAILURE);
     else
         conn_enter(conn, CONN_DIAL);
 }

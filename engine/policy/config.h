@@ -69,6 +69,8 @@ enum upstream_mode {
     UPSTREAM_IGNORE, /* any origin is presented as a good one */
 };
 
+enum answer { ANSWER_UNSET, ANSWER_NO, ANSWER_YES };
+
 /* How TLS is spoken: may be set for destinations, for devices and, in [tls], for all. 0 where
  * nothing is set. rules.h has what becomes of it. */
 struct tls_scope {
@@ -76,6 +78,7 @@ struct tls_scope {
     struct place place;
     enum upstream_mode upstream;
     int min_version; /* towards devices, as OpenSSL numbers it */
+    enum answer legacy_server;
 };
 
 struct tls_config {

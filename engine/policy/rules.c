@@ -9,6 +9,8 @@ void rules_add(struct tls_rules *rules, const struct tls_scope *scope)
     }
     if (rules->min_version == 0)
         rules->min_version = scope->min_version;
+    if (rules->legacy_server == ANSWER_UNSET)
+        rules->legacy_server = scope->legacy_server;
 }
 
 const char *upstream_mode_name(enum upstream_mode mode)

@@ -13,7 +13,8 @@
 struct tls_rules {
     enum upstream_mode upstream;
     const struct tls_scope *upstream_from;
-    int min_version; /* towards the device, as OpenSSL numbers it */
+    int min_version;           /* towards the device, as OpenSSL numbers it */
+    enum answer legacy_server; /* the origin may be old: TLS 1.0, no RFC 5746 */
 };
 
 /* Takes from the scope what no earlier one has set. */

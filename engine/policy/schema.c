@@ -147,6 +147,7 @@ DEFINE_CHOICE(parse_failure, bool, false, "expected open or closed", "open", "cl
 DEFINE_CHOICE(parse_source, bool, false, "expected router or device", "router", "device")
 DEFINE_CHOICE(parse_ruleset, bool, false, "expected managed or external", "managed", "external")
 DEFINE_CHOICE(parse_yes_no, bool, false, "expected yes or no", "no", "yes")
+DEFINE_CHOICE(parse_answer, enum answer, ANSWER_NO, "expected yes or no", "no", "yes")
 DEFINE_CHOICE(parse_upstream, enum upstream_mode, UPSTREAM_MIRROR,
               "expected mirror, verify or ignore", "mirror", "verify", "ignore")
 
@@ -410,18 +411,21 @@ const struct schema_key schema[] = {
     {"tls", "trust", "/etc/ssl/certs/ca-certificates.crt", false, parse_path, FIELD(tls.trust)},
     {"tls", "keylog", NULL, false, parse_path, FIELD(tls.keylog)},
     {"tls", "min-version", "1.2", false, parse_version, FIELD(tls.scope.min_version)},
+    {"tls", "legacy-server", "no", false, parse_answer, FIELD(tls.scope.legacy_server)},
 
     {"destination", "pattern", NULL, true, parse_pattern, DESTINATION(rules.patterns)},
     {"destination", "file", NULL, true, parse_pattern_file, DESTINATION(rules.patterns)},
     {"destination", "match", "address sni", true, parse_match, DESTINATION(rules.match)},
     {"destination", "upstream", NULL, false, parse_upstream, DESTINATION(scope.upstream)},
     {"destination", "min-version", NULL, false, parse_version, DESTINATION(scope.min_version)},
+    {"destination", "legacy-server", NULL, false, parse_answer, DESTINATION(scope.legacy_server)},
 
     {"device", "mac", NULL, false, parse_mac, DEVICE(mac)},
     {"device", "address", NULL, false, parse_address, DEVICE(address)},
     {"device", "intercept", "yes", false, parse_yes_no, DEVICE(intercept)},
     {"device", "upstream", NULL, false, parse_upstream, DEVICE(scope.upstream)},
     {"device", "min-version", NULL, false, parse_version, DEVICE(scope.min_version)},
+    {"device", "legacy-server", NULL, false, parse_answer, DEVICE(scope.legacy_server)},
 
     {"events", "file", NULL, false, parse_path, FIELD(events_file)},
 

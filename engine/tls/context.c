@@ -11,6 +11,8 @@
 /* What a device may send early and we skip: it has a ticket of the origin's, and does not know yet
  * that we are none of its (RFC 8446, section 4.2.10). */
 #define EARLY_DATA_SKIPPED ((uint32_t)1 << 20)
+/* Some builds of OpenSSL have more in DEFAULT than others. */
+#define CIPHERS "DEFAULT:!aNULL:!eNULL:!RC4:!3DES:!EXPORT:!LOW:!MD5:@SECLEVEL=1"
 
 /* RFC 7301: the origin's choice is the only answer that the device can get. */
 static int answer_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_length,
@@ -37,7 +39,7 @@ static bool set_common(SSL_CTX *context, const struct tls_settings *settings)
     }
     return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_max_proto_version(context, 0) == 1 &&
-           SSL_CTX_set_cipher_list(context, "DEFAULT:@SECLEVEL=1") == 1;
+           SSL_CTX_set_cipher_list(context, CIPHERS) == 1;
 }
 
 static bool init_tickets(struct tls_context *context, const struct tls_settings *settings)
@@ -97,6 +99,12 @@ bool tls_set_min_version(SSL *ssl, int version)
 {
     SSL_set_security_level(ssl, version < TLS1_2_VERSION ? 0 : 1);
     return SSL_set_min_proto_version(ssl, version) == 1;
+}
+
+void tls_allow_legacy_server(SSL *ssl)
+{
+    SSL_set_security_level(ssl, 0);
+    SSL_set_options(ssl, SSL_OP_LEGACY_SERVER_CONNECT);
 }
 
 void *tls_keylog_context(const SSL *ssl)

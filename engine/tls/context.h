@@ -42,6 +42,10 @@ void tls_context_fini(struct tls_context *context);
  * is no such version. */
 bool tls_set_min_version(SSL *ssl, int version) must_check;
 
+/* For one origin that is old: one without secure renegotiation (RFC 5746) will do, and weak keys in
+ * its key exchange. */
+void tls_allow_legacy_server(SSL *ssl);
+
 /* The key log's context, from the SSL that its callback was given. */
 void *tls_keylog_context(const SSL *ssl);
 

@@ -98,7 +98,7 @@ static void parse_extension(struct hello *hello, uint16_t type, struct reader co
     }
 }
 
-static bool contains(struct reader list, uint16_t wanted)
+bool hello_list_has(struct reader list, uint16_t wanted)
 {
     while (list.left >= 2)
         if (read_u16(&list) == wanted)
@@ -165,7 +165,7 @@ static bool offers_ecdsa_cipher(const struct hello *hello)
     static const uint16_t suites[] = {0xc02b, 0xc02c, 0xcca9, 0xc023, 0xc024, 0xc009,
                                       0xc00a, 0xc0ac, 0xc0ad, 0xc0ae, 0xc0af};
     for (size_t i = 0; i < ARRAY_SIZE(suites); i++)
-        if (contains(hello->ciphers, suites[i]))
+        if (hello_list_has(hello->ciphers, suites[i]))
             return true;
     return false;
 }
@@ -173,7 +173,7 @@ static bool offers_ecdsa_cipher(const struct hello *hello)
 bool hello_takes_ecdsa(const struct hello *hello, uint16_t version)
 {
     const uint16_t ecdsa_secp256r1_sha256 = 0x0403, secp256r1 = 23;
-    return contains(hello->signatures, ecdsa_secp256r1_sha256) &&
-           contains(hello->groups, secp256r1) &&
+    return hello_list_has(hello->signatures, ecdsa_secp256r1_sha256) &&
+           hello_list_has(hello->groups, secp256r1) &&
            (version >= VERSION_TLS_1_3 || offers_ecdsa_cipher(hello));
 }

@@ -42,6 +42,9 @@ enum hello_result hello_parse(struct hello *hello, const uint8_t *bytes, size_t 
 /* True if the device can be shown an ECDSA certificate on P-256 in this TLS version. */
 bool hello_takes_ecdsa(const struct hello *hello, uint16_t version);
 
+/* True if one of the 2-byte values of `list` is this one. */
+bool hello_list_has(struct reader list, uint16_t wanted);
+
 /* Values that are there only to be ignored (RFC 8701). */
 static inline bool is_grease(uint16_t value)
 {

@@ -2,6 +2,7 @@
 #include "fuzz.h"
 #include "tls/hello.h"
 #include "tls/ja4.h"
+#include "tls/offer.h"
 
 #include <string.h>
 
@@ -12,6 +13,25 @@ static void must_lie_in_message(struct reader part)
     if (part.left == 0)
         return;
     must_hold(part.at >= message && part.at + part.left <= message + sizeof message);
+}
+
+/* No more than the hello has, and nothing that OpenSSL would not take. */
+static void check_offer(const struct hello *hello)
+{
+    static SSL_CTX *context;
+    struct arena arena = {0};
+    struct offer offer;
+    if (context == NULL)
+        context = SSL_CTX_new(TLS_client_method());
+    must_hold(context != NULL);
+    if (offer_make(&offer, hello, TLS1_VERSION, context, &arena)) {
+        SSL *ssl = SSL_new(context);
+        must_hold(offer.min_version <= offer.max_version);
+        must_hold(offer.max_version <= hello->max_version || hello->max_version < TLS1_2_VERSION);
+        must_hold(ssl != NULL && offer_apply(&offer, ssl));
+        SSL_free(ssl);
+    }
+    arena_fini(&arena);
 }
 
 static void check_hello(const struct hello *hello)
@@ -25,6 +45,7 @@ static void check_hello(const struct hello *hello)
     must_hold(memchr(hello->name, '\0', sizeof hello->name) != NULL);
     must_hold(hello->has_sni || hello->name[0] == '\0');
     must_hold(hello->max_version <= 0x0304);
+    check_offer(hello);
     (void)hello_takes_ecdsa(hello, 0x0303);
     (void)hello_takes_ecdsa(hello, 0x0304);
     char ja4[JA4_SIZE];
