@@ -89,14 +89,16 @@ static void log_end(const struct conn *conn, enum ending ending)
     else if (ending == ENDING_ORIGIN_ALERT)
         snprintf(detail, sizeof(detail), " (alert %d, %s)", origin_end->alert_in,
                  SSL_alert_desc_string_long(origin_end->alert_in));
-    else if (ending == ENDING_DEVICE_TLS)
+    else if (ending == ENDING_DEVICE_TLS || ending == ENDING_DEVICE_MISMATCH)
         snprintf(detail, sizeof(detail), " (%s)", device_end->failure);
-    else if (ending == ENDING_ORIGIN_TLS)
+    else if (ending == ENDING_ORIGIN_TLS || ending == ENDING_ORIGIN_MISMATCH)
         snprintf(detail, sizeof(detail), " (%s)", origin_end->failure);
     else if (ending == ENDING_ORIGIN_UNVERIFIED)
         snprintf(detail, sizeof(detail), " (%s)", verify_text(&conn->verify));
-    log_verbose("clientdisconnect %s from %s: %s%s", address_text(&conn->flow.device, device),
-                address_text(&conn->flow.origin, origin), ending_sentence(ending), detail);
+    const char *advice = ending_advice(ending);
+    log_verbose("clientdisconnect %s from %s: %s%s%s%s", address_text(&conn->flow.device, device),
+                address_text(&conn->flow.origin, origin), ending_sentence(ending), detail,
+                advice[0] != '\0' ? "; " : "", advice);
 }
 
 void conn_tell_tls(struct conn *conn)
@@ -113,6 +115,26 @@ static void count_end(struct conn *conn)
         counter_add(&counters->failed, 1);
 }
 
+/* Alerts that are about a certificate (RFC 8446, section 6.2). */
+static bool is_about_certificate(int alert)
+{
+    return (alert >= SSL_AD_BAD_CERTIFICATE && alert <= SSL_AD_CERTIFICATE_UNKNOWN) ||
+           alert == SSL_AD_UNKNOWN_CA || alert == SSL_AD_ACCESS_DENIED ||
+           alert == SSL_AD_DECRYPT_ERROR;
+}
+
+/* A device that refuses what its own checks would have refused without us has told nothing. */
+static void learn(const struct conn *conn)
+{
+    enum ending ending = conn->record.ending;
+    bool refused =
+        ending == ENDING_DEVICE_NO_DATA ||
+        (ending == ENDING_DEVICE_ALERT && is_about_certificate(conn->device.endpoint.alert_in));
+    bool accepted = conn->state == CONN_RELAY && conn->through.relay.up.bytes > 0;
+    if (conn->leaf != NULL && (accepted || (refused && conn->verify.count == 0)))
+        policy_note_outcome(conn->policy->view, &conn->flow, accepted);
+}
+
 static void close_side(struct conn *conn, struct conn_side *side, bool reset)
 {
     loop_remove(&conn->pool->loop, &side->watch);
@@ -124,6 +146,7 @@ void conn_end(struct conn *conn, enum ending ending, bool reset)
     count_end(conn);
     if (conn->record.ending == ENDING_NONE)
         notes_end(conn, ending);
+    learn(conn);
     conn_tell_tls(conn);
     eve_write(conn->pool->options.feed, EVE_FLOW, &conn->record);
     log_end(conn, conn->record.ending);

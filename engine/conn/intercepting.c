@@ -138,8 +138,13 @@ static void upstream_failed(struct conn *conn, enum io io)
         conn_end(conn, ENDING_ORIGIN_RESET, true);
     else if (io != IO_FAILED)
         conn_refuse(conn, ENDING_ORIGIN_CLOSED, NO_ALERT);
+    else if (origin->alert_in == SSL_AD_PROTOCOL_VERSION ||
+             origin->alert_in == SSL_AD_INSUFFICIENT_SECURITY)
+        conn_refuse(conn, ENDING_ORIGIN_MISMATCH, origin->alert_in);
     else if (origin->alert_in != NO_ALERT)
         conn_refuse(conn, ENDING_ORIGIN_ALERT, origin->alert_in);
+    else if (origin->mismatch)
+        conn_refuse(conn, ENDING_ORIGIN_MISMATCH, SSL_AD_HANDSHAKE_FAILURE);
     else
         conn_refuse(conn, ENDING_ORIGIN_TLS, SSL_AD_HANDSHAKE_FAILURE);
 }
@@ -215,7 +220,9 @@ static void device_failed(struct conn *conn, enum io io)
     else if (conn->device.endpoint.alert_in != NO_ALERT)
         conn_end(conn, ENDING_DEVICE_ALERT, false);
     else
-        conn_refuse(conn, ENDING_DEVICE_TLS, NO_ALERT); /* OpenSSL has said the alert */
+        conn_refuse(conn, /* OpenSSL has said the alert */
+                    conn->device.endpoint.mismatch ? ENDING_DEVICE_MISMATCH : ENDING_DEVICE_TLS,
+                    NO_ALERT);
 }
 
 static void device_step(struct conn *conn, uint32_t events)
@@ -272,10 +279,14 @@ static enum ending origin_ending(const struct endpoint *origin)
 }
 
 /* Some TLS stacks finish the handshake and look at the certificate after it: a device that then
- * leaves without a word has refused us, and no alert tells. */
+ * leaves without a word has refused us, and no alert tells. One that closes while tickets of ours
+ * are under way resets without meaning to. */
 static enum ending unless_refused(const struct relay *relay, enum ending ending)
 {
-    return relay->device_first && relay->up.bytes == 0 ? ENDING_DEVICE_NO_DATA : ending;
+    bool device_left = relay->device_first || ending == ENDING_DEVICE_RESET;
+    return device_left && relay->up.bytes == 0 && ending != ENDING_DEVICE_ALERT
+               ? ENDING_DEVICE_NO_DATA
+               : ending;
 }
 
 static void relay_step(struct conn *conn, bool device_news, bool origin_news)
@@ -293,7 +304,7 @@ static void relay_step(struct conn *conn, bool device_news, bool origin_news)
         conn_end(conn, unless_refused(relay, ENDING_CLOSED), false);
         return;
     case RELAY_DEVICE_ERROR:
-        conn_end(conn, device_ending(&conn->device.endpoint), true);
+        conn_end(conn, unless_refused(relay, device_ending(&conn->device.endpoint)), true);
         return;
     case RELAY_ORIGIN_ERROR:
         conn_end(conn, unless_refused(relay, origin_ending(&conn->origin.endpoint)), true);
@@ -320,7 +331,7 @@ static void leave_relay(struct conn *conn)
 static void relay_device_ready(struct conn *conn, uint32_t events)
 {
     if (conn_lost(&conn->device, events))
-        conn_end(conn, ENDING_DEVICE_RESET, true);
+        conn_end(conn, unless_refused(&conn->through.relay, ENDING_DEVICE_RESET), true);
     else
         relay_step(conn, true, events == 0);
 }

@@ -155,6 +155,10 @@ void notes_origin(struct conn *conn, X509 *certificate)
         .names = facts.names,
         .name_count = facts.name_count,
     };
+    char *sha256 = arena_alloc(&conn->arena, SHA256_TEXT_SIZE);
+    if (sha256 != NULL)
+        certificate_sha256(certificate, sha256);
+    conn->record.origin_sha256 = sha256;
     conn->record.verified = true;
     conn->record.verify = verify_text(&conn->verify);
     conn->record.verify_code = verify_code(&conn->verify);
@@ -212,9 +216,18 @@ static void note_alerts(struct record_session *session, const struct endpoint *e
     session->alert_out_name = alert_name(endpoint->alert_out);
 }
 
+/* Only data from the device tells that it has accepted our certificate. */
+static const char *phase_of(const struct conn *conn)
+{
+    if (conn->state != CONN_RELAY)
+        return conn->stages[conn->state]->name;
+    return conn->through.relay.up.bytes > 0 ? "data" : "after_handshake";
+}
+
 void notes_end(struct conn *conn, enum ending ending)
 {
     conn->record.ending = ending;
+    conn->record.phase = phase_of(conn);
     gettimeofday(&conn->record.end, NULL);
     note_traffic(conn);
     note_alerts(&conn->record.client, &conn->device.endpoint);

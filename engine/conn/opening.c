@@ -59,7 +59,7 @@ static void decide_by_hello(struct conn *conn, const struct hello *hello)
     eve_write(conn->pool->options.feed, EVE_INTERCEPT, &conn->record);
     conn->rules = policy_tls(conn->policy->view, &conn->flow);
     if (conn->offered_version < conn->rules.min_version)
-        conn_refuse(conn, ENDING_DEVICE_TLS, SSL_AD_PROTOCOL_VERSION);
+        conn_refuse(conn, ENDING_DEVICE_MISMATCH, SSL_AD_PROTOCOL_VERSION);
     else if (!offer_make(&conn->offer, hello, lowest_for_origin(conn), conn->policy->tls.origin,
                          &conn->arena))
         conn_refuse(conn, ENDING_NO_COMMON_CIPHER, SSL_AD_HANDSHAKE_FAILURE);

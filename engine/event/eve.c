@@ -140,6 +140,8 @@ static void write_upstream(struct jsonw *json, const struct record *record)
     if (record->verified) {
         jsonw_string(json, "verify", record->verify);
         jsonw_int(json, "verify_code", record->verify_code);
+        jsonw_string(json, "fingerprint", record->certificate.fingerprint);
+        jsonw_string(json, "sha256", record->origin_sha256);
         write_faults(json, record);
     }
     jsonw_object_end(json);
@@ -153,6 +155,16 @@ static void write_device(struct jsonw *json, const struct flow *flow)
     jsonw_object(json, "device");
     jsonw_string(json, "mac", mac_text(flow->mac, mac));
     jsonw_object_end(json);
+}
+
+static void write_ending(struct jsonw *json, const struct record *record)
+{
+    if (record->ending == ENDING_NONE)
+        return;
+    jsonw_string(json, "ending", ending_name(record->ending));
+    jsonw_string(json, "phase", record->phase);
+    if (ending_advice(record->ending)[0] != '\0')
+        jsonw_string(json, "advice", ending_advice(record->ending));
 }
 
 static void write_intercept(struct jsonw *json, const struct record *record)
@@ -182,8 +194,7 @@ static void write_intercept(struct jsonw *json, const struct record *record)
         jsonw_bool(json, "cached", record->forged_cached);
         jsonw_object_end(json);
     }
-    if (record->ending != ENDING_NONE)
-        jsonw_string(json, "ending", ending_name(record->ending));
+    write_ending(json, record);
     jsonw_object_end(json);
 }
 

@@ -52,6 +52,7 @@ struct record {
     const char *rule_place; /* "file:line" */
     uint64_t policy_revision;
     enum ending ending;
+    const char *phase; /* how far it was by then: the state's name, "after_handshake", "data" */
 
     const char *app_proto; /* "tls", "http", …; "failed" if unknown */
     bool starttls;         /* TLS began in mid-connection, when that protocol had asked for it */
@@ -66,6 +67,7 @@ struct record {
     int verify_code;    /* X509_V_ERR_… */
     const struct record_fault *faults;
     size_t fault_count;
+    const char *origin_sha256; /* of the origin's certificate */
     const char *forged_fingerprint, *forged_sha256;
     bool forged_cached;
 

@@ -109,6 +109,7 @@ struct config {
     const char *path;
     struct network_config network;
     struct rules_config ignore, allow;
+    uint32_t ignore_after_rejections; /* 0: never */
     struct tls_config tls;
     struct destination_config *destinations; /* in the order of the file */
     struct device_config *devices;           /* likewise */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "policy/policy.h"
 
+#include "core/log.h"
+#include "core/loop.h"
+#include "policy/learned.h"
 #include "tls/constraints.h"
 
 #include <limits.h>
@@ -12,6 +15,7 @@ struct policy {
     uint64_t revision;
     struct config *config;
     struct patterns *ignore, *allow;
+    struct learned *learned;        /* the one part that changes: it has a lock of its own */
     struct patterns **destinations; /* as many as the configuration has, in its order */
     size_t destination_count;
     NAME_CONSTRAINTS *constraints; /* of our CA; NULL: none */
@@ -28,6 +32,7 @@ const char *reason_name(enum reason reason)
         [REASON_DEFAULT] = "default",
         [REASON_RULE] = "rule",
         [REASON_NOT_ALLOWED] = "not_allowed",
+        [REASON_PINNED] = "pinned",
         [REASON_DEVICE] = "device",
         [REASON_LOCAL] = "local",
         [REASON_CONSTRAINTS] = "name_constraints",
@@ -81,6 +86,7 @@ struct policy *policy_new(struct config *config, uint64_t revision, bool use_cac
     policy->config = config;
     policy->constraints =
         constraints_new(config->tls.name_constraints.items, config->tls.name_constraints.count);
+    policy->learned = learned_new(config->ignore_after_rejections, config->network.pass_timeout);
     policy->ignore = compile(config, &config->ignore, use_cache ? "ignore.hsdb" : NULL, report);
     policy->allow = compile(config, &config->allow, use_cache ? "allow.hsdb" : NULL, report);
     bool has_destinations = compile_destinations(policy, use_cache, report);
@@ -101,6 +107,7 @@ void policy_unref(struct policy *policy)
         patterns_free(policy->destinations[i]);
     free(policy->destinations);
     NAME_CONSTRAINTS_free(policy->constraints);
+    learned_free(policy->learned);
     config_free(policy->config);
     free(policy);
 }
@@ -253,6 +260,8 @@ struct decision policy_decide(const struct policy_view *view, const struct flow 
     if (flow->name != NULL &&
         !constraints_permit(policy->constraints, flow->name, strlen(flow->name)))
         return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_CONSTRAINTS};
+    if (flow->hello_read && learned_is_pinned(policy->learned, flow, clock_ms()))
+        return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_PINNED};
     return (struct decision){.verdict = VERDICT_TAKE,
                              .reason = REASON_DEFAULT,
                              .by_destination =
@@ -272,6 +281,19 @@ struct tls_rules policy_tls(const struct policy_view *view, const struct flow *f
         rules_add(&rules, &device->scope);
     rules_add(&rules, &policy->config->tls.scope);
     return rules;
+}
+
+void policy_note_outcome(const struct policy_view *view, const struct flow *flow, bool accepted)
+{
+    char device[ADDRESS_TEXT_SIZE], origin[ADDRESS_TEXT_SIZE];
+    struct learned *learned = view->policy->learned;
+    if (accepted)
+        learned_note_acceptance(learned, flow);
+    else if (learned_note_refusal(learned, flow, clock_ms()))
+        log_info("%s does not accept our certificate for %s (%s): pinned, or our CA is missing on "
+                 "it; it passes from now on",
+                 address_text(&flow->device, device), flow->name != NULL ? flow->name : "any name",
+                 address_text(&flow->origin, origin));
 }
 
 const char *rule_place(const struct pattern_source *rule, char text[static RULE_PLACE_SIZE])

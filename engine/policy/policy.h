@@ -17,6 +17,7 @@ enum reason {
     REASON_DEFAULT,     /* nothing spoke against interception */
     REASON_RULE,        /* an ignore pattern */
     REASON_NOT_ALLOWED, /* there are allow patterns, and none is found */
+    REASON_PINNED,      /* the device has refused our certificate there, again and again */
     REASON_DEVICE,      /* the device is excluded */
     REASON_LOCAL,       /* the destination is this box */
     REASON_CONSTRAINTS, /* our CA may not vouch for its name */
@@ -58,8 +59,13 @@ void policy_view_free(struct policy_view *view);
 const struct policy *policy_view_policy(const struct policy_view *view);
 
 /* The only place that decides: at the SYN, at the ClientHello, and for `interceptctl explain`. In
- * this order: device excluded, destination local, ignore, allow, name constraints, intercept. */
+ * this order: device excluded, destination local, ignore, allow, name constraints, learned,
+ * intercept. */
 struct decision policy_decide(const struct policy_view *view, const struct flow *flow);
+
+/* What came of an interception: the policy learns from it (learned.h). `accepted`: the device has
+ * sent data; otherwise it has refused our certificate. Any thread. */
+void policy_note_outcome(const struct policy_view *view, const struct flow *flow, bool accepted);
 
 /* How TLS is to be spoken on a connection that is taken: asked when the ClientHello is read. */
 struct tls_rules policy_tls(const struct policy_view *view, const struct flow *flow);

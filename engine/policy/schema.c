@@ -69,6 +69,16 @@ static const char *parse_workers(const struct value *value, void *field)
     return NULL;
 }
 
+static const char *parse_rejections(const struct value *value, void *field)
+{
+    uint64_t number = 0;
+    if (strcmp(value->text, "off") != 0 &&
+        (!parse_whole_number(value->text, 1000, &number) || number == 0))
+        return "expected off, or a number from 1 to 1000";
+    *(uint32_t *)field = (uint32_t)number;
+    return NULL;
+}
+
 static const char *parse_queue(const struct value *value, void *field)
 {
     struct network_config *network = &value->config->network;
@@ -401,6 +411,7 @@ const struct schema_key schema[] = {
     {"ignore", "pattern", NULL, true, parse_pattern, FIELD(ignore.patterns)},
     {"ignore", "file", NULL, true, parse_pattern_file, FIELD(ignore.patterns)},
     {"ignore", "match", "address", true, parse_match, FIELD(ignore.match)},
+    {"ignore", "after-rejections", "off", false, parse_rejections, FIELD(ignore_after_rejections)},
     {"allow", "pattern", NULL, true, parse_pattern, FIELD(allow.patterns)},
     {"allow", "file", NULL, true, parse_pattern_file, FIELD(allow.patterns)},
     {"allow", "match", "address", true, parse_match, FIELD(allow.match)},

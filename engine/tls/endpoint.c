@@ -58,12 +58,31 @@ bool endpoint_start_tls(struct endpoint *endpoint, SSL_CTX *context)
     return true;
 }
 
+/* OpenSSL's reasons that mean: both sides speak TLS, but not the same. */
+static bool is_mismatch(int reason)
+{
+    static const int reasons[] = {
+        SSL_R_NO_SHARED_CIPHER,       SSL_R_UNSUPPORTED_PROTOCOL,
+        SSL_R_VERSION_TOO_LOW,        SSL_R_VERSION_TOO_HIGH,
+        SSL_R_NO_PROTOCOLS_AVAILABLE, SSL_R_NO_SUITABLE_KEY_SHARE,
+        SSL_R_NO_SUITABLE_GROUPS,     SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM,
+        SSL_R_WRONG_SSL_VERSION,      SSL_R_NO_CIPHERS_AVAILABLE,
+        SSL_R_WRONG_CIPHER_RETURNED,  SSL_R_DH_KEY_TOO_SMALL,
+        SSL_R_INAPPROPRIATE_FALLBACK, SSL_R_UNSAFE_LEGACY_RENEGOTIATION_DISABLED,
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
+        if (reason == reasons[i])
+            return true;
+    return false;
+}
+
 static enum io fail(struct endpoint *endpoint)
 {
     unsigned long code = ERR_peek_error();
     const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
     snprintf(endpoint->failure, sizeof(endpoint->failure), "%s",
              reason != NULL ? reason : "TLS error");
+    endpoint->mismatch = ERR_GET_LIB(code) == ERR_LIB_SSL && is_mismatch(ERR_GET_REASON(code));
     ERR_clear_error();
     return IO_FAILED;
 }

@@ -36,6 +36,7 @@ struct endpoint {
                               * the peer's only those that end something */
     bool notified;           /* the peer has sent close_notify */
     char failure[96];        /* what OpenSSL says, for IO_FAILED */
+    bool mismatch;           /* it says: no version, cipher, group or signature in common */
     /* What a server side answers to ALPN: the protocol, or NULL for not at all. */
     const unsigned char *alpn;
     unsigned char alpn_length;

@@ -113,7 +113,7 @@ def test_old_versions_are_refused_by_default(lab, engine):
     shown = lab.device.run("openssl", "s_client", "-connect", ORIGIN4[0] + ":443", "-tls1_1", "-cipher",
                            "ALL:@SECLEVEL=0", input="", check=False)
     assert "alert protocol version" in shown.stderr
-    assert started.wait_records("flow")[0]["intercept"]["ending"] == "device_tls"
+    assert started.wait_records("flow")[0]["intercept"]["ending"] == "device_mismatch"
 
 
 def test_the_device_never_gets_a_higher_version_than_the_origin_speaks(lab, engine):

@@ -35,9 +35,10 @@ INTERCEPT = {"action": "intercept|passthrough|bypass", "reason": str, "rule": st
              "policy_rev": int, "starttls": bool, "ech": bool,
              "device": {"mac": r"([0-9a-f]{2}:){5}[0-9a-f]{2}"}, "client": SESSION,
              "upstream": {"ip": str, "port": int, "verify": str, "verify_code": int,
+                          "fingerprint": TLS["fingerprint"], "sha256": "[0-9a-f]{64}",
                           "verify_errors": list, **SESSION},
              "forged": {"fingerprint": TLS["fingerprint"], "sha256": "[0-9a-f]{64}", "cached": bool},
-             "ending": str}
+             "ending": str, "phase": str, "advice": str}
 EVENT = {**HEADER, "tls": TLS, "flow": FLOW, "intercept": INTERCEPT}
 
 
@@ -62,7 +63,7 @@ def paths(value, start=""):
 
 
 # What only some connections have.
-RARE = re.compile(r"intercept\.(rule|rule_place|starttls|ech|upstream\.verify_errors|"
+RARE = re.compile(r"intercept\.(advice|rule|rule_place|starttls|ech|upstream\.verify_errors|"
                   r"(client|upstream)\.alert_(in|out)(_name)?)")
 
 
@@ -74,7 +75,7 @@ def expected_paths(event_type):
     else:
         shape[event_type] = EVENT[event_type]
     found = {path for path in paths(shape) if not RARE.fullmatch(path)}
-    return found - {"intercept.ending"} if event_type != "flow" else found
+    return found - {"intercept.ending", "intercept.phase"} if event_type != "flow" else found
 
 
 @pytest.mark.parametrize("device,origin", [(DEVICE4, ORIGIN4[0]), (DEVICE6, ORIGIN6[0])],

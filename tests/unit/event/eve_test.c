@@ -98,6 +98,7 @@ static void fill_case(struct case_file *file)
     };
     record->verified = true;
     record->verify = "ok";
+    record->origin_sha256 = "4567cdef";
     record->forged_fingerprint = "dd:ee:ff";
     record->forged_sha256 = "0123abcd";
     record->forged_cached = true;
@@ -250,7 +251,7 @@ static void both_sessions_and_both_certificates_are_told(void **state)
                 " 'upstream': {'ip': '93.184.216.34', 'port': 443, 'version': 'TLS 1.3',"
                 "              'cipher': 'TLS_AES_256_GCM_SHA384', 'group': 'X25519',"
                 "              'resumed': false, 'handshake_ms': 17, 'verify': 'ok',"
-                "              'verify_code': 0},"
+                "              'verify_code': 0, 'fingerprint': 'aa:bb:cc', 'sha256': '4567cdef'},"
                 " 'forged': {'fingerprint': 'dd:ee:ff', 'sha256': '0123abcd', 'cached': true}}");
 }
 
@@ -279,7 +280,8 @@ static void alerts_are_told_also_of_a_handshake_that_failed(void **state)
     file->record.verify_code = 18;
     file->record.faults = faults;
     file->record.fault_count = 2;
-    file->record.ending = ENDING_DEVICE_ALERT;
+    file->record.ending = ENDING_ORIGIN_ALERT;
+    file->record.phase = "upstream";
     assert_part(file, EVE_TLS, "intercept",
                 "{'action': 'intercept', 'reason': 'default', 'policy_rev': 3,"
                 " 'client': {'alert_in': 48, 'alert_in_name': 'unknown CA'},"
@@ -289,7 +291,9 @@ static void alerts_are_told_also_of_a_handshake_that_failed(void **state)
                 "              'verify_errors': ["
                 "                  {'code': 18, 'depth': 0, 'text': 'self-signed certificate'},"
                 "                  {'code': 10, 'depth': 1, 'text': 'certificate has expired'}]},"
-                " 'ending': 'device_alert'}");
+                " 'ending': 'origin_alert', 'phase': 'upstream',"
+                " 'advice': 'the device was told the same; if it works without us, ignore the"
+                " destination'}");
 }
 
 static void only_an_ended_connection_has_an_ending(void **state)

@@ -465,6 +465,7 @@ static void reasons_have_the_names_of_the_records(void **state)
         [REASON_DEFAULT] = "default",
         [REASON_RULE] = "rule",
         [REASON_NOT_ALLOWED] = "not_allowed",
+        [REASON_PINNED] = "pinned",
         [REASON_DEVICE] = "device",
         [REASON_LOCAL] = "local",
         [REASON_CONSTRAINTS] = "name_constraints",
