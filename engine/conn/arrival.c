@@ -17,6 +17,7 @@ static const struct conn_stage *const stages[CONN_STATES] = {
     [CONN_STARTTLS] = &upgrading_starttls,
     [CONN_DIAL] = &intercepting_dial,
     [CONN_UPSTREAM] = &intercepting_upstream,
+    [CONN_VERDICT] = &intercepting_verdict,
     [CONN_FORGE] = &forging_sign,
     [CONN_DEVICE] = &intercepting_device,
     [CONN_RELAY] = &intercepting_relay,

@@ -141,6 +141,13 @@ static void close_side(struct conn *conn, struct conn_side *side, bool reset)
     endpoint_close(&side->endpoint, reset);
 }
 
+void conn_drop_origin(struct conn *conn)
+{
+    close_side(conn, &conn->origin, false);
+    endpoint_init(&conn->origin.endpoint, -1);
+    conn->origin_connected = false;
+}
+
 void conn_end(struct conn *conn, enum ending ending, bool reset)
 {
     count_end(conn);

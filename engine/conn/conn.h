@@ -11,8 +11,12 @@
  *
  *   DIAL      TCP to the origin.
  *   UPSTREAM  TLS with the origin, with the device's name and ALPN: now its certificate, its
- * choices and its failings are known. (intercepting.c) FORGE     a certificate in the shape of the
- * origin's is made. (forging.c) DEVICE    TLS with the device, offering what the origin chose.
+ *             choices and its failings are known. If it wants to see a certificate of the device's,
+ *             PASS_DIAL may follow. (intercepting.c)
+ *   VERDICT   the origin has asked for a certificate, and in TLS 1.3 it refuses those who have none
+ *             only after the handshake. (intercepting.c)
+ *   FORGE     a certificate in the shape of the origin's is made. (forging.c)
+ *   DEVICE    TLS with the device, offering what the origin chose.
  *   RELAY     both directions through our hands, until both have ended. (intercepting.c)
  *
  *   PASS_DIAL what is not ours to read: TCP to the origin,
@@ -43,6 +47,7 @@ enum conn_state {
     CONN_STARTTLS,
     CONN_DIAL,
     CONN_UPSTREAM,
+    CONN_VERDICT,
     CONN_FORGE,
     CONN_DEVICE,
     CONN_RELAY,
@@ -50,7 +55,7 @@ enum conn_state {
     CONN_SPLICE,
     CONN_LINGER,
 };
-#define CONN_STATES 11
+#define CONN_STATES 12
 
 /* What a state does. `events` are epoll's; 0 after loop_again(). A state that never wants anything
  * of a side, starts no timer, or has nothing to give back, leaves the function out. */
@@ -131,6 +136,9 @@ void conn_tell_tls(struct conn *conn);
 
 /* Ends the connection and frees it. With `reset` both sides see RST, otherwise FIN. */
 void conn_end(struct conn *conn, enum ending ending, bool reset);
+
+/* Gives up what there is with the origin: it may be dialled again. */
+void conn_drop_origin(struct conn *conn);
 
 /* Ends with a last word to the device: a TLS alert, or, with NO_ALERT, just FIN. */
 void conn_refuse(struct conn *conn, enum ending ending, int alert);

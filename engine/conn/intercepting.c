@@ -4,6 +4,8 @@
 #include "conn/dial.h"
 #include "conn/forging.h"
 #include "conn/notes.h"
+#include "conn/passing.h"
+#include "core/log.h"
 
 #include <arpa/inet.h>
 
@@ -54,6 +56,18 @@ static bool offer_session(struct conn *conn)
                           conn->origin.endpoint.ssl, &target);
 }
 
+/* What begins in mid-connection cannot begin again, so it goes on without. */
+static bool prepare_for_request(struct conn *conn)
+{
+    const struct client_choice *client = &conn->rules.client;
+    struct endpoint *origin = &conn->origin.endpoint;
+    origin->stop_when_asked = client->mode == CLIENT_SPLICE && !conn->record.starttls;
+    if (client->mode != CLIENT_SHOWN)
+        return true;
+    SSL_set_post_handshake_auth(origin->ssl, 1);
+    return credentials_use(client->credentials, origin->ssl);
+}
+
 static bool start_upstream(struct conn *conn)
 {
     const char *name = name_for_origin(conn);
@@ -67,7 +81,8 @@ static bool start_upstream(struct conn *conn)
         return false;
     if (conn->rules.legacy_server == ANSWER_YES)
         tls_allow_legacy_server(ssl);
-    return (name == NULL || SSL_set_tlsext_host_name(ssl, name) == 1) &&
+    return prepare_for_request(conn) &&
+           (name == NULL || SSL_set_tlsext_host_name(ssl, name) == 1) &&
            verify_prepare(ssl, &conn->verify, name, &conn->flow.origin) && offer_session(conn);
 }
 
@@ -124,11 +139,34 @@ static void upstream_done(struct conn *conn)
         return;
     }
     notes_origin(conn, request.origin);
+    if (conn->origin.endpoint.asked && conn->rules.client.mode == CLIENT_SPLICE)
+        mtls_remember(&conn->pool->mtls, &conn->flow, conn->pool->loop.now);
     if (conn->rules.upstream == UPSTREAM_VERIFY && conn->verify.count > 0) {
         conn_refuse(conn, ENDING_ORIGIN_UNVERIFIED, SSL_AD_ACCESS_DENIED);
         return;
     }
     forging_begin(conn, &request);
+}
+
+/* In TLS 1.3 our side of the handshake ends before the origin has seen that we have none. */
+static bool may_be_refused_yet(const struct conn *conn)
+{
+    const struct endpoint *origin = &conn->origin.endpoint;
+    return origin->asked && conn->rules.client.mode != CLIENT_SHOWN &&
+           SSL_version(origin->ssl) >= TLS1_3_VERSION;
+}
+
+/* The device's ClientHello is still where it was, in its socket: the origin shall have it. */
+static void leave_to_device(struct conn *conn)
+{
+    char device[INET6_ADDRSTRLEN], origin[ADDRESS_TEXT_SIZE];
+    const char *name = conn->flow.name;
+    log_info("%s (%s) asks %s for a certificate: its connections there pass untouched for an hour",
+             address_text(&conn->flow.origin, origin), name != NULL ? name : "no name",
+             address_ip_text(&conn->flow.device, device));
+    mtls_remember(&conn->pool->mtls, &conn->flow, conn->pool->loop.now);
+    conn_drop_origin(conn);
+    passing_as_mtls(conn);
 }
 
 static void upstream_failed(struct conn *conn, enum io io)
@@ -153,8 +191,12 @@ static void upstream_step(struct conn *conn, uint32_t events)
 {
     (void)events;
     enum io io = endpoint_handshake(&conn->origin.endpoint);
-    if (io == IO_OK)
+    if (io == IO_OK && may_be_refused_yet(conn))
+        conn_enter(conn, CONN_VERDICT);
+    else if (io == IO_OK)
         upstream_done(conn);
+    else if (io == IO_ASKED)
+        leave_to_device(conn);
     else if (io == IO_WANT_READ || io == IO_WANT_WRITE)
         conn_want(conn, EPOLLRDHUP, io_events(io));
     else
@@ -174,6 +216,25 @@ static void enter_upstream(struct conn *conn)
 static void upstream_expired(struct conn *conn)
 {
     conn_end(conn, ENDING_ORIGIN_TLS_TIMEOUT, true);
+}
+
+/* ---- the origin's word on our having no certificate ---- */
+
+static void enter_verdict(struct conn *conn)
+{
+    conn_timeout(conn, &conn->pool->verdict_time);
+    conn_want(conn, EPOLLRDHUP, EPOLLIN);
+}
+
+/* An alert says no; a session ticket, or anything else, that all is well. */
+static void verdict_origin_ready(struct conn *conn, uint32_t events)
+{
+    (void)events;
+    enum io io = endpoint_peek(&conn->origin.endpoint);
+    if (io == IO_OK || io == IO_WANT_READ || io == IO_WANT_WRITE)
+        upstream_done(conn);
+    else
+        upstream_failed(conn, io);
 }
 
 /* ---- TLS with the device ---- */
@@ -355,6 +416,12 @@ const struct conn_stage intercepting_upstream = {.name = "upstream",
                                                  .device_ready = dial_device_gone,
                                                  .origin_ready = upstream_step,
                                                  .expired = upstream_expired};
+
+const struct conn_stage intercepting_verdict = {.name = "verdict",
+                                                .enter = enter_verdict,
+                                                .device_ready = dial_device_gone,
+                                                .origin_ready = verdict_origin_ready,
+                                                .expired = upstream_done};
 
 const struct conn_stage intercepting_device = {.name = "device",
                                                .enter = enter_device,

@@ -55,9 +55,14 @@ static void decide_by_hello(struct conn *conn, const struct hello *hello)
         passing_begin(conn, &decision);
         return;
     }
+    conn->rules = policy_tls(conn->policy->view, &conn->flow);
+    if (conn->rules.client.mode == CLIENT_SPLICE &&
+        mtls_knows(&conn->pool->mtls, &conn->flow, conn->pool->loop.now)) {
+        passing_as_mtls(conn);
+        return;
+    }
     notes_decision(conn, &decision, "intercept");
     eve_write(conn->pool->options.feed, EVE_INTERCEPT, &conn->record);
-    conn->rules = policy_tls(conn->policy->view, &conn->flow);
     if (conn->offered_version < conn->rules.min_version)
         conn_refuse(conn, ENDING_DEVICE_MISMATCH, SSL_AD_PROTOCOL_VERSION);
     else if (!offer_make(&conn->offer, hello, lowest_for_origin(conn), conn->policy->tls.origin,

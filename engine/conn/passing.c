@@ -49,6 +49,12 @@ void passing_as_not_tls(struct conn *conn)
     passing_begin(conn, &decision);
 }
 
+void passing_as_mtls(struct conn *conn)
+{
+    struct decision decision = {.verdict = VERDICT_PASS, .reason = REASON_MTLS};
+    passing_begin(conn, &decision);
+}
+
 static void enter_pass_dial(struct conn *conn)
 {
     if (dial_origin(conn))

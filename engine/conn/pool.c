@@ -14,6 +14,7 @@
 #define DIAL_TIME 60000  /* for the origin to answer a SYN */
 #define HANDSHAKE_TIME 30000
 #define SIGNING_TIME 10000
+#define VERDICT_TIME 1000 /* for a server to say that it wants a certificate after all */
 #define LINGER_TIME 2000
 #define BREATH_TIME 1000
 
@@ -28,8 +29,8 @@ static void init_timeouts(struct pool *pool)
     } times[] = {
         {&pool->silence_time, SILENCE_TIME}, {&pool->hello_time, HELLO_TIME},
         {&pool->dial_time, DIAL_TIME},       {&pool->handshake_time, HANDSHAKE_TIME},
-        {&pool->signing_time, SIGNING_TIME}, {&pool->linger_time, LINGER_TIME},
-        {&pool->breath_time, BREATH_TIME},
+        {&pool->verdict_time, VERDICT_TIME}, {&pool->signing_time, SIGNING_TIME},
+        {&pool->linger_time, LINGER_TIME},   {&pool->breath_time, BREATH_TIME},
     };
     for (size_t i = 0; i < ARRAY_SIZE(times); i++)
         timeout_class_init(times[i].class, &pool->loop.timeouts, times[i].length);

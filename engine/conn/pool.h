@@ -6,6 +6,7 @@
 #ifndef CONN_POOL_H
 #define CONN_POOL_H
 
+#include "conn/mtls.h"
 #include "conn/relay.h"
 #include "conn/splice.h"
 #include "core/bucket.h"
@@ -59,6 +60,7 @@ struct pool {
 
     struct loop loop;
     struct timeout_class silence_time, hello_time, dial_time, handshake_time, signing_time;
+    struct timeout_class verdict_time;
     struct timeout_class linger_time, breath_time;
     bool full;           /* something has run out */
     struct timer breath; /* until it is looked whether there is room again */
@@ -68,6 +70,7 @@ struct pool {
     uint32_t forging_number;   /* of the last request */
     struct bucket forged[256]; /* by device: new certificates */
 
+    struct mtls mtls;
     struct neighbours neighbours;
     struct conn_list conns;
     struct slab conn_slab, buffer_slab;

@@ -192,6 +192,8 @@ static void write_intercept(struct jsonw *json, const struct record *record)
         jsonw_string(json, "fingerprint", record->forged_fingerprint);
         jsonw_string(json, "sha256", record->forged_sha256);
         jsonw_bool(json, "cached", record->forged_cached);
+        if (record->forged_override)
+            jsonw_bool(json, "override", true);
         jsonw_object_end(json);
     }
     write_ending(json, record);

@@ -70,6 +70,7 @@ struct record {
     const char *origin_sha256; /* of the origin's certificate */
     const char *forged_fingerprint, *forged_sha256;
     bool forged_cached;
+    bool forged_override; /* it is none: the operator's own certificate was shown */
 
     uint64_t packets_to_server, packets_to_client;
     uint64_t bytes_to_server, bytes_to_client; /* of payload, on the device's side */

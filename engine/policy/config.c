@@ -421,6 +421,11 @@ void config_free(struct config *config)
 {
     if (config == NULL)
         return;
+    while (config->credentials != NULL) {
+        struct credentials *next = config->credentials->next;
+        credentials_free(config->credentials);
+        config->credentials = next;
+    }
     arena_fini(&config->arena);
     free(config);
 }

@@ -10,6 +10,7 @@
 #include "core/arena.h"
 #include "core/flow.h"
 #include "core/report.h"
+#include "tls/credentials.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -71,6 +72,19 @@ enum upstream_mode {
 
 enum answer { ANSWER_UNSET, ANSWER_NO, ANSWER_YES };
 
+/* What becomes of a connection when the server asks for the device's certificate. */
+enum client_mode {
+    CLIENT_UNSET,
+    CLIENT_SPLICE,  /* it passes untouched, so that the device can show its own */
+    CLIENT_WITHOUT, /* it goes on with none */
+    CLIENT_SHOWN,   /* it goes on with one of the operator's */
+};
+
+struct client_choice {
+    enum client_mode mode;
+    const struct credentials *credentials; /* for CLIENT_SHOWN */
+};
+
 /* How TLS is spoken: may be set for destinations, for devices and, in [tls], for all. 0 where
  * nothing is set. rules.h has what becomes of it. */
 struct tls_scope {
@@ -79,6 +93,7 @@ struct tls_scope {
     enum upstream_mode upstream;
     int min_version; /* towards devices, as OpenSSL numbers it */
     enum answer legacy_server;
+    struct client_choice client;
 };
 
 struct tls_config {
@@ -91,7 +106,8 @@ struct tls_config {
 
 struct destination_config {
     struct tls_scope scope;
-    struct rules_config rules; /* which connections are meant */
+    struct rules_config rules;             /* which connections are meant */
+    const struct credentials *certificate; /* shown instead of a forgery; NULL: none */
     struct destination_config *next;
 };
 
@@ -113,6 +129,7 @@ struct config {
     struct tls_config tls;
     struct destination_config *destinations; /* in the order of the file */
     struct device_config *devices;           /* likewise */
+    struct credentials *credentials;         /* all that were read, to be freed */
     const char *events_file;                 /* NULL: no records are kept */
     const char *control_socket;
     const char *state_directory;

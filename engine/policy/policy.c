@@ -39,6 +39,7 @@ const char *reason_name(enum reason reason)
         [REASON_NOT_TLS] = "not_tls",
         [REASON_OVERLOAD] = "overload",
         [REASON_DRAINING] = "draining",
+        [REASON_MTLS] = "mtls",
     };
     return names[reason];
 }
@@ -276,7 +277,7 @@ struct tls_rules policy_tls(const struct policy_view *view, const struct flow *f
     struct tls_rules rules = {0};
     for (size_t i = 0; destination != NULL; i++, destination = destination->next)
         if (find_rule(view, policy->destinations[i], &destination->rules, flow) != NULL)
-            rules_add(&rules, &destination->scope);
+            rules_add_destination(&rules, destination);
     if (device != NULL)
         rules_add(&rules, &device->scope);
     rules_add(&rules, &policy->config->tls.scope);

@@ -24,6 +24,7 @@ enum reason {
     REASON_NOT_TLS,     /* the device does not speak TLS */
     REASON_OVERLOAD,    /* there was no room for it */
     REASON_DRAINING,    /* interceptd is about to stop */
+    REASON_MTLS,        /* the server asks for the device's certificate */
 };
 const char *reason_name(enum reason reason);
 

@@ -11,6 +11,15 @@ void rules_add(struct tls_rules *rules, const struct tls_scope *scope)
         rules->min_version = scope->min_version;
     if (rules->legacy_server == ANSWER_UNSET)
         rules->legacy_server = scope->legacy_server;
+    if (rules->client.mode == CLIENT_UNSET)
+        rules->client = scope->client;
+}
+
+void rules_add_destination(struct tls_rules *rules, const struct destination_config *destination)
+{
+    rules_add(rules, &destination->scope);
+    if (rules->certificate == NULL)
+        rules->certificate = destination->certificate;
 }
 
 const char *upstream_mode_name(enum upstream_mode mode)

@@ -13,9 +13,14 @@
 struct tls_rules {
     enum upstream_mode upstream;
     const struct tls_scope *upstream_from;
-    int min_version;           /* towards the device, as OpenSSL numbers it */
-    enum answer legacy_server; /* the origin may be old: TLS 1.0, no RFC 5746 */
+    int min_version;                       /* towards the device, as OpenSSL numbers it */
+    enum answer legacy_server;             /* the origin may be old: TLS 1.0, no RFC 5746 */
+    struct client_choice client;           /* when the origin asks for a certificate */
+    const struct credentials *certificate; /* for the device; NULL: forged ones */
 };
+
+/* Takes from the destination what no earlier one has set. */
+void rules_add_destination(struct tls_rules *rules, const struct destination_config *destination);
 
 /* Takes from the scope what no earlier one has set. */
 void rules_add(struct tls_rules *rules, const struct tls_scope *scope);

@@ -183,6 +183,34 @@ static const char *parse_path(const struct value *value, void *field)
     return NULL;
 }
 
+static const char *parse_credentials(const struct value *value, void *field)
+{
+    const char *complaint;
+    if (value->text[0] != '/')
+        return "expected a path that starts with /";
+    struct credentials *credentials = credentials_load(value->text, &complaint);
+    if (credentials == NULL)
+        return complaint;
+    credentials->next = value->config->credentials;
+    value->config->credentials = credentials;
+    *(const struct credentials **)field = credentials;
+    return NULL;
+}
+
+static const char *parse_client(const struct value *value, void *field)
+{
+    static const char *const words[] = {"splice", "without", NULL};
+    struct client_choice *choice = field;
+    int index = word_index(value->text, words);
+    if (index >= 0)
+        choice->mode = (enum client_mode)(CLIENT_SPLICE + index);
+    else if (value->text[0] != '/')
+        return "expected splice, without, or a path that starts with /";
+    else
+        choice->mode = CLIENT_SHOWN;
+    return index >= 0 ? NULL : parse_credentials(value, &choice->credentials);
+}
+
 static const char *parse_socket(const struct value *value, void *field)
 {
     return strlen(value->text) < sizeof(((struct sockaddr_un *)NULL)->sun_path)
@@ -423,6 +451,7 @@ const struct schema_key schema[] = {
     {"tls", "keylog", NULL, false, parse_path, FIELD(tls.keylog)},
     {"tls", "min-version", "1.2", false, parse_version, FIELD(tls.scope.min_version)},
     {"tls", "legacy-server", "no", false, parse_answer, FIELD(tls.scope.legacy_server)},
+    {"tls", "client-certificate", "splice", false, parse_client, FIELD(tls.scope.client)},
 
     {"destination", "pattern", NULL, true, parse_pattern, DESTINATION(rules.patterns)},
     {"destination", "file", NULL, true, parse_pattern_file, DESTINATION(rules.patterns)},
@@ -430,6 +459,8 @@ const struct schema_key schema[] = {
     {"destination", "upstream", NULL, false, parse_upstream, DESTINATION(scope.upstream)},
     {"destination", "min-version", NULL, false, parse_version, DESTINATION(scope.min_version)},
     {"destination", "legacy-server", NULL, false, parse_answer, DESTINATION(scope.legacy_server)},
+    {"destination", "client-certificate", NULL, false, parse_client, DESTINATION(scope.client)},
+    {"destination", "certificate", NULL, false, parse_credentials, DESTINATION(certificate)},
 
     {"device", "mac", NULL, false, parse_mac, DEVICE(mac)},
     {"device", "address", NULL, false, parse_address, DEVICE(address)},
@@ -437,6 +468,7 @@ const struct schema_key schema[] = {
     {"device", "upstream", NULL, false, parse_upstream, DEVICE(scope.upstream)},
     {"device", "min-version", NULL, false, parse_version, DEVICE(scope.min_version)},
     {"device", "legacy-server", NULL, false, parse_answer, DEVICE(scope.legacy_server)},
+    {"device", "client-certificate", NULL, false, parse_client, DEVICE(scope.client)},
 
     {"events", "file", NULL, false, parse_path, FIELD(events_file)},
 

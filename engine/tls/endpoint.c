@@ -42,6 +42,16 @@ static void note_alert(const SSL *ssl, int where, int value)
         endpoint->alert_in = alert;
 }
 
+/* Called when a server has asked for a certificate, before anything is answered. 1: with what there
+ * is, perhaps nothing; -1: not now. */
+static int note_request(SSL *ssl, void *context)
+{
+    struct endpoint *endpoint = context;
+    (void)ssl;
+    endpoint->asked = true;
+    return endpoint->stop_when_asked ? -1 : 1;
+}
+
 bool endpoint_start_tls(struct endpoint *endpoint, SSL_CTX *context)
 {
     endpoint->ssl = SSL_new(context);
@@ -49,6 +59,8 @@ bool endpoint_start_tls(struct endpoint *endpoint, SSL_CTX *context)
         return false;
     SSL_set_app_data(endpoint->ssl, endpoint);
     SSL_set_info_callback(endpoint->ssl, note_alert);
+    if (!SSL_is_server(endpoint->ssl))
+        SSL_set_cert_cb(endpoint->ssl, note_request, endpoint);
     /* Otherwise a stream that ends without close_notify could not be answered any more. */
     SSL_set_options(endpoint->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
     if (SSL_is_server(endpoint->ssl))
@@ -98,6 +110,8 @@ static enum io tls_result(struct endpoint *endpoint, int result)
         return IO_WANT_READ;
     case SSL_ERROR_WANT_WRITE:
         return IO_WANT_WRITE;
+    case SSL_ERROR_WANT_X509_LOOKUP:
+        return IO_ASKED;
     case SSL_ERROR_ZERO_RETURN:
         return endpoint->notified ? IO_EOF : IO_TRUNCATED;
     case SSL_ERROR_SYSCALL:
@@ -135,6 +149,15 @@ enum io endpoint_read(struct endpoint *endpoint, void *buffer, size_t size, size
     ERR_clear_error();
     errno = 0;
     return tls_result(endpoint, SSL_read_ex(endpoint->ssl, buffer, size, count));
+}
+
+enum io endpoint_peek(struct endpoint *endpoint)
+{
+    char byte;
+    size_t count;
+    ERR_clear_error();
+    errno = 0;
+    return tls_result(endpoint, SSL_peek_ex(endpoint->ssl, &byte, 1, &count));
 }
 
 enum io endpoint_write(struct endpoint *endpoint, const void *bytes, size_t length, size_t *count)

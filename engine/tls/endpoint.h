@@ -23,6 +23,7 @@ enum io {
     IO_EOF,        /* the peer ended its stream: with close_notify, or, without TLS, with FIN */
     IO_TRUNCATED,  /* TLS, and the stream ended with FIN alone (RFC 8446, section 6.1) */
     IO_RESET,      /* the connection is gone: RST, or an error of the network */
+    IO_ASKED,      /* the peer wants a certificate, and `stop_when_asked` is set */
     IO_FAILED,     /* the TLS protocol was broken: `failure` says how */
 };
 
@@ -37,6 +38,8 @@ struct endpoint {
     bool notified;           /* the peer has sent close_notify */
     char failure[96];        /* what OpenSSL says, for IO_FAILED */
     bool mismatch;           /* it says: no version, cipher, group or signature in common */
+    bool asked;              /* a server has asked for a certificate (RFC 8446, section 4.3.2) */
+    bool stop_when_asked;    /* then the handshake is to go no further */
     /* What a server side answers to ALPN: the protocol, or NULL for not at all. */
     const unsigned char *alpn;
     unsigned char alpn_length;
@@ -61,6 +64,9 @@ enum io endpoint_handshake(struct endpoint *endpoint);
 /* Up to `size` bytes; *count is set with IO_OK only. */
 enum io endpoint_read(struct endpoint *endpoint, void *buffer, size_t size, size_t *count);
 enum io endpoint_write(struct endpoint *endpoint, const void *bytes, size_t length, size_t *count);
+
+/* Looks whether the peer has anything to say, and takes nothing of it. */
+enum io endpoint_peek(struct endpoint *endpoint);
 
 /* Ends our stream: close_notify and FIN; without `notify` FIN alone, as a truncated stream ends. */
 enum io endpoint_shutdown(struct endpoint *endpoint, bool notify);

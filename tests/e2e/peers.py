@@ -274,6 +274,7 @@ def s_server(lab, port, *options):
     files = lab.origin_directory
     if "-cert" not in options:
         options = ("-cert", files / "origin.pem", "-key", files / "origin.key", *options)
+    wait_for(lambda: not port_is_open(lab, port), "the last server on the port to go")
     server = lab.origin.spawn("openssl", "s_server", "-accept", str(port), *options,
                               stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL)

@@ -472,6 +472,7 @@ static void reasons_have_the_names_of_the_records(void **state)
         [REASON_NOT_TLS] = "not_tls",
         [REASON_OVERLOAD] = "overload",
         [REASON_DRAINING] = "draining",
+        [REASON_MTLS] = "mtls",
     };
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         assert_string_equal(reason_name((enum reason)i), names[i]);
