@@ -6,8 +6,10 @@
 #include "conn/notes.h"
 #include "conn/passing.h"
 #include "core/log.h"
+#include "tap/altsvc.h"
 
 #include <arpa/inet.h>
+#include <string.h>
 
 /* ---- TCP to the origin ---- */
 
@@ -376,10 +378,38 @@ static void relay_step(struct conn *conn, bool device_news, bool origin_news)
     }
 }
 
+static size_t see_request(void *altsvc, unsigned char *bytes, size_t length, size_t *kept)
+{
+    altsvc_by_device(altsvc, bytes, length);
+    *kept = 0;
+    return length;
+}
+
+static size_t see_response(void *altsvc, unsigned char *bytes, size_t length, size_t *kept)
+{
+    return altsvc_by_origin(altsvc, bytes, length, kept);
+}
+
+/* HTTP/1 is what is spoken where nothing else was agreed on, or it was. If it is not, the first
+ * bytes tell. */
+static void follow_http1(struct conn *conn)
+{
+    const struct endpoint *device = &conn->device.endpoint;
+    struct relay *relay = &conn->through.relay;
+    bool is_other = device->alpn_length > 0 &&
+                    (device->alpn_length != 8 || memcmp(device->alpn, "http/1.1", 8) != 0);
+    struct altsvc *altsvc = is_other ? NULL : arena_alloc(&conn->arena, sizeof(*altsvc));
+    if (altsvc == NULL)
+        return;
+    relay->up.filter = (struct relay_filter){.run = see_request, .context = altsvc};
+    relay->down.filter = (struct relay_filter){.run = see_response, .context = altsvc};
+}
+
 static void enter_relay(struct conn *conn)
 {
     relay_init(&conn->through.relay, &conn->device.endpoint, &conn->origin.endpoint,
                &conn->pool->buffer_slab, conn->pool->relayed);
+    follow_http1(conn);
     relay_step(conn, true, true);
 }
 

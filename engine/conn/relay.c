@@ -22,7 +22,9 @@ void relay_fini(struct relay *relay)
 {
     slab_free(relay->buffers, relay->up.left);
     slab_free(relay->buffers, relay->down.left);
-    relay->up.left = relay->down.left = NULL;
+    slab_free(relay->buffers, relay->up.kept);
+    slab_free(relay->buffers, relay->down.kept);
+    relay->up.left = relay->down.left = relay->up.kept = relay->down.kept = NULL;
 }
 
 static bool is_wait(enum io io)
@@ -95,10 +97,43 @@ static enum step keep_left(struct relay *relay, struct relay_half *half, const u
     return STEP_WAIT;
 }
 
+/* In the scratch there is what was kept, and `length` more. False if there is no memory. */
+static bool filter(struct relay *relay, struct relay_half *half, size_t *length)
+{
+    const struct relay_filter *given = &half->filter;
+    if (given->run == NULL)
+        return true;
+    if (half->kept_length > 0)
+        memcpy(relay->scratch, half->kept, half->kept_length);
+    *length =
+        given->run(given->context, relay->scratch, half->kept_length + *length, &half->kept_length);
+    if (half->kept_length == 0) {
+        slab_free(relay->buffers, half->kept);
+        half->kept = NULL;
+        return true;
+    }
+    if (half->kept == NULL)
+        half->kept = slab_alloc(relay->buffers);
+    if (half->kept != NULL)
+        memcpy(half->kept, relay->scratch + *length, half->kept_length);
+    return half->kept != NULL;
+}
+
+/* Nothing comes behind what was kept, so it goes on as it is. */
+static void release_kept(struct relay_half *half)
+{
+    half->left = half->kept;
+    half->left_start = 0;
+    half->left_end = half->kept_length;
+    half->kept = NULL;
+    half->kept_length = 0;
+}
+
 static enum step read_and_write(struct relay *relay, struct relay_half *half)
 {
     size_t length, written;
-    enum io io = endpoint_read(half->from, relay->scratch, RELAY_BUFFER_SIZE, &length);
+    enum io io = endpoint_read(half->from, relay->scratch + half->kept_length,
+                               RELAY_BUFFER_SIZE - half->kept_length, &length);
     if (is_wait(io)) {
         half->from_events = io_events(io);
         return STEP_WAIT;
@@ -106,10 +141,13 @@ static enum step read_and_write(struct relay *relay, struct relay_half *half)
     if (io == IO_EOF || io == IO_TRUNCATED) {
         half->end = RELAY_ENDING;
         half->notify = io == IO_EOF;
+        release_kept(half);
         return STEP_ON;
     }
     if (io != IO_OK)
         return STEP_FROM_ERROR;
+    if (!filter(relay, half, &length))
+        return STEP_NO_MEMORY;
     io = write_all(half, relay->scratch, length, &written);
     if (is_wait(io)) {
         half->to_events = io_events(io);

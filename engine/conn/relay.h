@@ -17,7 +17,18 @@
 
 enum relay_end { RELAY_OPEN, RELAY_ENDING, RELAY_ENDED };
 
+/* Sees what goes by in one direction, and may take bytes out of it, in place. Returns how many may
+ * go on now; the *kept ones behind them, fewer than RELAY_BUFFER_SIZE, are shown again in front of
+ * what comes next. */
+struct relay_filter {
+    size_t (*run)(void *context, unsigned char *bytes, size_t length, size_t *kept);
+    void *context; /* borrowed */
+};
+
 struct relay_half {
+    struct relay_filter filter; /* or none: all-zero */
+    unsigned char *kept;        /* a block of `buffers`, or NULL: what the filter has kept */
+    size_t kept_length;
     struct endpoint *from, *to;
     uint32_t from_events, to_events; /* what it waits for on either side: EPOLLIN, EPOLLOUT */
     enum relay_end end;              /* of the stream: read, but not yet passed on; passed on */

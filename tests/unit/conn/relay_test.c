@@ -537,6 +537,52 @@ static void a_busy_side_is_cut_short_and_asked_again(void **state)
 
 /* ---- endings ---- */
 
+/* Takes out every "-", and keeps what comes behind the last space. */
+static size_t keep_last_word(void *context, unsigned char *bytes, size_t length, size_t *kept)
+{
+    size_t out = 0, word = 0;
+    (*(unsigned *)context)++;
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] != '-')
+            bytes[out++] = bytes[i];
+        if (bytes[i] == ' ')
+            word = out;
+    }
+    *kept = out - word;
+    return word;
+}
+
+static void a_filter_takes_bytes_out_and_keeps_some_for_later(void **state)
+{
+    struct stage *stage = *state;
+    unsigned calls = 0;
+    stage->relay.down.filter = (struct relay_filter){.run = keep_last_word, .context = &calls};
+    peer_says(&stage->device, "not-filtered");
+    peer_says(&stage->origin, "one-two thr");
+    assert_int_equal(pump(stage), RELAY_GOING);
+    assert_peer_hears(&stage->origin, "not-filtered");
+    assert_peer_hears(&stage->device, "onetwo ");
+    peer_says(&stage->origin, "ee- fo");
+    assert_int_equal(pump(stage), RELAY_GOING);
+    assert_peer_hears(&stage->device, "three ");
+    assert_int_equal(calls, 2);
+    peer_ends(&stage->origin);
+    assert_int_equal(pump(stage), RELAY_GOING);
+    assert_peer_hears(&stage->device, "fo"); /* nothing comes behind it */
+    assert_int_equal(peer_listens(&stage->device), HEARD_FIN);
+}
+
+static void what_a_filter_keeps_is_freed_with_the_relay(void **state)
+{
+    struct stage *stage = *state;
+    unsigned calls = 0;
+    stage->relay.up.filter = (struct relay_filter){.run = keep_last_word, .context = &calls};
+    peer_says(&stage->device, "one two");
+    assert_int_equal(pump(stage), RELAY_GOING);
+    assert_peer_hears(&stage->origin, "one ");
+    assert_non_null(stage->relay.up.kept);
+}
+
 static void a_half_close_is_passed_on_and_the_other_way_stays_open(void **state)
 {
     struct stage *stage = *state;
@@ -823,6 +869,8 @@ int main(void)
         plain(a_stuck_direction_does_not_hold_up_the_other),
         plain(both_directions_may_be_stuck_at_once),
         plain(what_waits_is_freed_with_the_relay),
+        plain(a_filter_takes_bytes_out_and_keeps_some_for_later),
+        plain(what_a_filter_keeps_is_freed_with_the_relay),
         plain(a_half_close_is_passed_on_and_the_other_way_stays_open),
         plain(the_origin_may_end_first),
         plain(both_may_end_at_once),
