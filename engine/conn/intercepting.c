@@ -53,6 +53,7 @@ static bool offer_session(struct conn *conn)
         .source = conn->pool->options.source_device ? &conn->flow.device : NULL,
         .alpn = conn->alpn,
         .alpn_length = conn->alpn_length,
+        .client_mode = conn->rules.client.mode,
     };
     return sessions_offer(conn->policy->tls.sessions, &conn->session_place,
                           conn->origin.endpoint.ssl, &target);
@@ -88,13 +89,15 @@ static bool start_upstream(struct conn *conn)
            verify_prepare(ssl, &conn->verify, name, &conn->flow.origin) && offer_session(conn);
 }
 
-/* A resumed session shows no certificate: the one it has kept is verified as in a full handshake.
- */
-static bool verify_resumed(struct conn *conn)
+/* What a handshake has not verified yet: the staple of a full one. A resumed session shows no
+ * certificate: the one it has kept is verified as in a full handshake. */
+static bool verify_rest(struct conn *conn)
 {
     SSL *ssl = conn->origin.endpoint.ssl;
-    if (SSL_session_reused(ssl) == 0)
+    if (SSL_session_reused(ssl) == 0) {
+        verify_staple(ssl);
         return true;
+    }
     sessions_resumed(&conn->session_place, ssl);
     return verify_again(ssl);
 }
@@ -134,7 +137,7 @@ static void upstream_done(struct conn *conn)
 {
     SSL *ssl = conn->origin.endpoint.ssl;
     notes_session(conn, &conn->record.upstream, ssl, conn->handshake_start);
-    bool verified = verify_resumed(conn);
+    bool verified = verify_rest(conn);
     struct leaf_request request = leaf_request_for(conn);
     if (!verified || request.origin == NULL) {
         conn_refuse(conn, ENDING_ORIGIN_TLS, SSL_AD_HANDSHAKE_FAILURE);
@@ -143,6 +146,10 @@ static void upstream_done(struct conn *conn)
     notes_origin(conn, request.origin);
     if (conn->origin.endpoint.asked && conn->rules.client.mode == CLIENT_SPLICE)
         mtls_remember(&conn->pool->mtls, &conn->flow, conn->pool->loop.now);
+    if (conn->rules.upstream != UPSTREAM_IGNORE && conn->verify.revoked) {
+        conn_refuse(conn, ENDING_ORIGIN_REVOKED, SSL_AD_ACCESS_DENIED);
+        return;
+    }
     if (conn->rules.upstream == UPSTREAM_VERIFY && conn->verify.count > 0) {
         conn_refuse(conn, ENDING_ORIGIN_UNVERIFIED, SSL_AD_ACCESS_DENIED);
         return;

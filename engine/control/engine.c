@@ -3,6 +3,7 @@
 
 #include "core/log.h"
 #include "tls/constraints.h"
+#include "tls/revocation.h"
 #include "tls/verify.h"
 
 #include <limits.h>
@@ -42,6 +43,7 @@ static void keylog(const SSL *ssl, const char *line)
 /* What the policies of all workers are made with. */
 struct worker_tls {
     X509_STORE *trust;
+    STACK_OF(X509) * intermediates; /* or NULL */
     struct ticket_secret ticket_secret;
 };
 
@@ -51,6 +53,8 @@ static struct pool_policy *make_worker_policy(const struct engine *engine, struc
     const struct tls_config *config = &policy_config(policy)->tls;
     struct tls_settings settings = {
         .trust = tls->trust,
+        .intermediates = tls->intermediates,
+        .staples = config->revocation == REVOCATION_STAPLE,
         .ticket_secret = &tls->ticket_secret,
         .authority = engine->leaf_maker.authority,
         .keylog = config->keylog != NULL ? keylog : NULL,
@@ -69,24 +73,45 @@ static void free_change(struct engine_change *change)
     free(change);
 }
 
-static bool open_worker_tls(struct worker_tls *tls, const struct tls_config *config)
+static void close_worker_tls(struct worker_tls *tls)
+{
+    X509_STORE_free(tls->trust);
+    sk_X509_pop_free(tls->intermediates, X509_free);
+    ticket_secret_wipe(&tls->ticket_secret);
+}
+
+static bool load_certificates(struct worker_tls *tls, const struct tls_config *config)
 {
     tls->trust = verify_load_trust(config->trust);
     if (tls->trust == NULL) {
         log_error("[tls] trust = %s: no certificates can be read from it", config->trust);
         return false;
     }
-    if (ticket_secret_make(&tls->ticket_secret))
+    if (config->intermediates != NULL) {
+        tls->intermediates = verify_load_intermediates(config->intermediates);
+        if (tls->intermediates == NULL) {
+            log_error("[tls] intermediates = %s: no certificates can be read from it",
+                      config->intermediates);
+            return false;
+        }
+    }
+    if (config->revocation != REVOCATION_CRL ||
+        revocation_load_lists(tls->trust, config->crl_directory))
         return true;
-    log_error("there is no randomness to be had for the keys of session tickets");
-    X509_STORE_free(tls->trust);
+    log_error("[tls] crl-directory = %s: %m", config->crl_directory);
     return false;
 }
 
-static void close_worker_tls(struct worker_tls *tls)
+static bool open_worker_tls(struct worker_tls *tls, const struct tls_config *config)
 {
-    X509_STORE_free(tls->trust);
-    ticket_secret_wipe(&tls->ticket_secret);
+    *tls = (struct worker_tls){0};
+    bool made = ticket_secret_make(&tls->ticket_secret);
+    if (!made)
+        log_error("there is no randomness to be had for the keys of session tickets");
+    if (made && load_certificates(tls, config))
+        return true;
+    close_worker_tls(tls);
+    return false;
 }
 
 static bool fill_change(struct engine_change *change, const struct engine *engine,

@@ -322,6 +322,16 @@ static void check_allow(const struct parser *parser)
                      "[allow] has no pattern: everything would be intercepted");
 }
 
+static void check_revocation(const struct parser *parser)
+{
+    const struct schema_key *key = schema_find("tls", "revocation");
+    const struct tls_config *tls = &parser->config->tls;
+    if (tls->revocation == REVOCATION_CRL && tls->crl_directory == NULL)
+        report_error(parser->report,
+                     (struct place){parser->place.file, parser->first_use[key - schema]}, 0,
+                     "[tls] revocation = crl needs crl-directory");
+}
+
 static void check_devices(const struct parser *parser)
 {
     const struct device_config *device = parser->config->devices;
@@ -373,6 +383,7 @@ static void run_parser(struct parser *parser)
     apply_fallbacks(parser);
     parser->config->tls.scope.section = "[tls]";
     check_devices(parser);
+    check_revocation(parser);
     check_destinations(parser);
     check_allow(parser);
 }

@@ -96,9 +96,15 @@ struct tls_scope {
     struct client_choice client;
 };
 
+/* How it is found out that an origin's certificate was taken back. */
+enum revocation { REVOCATION_OFF, REVOCATION_STAPLE, REVOCATION_CRL };
+
 struct tls_config {
     const char *ca;
     const char *trust;
+    const char *intermediates; /* NULL: none */
+    enum revocation revocation;
+    const char *crl_directory;     /* NULL: none */
     struct words name_constraints; /* domains that our CA may vouch for; none: all */
     const char *keylog;            /* NULL: none */
     struct tls_scope scope;        /* everything is set */

@@ -161,6 +161,9 @@ DEFINE_CHOICE(parse_answer, enum answer, ANSWER_NO, "expected yes or no", "no", 
 DEFINE_CHOICE(parse_upstream, enum upstream_mode, UPSTREAM_MIRROR,
               "expected mirror, verify or ignore", "mirror", "verify", "ignore")
 
+DEFINE_CHOICE(parse_revocation, enum revocation, REVOCATION_OFF, "expected off, staple or crl",
+              "off", "staple", "crl")
+
 static const char *parse_version(const struct value *value, void *field)
 {
     static const char *const words[] = {"1.0", "1.1", "1.2", "1.3", NULL};
@@ -448,6 +451,9 @@ const struct schema_key schema[] = {
     {"tls", "name-constraints", NULL, true, parse_domains, FIELD(tls.name_constraints)},
     {"tls", "upstream", "mirror", false, parse_upstream, FIELD(tls.scope.upstream)},
     {"tls", "trust", "/etc/ssl/certs/ca-certificates.crt", false, parse_path, FIELD(tls.trust)},
+    {"tls", "intermediates", NULL, false, parse_path, FIELD(tls.intermediates)},
+    {"tls", "revocation", "off", false, parse_revocation, FIELD(tls.revocation)},
+    {"tls", "crl-directory", NULL, false, parse_path, FIELD(tls.crl_directory)},
     {"tls", "keylog", NULL, false, parse_path, FIELD(tls.keylog)},
     {"tls", "min-version", "1.2", false, parse_version, FIELD(tls.scope.min_version)},
     {"tls", "legacy-server", "no", false, parse_answer, FIELD(tls.scope.legacy_server)},

@@ -62,12 +62,18 @@ static bool init_device(struct tls_context *context, const struct tls_settings *
 
 static bool init_origin(struct tls_context *context, const struct tls_settings *settings)
 {
-    context->rules = (struct verify_rules){settings->trust, settings->authority};
+    context->rules = (struct verify_rules){
+        .trust = settings->trust, .authority = settings->authority, .staples = settings->staples};
+    if (settings->intermediates != NULL &&
+        (context->rules.intermediates = X509_chain_up_ref(settings->intermediates)) == NULL)
+        return false;
     context->sessions = sessions_new(SESSIONS_LIMIT);
     if (context->sessions == NULL || !set_common(context->origin, settings))
         return false;
     verify_context(context->origin, &context->rules);
-    sessions_context(context->origin);
+    /* A handshake that resumes brings no staple. */
+    if (!settings->staples)
+        sessions_context(context->origin);
     return true;
 }
 
@@ -92,6 +98,7 @@ void tls_context_fini(struct tls_context *context)
     SSL_CTX_free(context->origin);
     tickets_fini(&context->tickets);
     sessions_free(context->sessions);
+    sk_X509_pop_free(context->rules.intermediates, X509_free);
     *context = (struct tls_context){0};
 }
 

@@ -15,8 +15,10 @@
 #include <stdbool.h>
 
 struct tls_settings {
-    X509_STORE *trust; /* whom origins are verified against; a reference is taken */
-    X509 *authority;   /* our CA; borrowed for the context's life */
+    X509_STORE *trust;              /* whom origins are verified against; a reference is taken */
+    X509 *authority;                /* our CA; borrowed for the context's life */
+    STACK_OF(X509) * intermediates; /* NULL: none; references are taken */
+    bool staples;                   /* origins are asked for them (revocation.h) */
     /* What all workers make their ticket keys of; NULL: devices get no tickets. */
     const struct ticket_secret *ticket_secret;
     /* Takes each line of the key log (RFC 9850), without its end; NULL: no key log. */

@@ -194,6 +194,7 @@ static bool make_key(unsigned char key[static DIGEST_SIZE], SSL *ssl,
     digest_address(&digest, target->origin);
     digest_address(&digest, &source);
     digest_bytes(&digest, target->alpn, target->alpn_length);
+    digest_number(&digest, (uint64_t)(int64_t)target->client_mode);
     digest_text(&digest, SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
     digest_number(&digest, (uint64_t)SSL_get_min_proto_version(ssl));
     digest_number(&digest, (uint64_t)SSL_get_max_proto_version(ssl));

@@ -36,6 +36,8 @@ struct session_target {
     const struct address *source; /* the address that the origin sees; NULL: ours */
     const unsigned char *alpn;    /* as offered */
     size_t alpn_length;
+    int client_mode; /* what becomes of it when the origin asks for a certificate: it asks but once
+                      */
 };
 
 /* Offers a kept session, if there is one: to be called when all else is set. False if there is no

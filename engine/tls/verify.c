@@ -3,8 +3,10 @@
 
 #include "core/macros.h"
 #include "tls/certificate.h"
+#include "tls/revocation.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
 
@@ -40,6 +42,7 @@ static void note_error(struct verify *verify, int code, int depth)
     for (size_t i = 0; i < verify->count; i++)
         if (verify->errors[i].code == code && verify->errors[i].depth == depth)
             return;
+    verify->revoked = verify->revoked || code == X509_V_ERR_CERT_REVOKED;
     if (verify->count == VERIFY_ERRORS_LIMIT)
         return;
     verify->errors[verify->count].code = code;
@@ -61,6 +64,13 @@ static const struct verify_rules *rules_of(const SSL *ssl)
     return SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), rules_index());
 }
 
+/* There is not a list for everybody, and an old one still tells who was revoked by then. */
+static bool is_about_lists(int code)
+{
+    return code == X509_V_ERR_UNABLE_TO_GET_CRL || code == X509_V_ERR_CRL_HAS_EXPIRED ||
+           code == X509_V_ERR_CRL_NOT_YET_VALID;
+}
+
 /* Called for each certificate that is good, and for each thing that is wrong: go on in any case. */
 static int collect(int good, X509_STORE_CTX *store)
 {
@@ -69,6 +79,8 @@ static int collect(int good, X509_STORE_CTX *store)
     struct verify *verify = result_of(store);
     int code = X509_STORE_CTX_get_error(store);
     int depth = X509_STORE_CTX_get_error_depth(store);
+    if (is_about_lists(code))
+        return 1;
     note_error(verify, code, depth);
     if (code == X509_V_ERR_HOSTNAME_MISMATCH || code == X509_V_ERR_IP_ADDRESS_MISMATCH)
         verify->name_mismatch = true;
@@ -80,6 +92,18 @@ static int collect(int good, X509_STORE_CTX *store)
     return 1;
 }
 
+/* What the origin has sent, and what we know beside; the caller's. */
+static STACK_OF(X509) * add_intermediates(X509_STORE_CTX *store, const struct verify_rules *rules)
+{
+    STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(store);
+    STACK_OF(X509) *all = sent != NULL ? sk_X509_dup(sent) : sk_X509_new_null();
+    for (int i = 0; all != NULL && i < sk_X509_num(rules->intermediates); i++)
+        (void)sk_X509_push(all, sk_X509_value(rules->intermediates, i));
+    if (all != NULL)
+        X509_STORE_CTX_set0_untrusted(store, all);
+    return all;
+}
+
 /* A cert_verify_callback. 1: the handshake goes on. */
 static int verify_chain(X509_STORE_CTX *store, void *argument)
 {
@@ -88,8 +112,12 @@ static int verify_chain(X509_STORE_CTX *store, void *argument)
     struct verify *verify = result_of(store);
     X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(store), SECURITY_LEVEL);
     X509_STORE_CTX_set_verify_cb(store, collect);
+    STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(store);
+    STACK_OF(X509) *known = add_intermediates(store, rules);
     if (X509_verify_cert(store) <= 0 && verify->count == 0)
         note_error(verify, X509_STORE_CTX_get_error(store), X509_STORE_CTX_get_error_depth(store));
+    X509_STORE_CTX_set0_untrusted(store, sent);
+    sk_X509_free(known);
     STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(store);
     for (int i = 0; i < sk_X509_num(chain); i++)
         if (X509_cmp(sk_X509_value(chain, i), rules->authority) == 0)
@@ -101,6 +129,8 @@ void verify_context(SSL_CTX *context, const struct verify_rules *rules)
 {
     SSL_CTX_set1_cert_store(context, rules->trust);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    if (rules->staples)
+        SSL_CTX_set_tlsext_status_type(context, TLSEXT_STATUSTYPE_ocsp);
     SSL_CTX_set_cert_verify_callback(context, verify_chain, NULL);
     CHECK(SSL_CTX_set_ex_data(context, rules_index(), (void *)rules) == 1);
 }
@@ -143,6 +173,14 @@ bool verify_again(SSL *ssl)
     return done;
 }
 
+void verify_staple(SSL *ssl)
+{
+    struct verify *verify = SSL_get_ex_data(ssl, result_index());
+    const struct verify_rules *rules = rules_of(ssl);
+    if (rules->staples && revocation_is_stapled(ssl, rules->trust))
+        note_error(verify, X509_V_ERR_CERT_REVOKED, 0);
+}
+
 enum verify_class verify_class(const struct verify *verify)
 {
     enum verify_class class = VERIFY_GOOD_CHAIN;
@@ -172,6 +210,23 @@ int verify_code(const struct verify *verify)
 const char *verify_text(const struct verify *verify)
 {
     return X509_verify_cert_error_string(verify_code(verify));
+}
+
+STACK_OF(X509) * verify_load_intermediates(const char *path)
+{
+    BIO *file = BIO_new_file(path, "r");
+    STACK_OF(X509) *found = sk_X509_new_null();
+    X509 *certificate;
+    while (file != NULL && found != NULL &&
+           (certificate = PEM_read_bio_X509(file, NULL, NULL, NULL)) != NULL)
+        if (sk_X509_push(found, certificate) <= 0)
+            X509_free(certificate);
+    BIO_free(file);
+    ERR_clear_error();
+    if (sk_X509_num(found) > 0)
+        return found;
+    sk_X509_free(found);
+    return NULL;
 }
 
 X509_STORE *verify_load_trust(const char *path)

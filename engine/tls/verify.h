@@ -30,6 +30,7 @@ struct verify {
         int depth;
     } errors[VERIFY_ERRORS_LIMIT];
     bool name_mismatch;
+    bool revoked; /* some certificate of the chain */
     /* Narrowed by certificates above the leaf that are out of date: what is forged in the leaf's
      * place is out of date alike. 0: not narrowed. */
     time_t not_before, not_after;
@@ -39,6 +40,10 @@ struct verify {
 struct verify_rules {
     X509_STORE *trust;
     X509 *authority; /* our own CA, which is never a reason to trust an origin */
+    /* Never trusted by themselves, they complete chains that an origin sends in part; NULL: none.
+     */
+    STACK_OF(X509) * intermediates;
+    bool staples; /* origins are asked for the state of their certificate */
 };
 
 /* Prepares a client context. */
@@ -54,11 +59,18 @@ bool verify_prepare(SSL *ssl, struct verify *verify, const char *name,
  * or no certificate. */
 bool verify_again(SSL *ssl) must_check;
 
+/* What the origin has stapled, after a full handshake: a certificate that it says revoked is one.
+ */
+void verify_staple(SSL *ssl);
+
 enum verify_class verify_class(const struct verify *verify);
 
 /* "ok", or the first error in OpenSSL's words. */
 const char *verify_text(const struct verify *verify);
 int verify_code(const struct verify *verify);
+
+/* The certificates in a PEM file; NULL if it has none or cannot be read. */
+STACK_OF(X509) * verify_load_intermediates(const char *path) must_check;
 
 /* The trust anchors in a PEM file; NULL if it has none or cannot be read. */
 X509_STORE *verify_load_trust(const char *path) must_check;

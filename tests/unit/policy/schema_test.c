@@ -378,11 +378,42 @@ static void paths_are_absolute_and_copied(void **state)
     memset(text, 'x', sizeof(text) - 1);
     assert_string_equal(stored.config.tls.ca, "/a b");
     discard(&stored);
-    const char *const keys[][2] = {{"tls", "ca"},         {"tls", "trust"},     {"tls", "keylog"},
-                                   {"control", "socket"}, {"control", "state"}, {"events", "file"}};
+    const char *const keys[][2] = {{"tls", "ca"},
+                                   {"tls", "trust"},
+                                   {"tls", "keylog"},
+                                   {"tls", "intermediates"},
+                                   {"tls", "crl-directory"},
+                                   {"control", "socket"},
+                                   {"control", "state"},
+                                   {"events", "file"}};
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
         assert_refused(keys[i][0], keys[i][1], "expected a path that starts with /",
                        TEXTS("ca.pem", "./ca.pem", " /ca.pem"));
+}
+
+static void revocation_is_off_or_one_of_two_ways(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    store_good(&stored, "tls", "revocation", "staple");
+    assert_int_equal(stored.config.tls.revocation, REVOCATION_STAPLE);
+    store_good(&stored, "tls", "revocation", "crl");
+    assert_int_equal(stored.config.tls.revocation, REVOCATION_CRL);
+    store_good(&stored, "tls", "revocation", "off");
+    assert_int_equal(stored.config.tls.revocation, REVOCATION_OFF);
+    assert_refused("tls", "revocation", "expected off, staple or crl", TEXTS("ocsp", "on", "crl "));
+}
+
+static void rejections_are_off_or_a_number(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    store_good(&stored, "ignore", "after-rejections", "3");
+    assert_int_equal(stored.config.ignore_after_rejections, 3);
+    store_good(&stored, "ignore", "after-rejections", "off");
+    assert_int_equal(stored.config.ignore_after_rejections, 0);
+    assert_refused("ignore", "after-rejections", "expected off, or a number from 1 to 1000",
+                   TEXTS("0", "1001", "-1", "three"));
 }
 
 static void mac_addresses_have_six_bytes(void **state)
@@ -560,6 +591,8 @@ int main(void)
         cmocka_unit_test(more_ports_than_a_transaction_takes_are_refused),
         cmocka_unit_test(a_sockets_path_is_short),
         cmocka_unit_test(paths_are_absolute_and_copied),
+        cmocka_unit_test(revocation_is_off_or_one_of_two_ways),
+        cmocka_unit_test(rejections_are_off_or_a_number),
         cmocka_unit_test(mac_addresses_have_six_bytes),
         cmocka_unit_test(device_addresses_are_of_either_family),
         cmocka_unit_test(a_pattern_keeps_its_text_and_place),

@@ -53,6 +53,7 @@ struct visit {
     int version;
     const char *ciphers;
     const struct identity *client;
+    int client_mode;
 };
 
 /* A connection that is still open; the result of its verification. */
@@ -91,6 +92,7 @@ static void start_visit(struct open_visit *open, struct sessions *sessions,
         .source = visit->source != NULL ? &from : NULL,
         .alpn = (const unsigned char *)visit->alpn,
         .alpn_length = visit->alpn != NULL ? strlen(visit->alpn) : 0,
+        .client_mode = visit->client_mode,
     };
     init_tls_pair(&open->pair, ours, origin);
     SSL *ssl = open->pair.ours.ssl;
@@ -152,7 +154,7 @@ static void S2_whatever_has_changed_leads_to_a_full_handshake(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        struct visit others[7];
+        struct visit others[8];
         for (size_t j = 0; j < ARRAY_SIZE(others); j++)
             others[j] = usual(versions[i]);
         others[0].origin = "192.0.2.2:443";
@@ -162,6 +164,7 @@ static void S2_whatever_has_changed_leads_to_a_full_handshake(void **state)
         others[4].ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256:@SECLEVEL=0";
         others[5].client = &client;
         others[6].version = versions[i] == TLS1_3_VERSION ? TLS1_2_VERSION : TLS1_1_VERSION;
+        others[7].client_mode = 1;
         struct sessions *sessions = sessions_new(10);
         const struct visit first = usual(versions[i]);
         assert_false(visit_origin(sessions, &first));
