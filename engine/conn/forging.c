@@ -8,9 +8,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* New certificates for one device: a browser with a hundred tabs gets what it needs. */
-#define DEVICE_RATE 20
-#define DEVICE_BURST 500
+/* New certificates for one device, a second and at once: a browser with many tabs gets what it
+ * needs. */
+#define DEVICE_RATE 5
+#define DEVICE_BURST 200
 
 static void go_on(struct conn *conn, bool cached)
 {
@@ -103,6 +104,8 @@ static bool ask_signer(struct conn *conn)
     conn->forging_number = pool->forging_number;
     size_t length = signing_request(pool->signing, conn->forging_number, pool->options.ca_digest,
                                     conn->leaf->certificate);
+    if (length == 0)
+        errno = EMSGSIZE; /* as the socket would say */
     return length > 0 &&
            send(pool->signer.fd, pool->signing, length, MSG_NOSIGNAL) == (ssize_t)length;
 }

@@ -16,17 +16,18 @@
 
 /* Its directory is the group's to write, but nobody there may touch another's file. */
 #define STATE_MODE (S_ISVTX | 0770)
+#define SHARED_MODE 0775
 
 static bool changes_user(const struct config *config)
 {
     return config->has_user && config->user != 0 && geteuid() == 0;
 }
 
-/* The descriptor of what is there, without following a link or waiting for anything; -1 if it is
- * not there, or not root's: then it is none of our business. */
-static int open_roots(int directory, const char *path, int flags, struct stat *status)
+/* The descriptor of what is there, without following a link or opening it for real; -1 if it is not
+ * there, or not root's: then it is none of our business. */
+static int find_roots(int directory, const char *path, struct stat *status)
 {
-    int fd = openat(directory, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags);
+    int fd = openat(directory, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd >= 0 && fstat(fd, status) == 0 && status->st_uid == 0)
         return fd;
     if (fd >= 0)
@@ -34,29 +35,43 @@ static int open_roots(int directory, const char *path, int flags, struct stat *s
     return -1;
 }
 
-/* One name only: a link would be a way to somebody else's file. */
+/* Files and pipes. One name only: a link would be a way to somebody else's file. */
 static bool hand_over_file(int directory, const char *name, const struct config *config)
 {
     struct stat status;
-    int fd = open_roots(directory, name, 0, &status);
+    int fd = find_roots(directory, name, &status);
     if (fd < 0)
         return true;
-    bool done = !S_ISREG(status.st_mode) || status.st_nlink != 1 ||
-                fchown(fd, config->user, config->group) == 0;
+    bool is_file = S_ISREG(status.st_mode) || S_ISFIFO(status.st_mode);
+    bool done = !is_file || status.st_nlink != 1 ||
+                fchownat(fd, "", config->user, config->group, AT_EMPTY_PATH) == 0;
     close(fd);
     return done;
 }
 
-static bool hand_over_content(int directory, const struct config *config, const struct stat *ca)
+/* The directory stays root's, and is the group's to write, too. What belongs to everybody (/tmp and
+ * the like) stays as it is. */
+static bool share_directory(const char *path, mode_t mode, const struct config *config)
 {
-    int copy = dup(directory);
-    DIR *entries = copy >= 0 ? fdopendir(copy) : NULL;
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    bool done = fd < 0 || fstat(fd, &status) != 0 || status.st_uid != 0 ||
+                (status.st_mode & S_IWOTH) != 0 ||
+                (fchown(fd, 0, config->group) == 0 && fchmod(fd, mode) == 0);
+    if (fd >= 0)
+        close(fd);
+    return done;
+}
+
+static bool hand_over_content(const struct config *config, const struct stat *ca)
+{
+    DIR *entries = opendir(config->state_directory);
     bool done = entries != NULL;
     for (struct dirent *entry; done && (entry = readdir(entries)) != NULL;) {
         struct stat status;
-        if (fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-            S_ISREG(status.st_mode) && (status.st_ino != ca->st_ino || status.st_dev != ca->st_dev))
-            done = hand_over_file(directory, entry->d_name, config);
+        if (fstatat(dirfd(entries), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            (status.st_ino != ca->st_ino || status.st_dev != ca->st_dev))
+            done = hand_over_file(dirfd(entries), entry->d_name, config);
     }
     if (entries != NULL)
         closedir(entries);
@@ -66,20 +81,13 @@ static bool hand_over_content(int directory, const struct config *config, const 
 static bool prepare_state(const struct config *config)
 {
     char path[PATH_MAX];
-    struct stat ca = {0}, status;
+    struct stat ca = {0};
     snprintf(path, sizeof(path), "%s/", config->state_directory);
     if (!file_make_parents(path, 0700) || !file_make_parents(config->tls.ca, 0700))
         return false;
     (void)stat(config->tls.ca, &ca);
-    int fd = open_roots(AT_FDCWD, config->state_directory, O_DIRECTORY, &status);
-    if (fd < 0 || (status.st_mode & S_IWOTH) != 0) { /* /tmp and the like are everybody's */
-        close(fd);
-        return true;
-    }
-    bool done = fchown(fd, 0, config->group) == 0 && fchmod(fd, STATE_MODE) == 0 &&
-                hand_over_content(fd, config, &ca);
-    close(fd);
-    return done;
+    return share_directory(config->state_directory, STATE_MODE, config) &&
+           hand_over_content(config, &ca);
 }
 
 static bool is_our_name(const char *directory)
@@ -88,38 +96,38 @@ static bool is_our_name(const char *directory)
     return strcmp(slash != NULL ? slash + 1 : directory, "interceptd") == 0;
 }
 
-/* The directory of a file that comes and goes there. */
-static bool prepare_directory_of(const char *path, mode_t mode, const struct config *config)
+/* The directory of a file that comes and goes there: ours if we make it, or it has our name. */
+static bool prepare_directory_of(const char *path, const struct config *config)
 {
     char directory[PATH_MAX];
-    struct stat status;
     snprintf(directory, sizeof(directory), "%s", path);
     char *slash = strrchr(directory, '/');
     *slash = '\0';
-    bool is_new = slash != directory && access(directory, F_OK) != 0;
-    if (!file_make_parents(path, mode))
-        return false;
-    int fd = is_new || is_our_name(directory)
-                 ? open_roots(AT_FDCWD, directory, O_DIRECTORY, &status)
-                 : -1;
-    bool done = fd < 0 || fchown(fd, config->user, config->group) == 0;
-    if (fd >= 0)
-        close(fd);
-    return done;
+    bool is_ours = slash != directory && (is_our_name(directory) || access(directory, F_OK) != 0);
+    return file_make_parents(path, 0755) &&
+           (!is_ours || share_directory(directory, SHARED_MODE, config));
 }
 
-static bool prepare_file(const char *path, const struct config *config)
+/* A file is made beforehand: it may lie where the user may write, but make nothing. */
+static bool prepare_file(const char *path, mode_t mode, const struct config *config)
 {
-    return path == NULL ||
-           (prepare_directory_of(path, 0755, config) && hand_over_file(AT_FDCWD, path, config));
+    if (path == NULL)
+        return true;
+    if (!prepare_directory_of(path, config))
+        return false;
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd >= 0)
+        close(fd);
+    return hand_over_file(AT_FDCWD, path, config);
 }
 
 bool privileges_prepare(const struct config *config)
 {
     if (!changes_user(config))
         return true;
-    if (prepare_state(config) && prepare_file(config->events_file, config) &&
-        prepare_file(config->tls.keylog, config) && prepare_file(config->control_socket, config))
+    if (prepare_state(config) && prepare_file(config->events_file, 0640, config) &&
+        prepare_file(config->tls.keylog, 0600, config) &&
+        prepare_directory_of(config->control_socket, config))
         return true;
     log_error("what user %u is to write cannot be prepared: %m", (unsigned)config->user);
     return false;

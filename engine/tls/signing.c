@@ -163,9 +163,10 @@ static void put_number(uint8_t *at, uint32_t number)
 
 static size_t answer_text(uint8_t *answer, enum signing_status status, const char *text)
 {
+    size_t length = strlen(text);
     answer[4] = (uint8_t)status;
-    memcpy(answer + ANSWER_HEADER_SIZE, text, strlen(text));
-    return ANSWER_HEADER_SIZE + strlen(text);
+    memcpy(answer + ANSWER_HEADER_SIZE, text, length); /* without its NUL */
+    return ANSWER_HEADER_SIZE + length;
 }
 
 static size_t put_certificate(uint8_t *at, size_t room, X509 *certificate)

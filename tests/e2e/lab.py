@@ -24,6 +24,7 @@ ORIGIN6 = ["2001:db8:113::%d" % i for i in range(1, 10)]
 ROUTER4, ROUTER6 = "10.77.0.1", "2001:db8:77::1"
 DEVICE4, DEVICE6 = "10.77.0.2", "2001:db8:77::2"
 CLONE_NEWNET = 0x40000000
+ENGINE_USER = 65077  # nobody's on any machine
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -37,6 +38,14 @@ def wait_for(condition, what, seconds=10):
             return value
         assert time.monotonic() < end, "waited in vain for " + what
         time.sleep(0.02)
+
+
+def let_in(path):
+    """The engine, which is not root for long, may look for what is there."""
+    if isinstance(path, Path):
+        for above in [path, *path.parents]:
+            if above.is_dir() and above.stat().st_mode & 0o005 != 0o005:
+                above.chmod(above.stat().st_mode | 0o055)
 
 
 def family_of(address):
@@ -197,6 +206,8 @@ class Engine:
         self.events_path = self.directory / "eve.json"
         self.ca = self.directory / "state/ca-cert.pem"
         self.write_config(config)
+        os.chown(self.directory, 0, ENGINE_USER)
+        self.directory.chmod(0o775)
         if lab.keys.exists() and not fresh:
             shutil.copytree(lab.keys, self.directory / "state")
         command = lab.router.command(*wrapper, BUILD / "interceptd", "-c", self.config_path,
@@ -213,16 +224,18 @@ class Engine:
         """Sections of a test's own stand beside those that keep this run apart from others."""
         common = {
             "control": {"socket": self.directory / "run/control.sock",
-                        "state": self.directory / "state"},
+                        "state": self.directory / "state", "user": ENGINE_USER},
             "tls": {"ca": self.directory / "state/ca.pem", "trust": self.lab.origin_ca},
             "events": {"file": self.events_path},
         }
         lines = []
+        let_in(self.directory)
         for section, keys in config.items():
             merged = {**common.pop(section, {}), **keys}
             lines.append("[%s]" % section)
             for key, value in merged.items():
                 for item in value if isinstance(value, list) else [value]:
+                    let_in(item)
                     lines.append("%s = %s" % (key, item))
         for section, keys in common.items():
             lines.append("[%s]" % section)

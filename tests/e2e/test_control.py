@@ -173,6 +173,7 @@ class Manager:
 
 def test_the_service_manager_is_told(lab, engine, tmp_path):
     manager = Manager(lab, str(tmp_path / "notify"))
+    (tmp_path / "notify").chmod(0o777)  # as the real one
     started = engine(IGNORE, environment={"NOTIFY_SOCKET": str(tmp_path / "notify")})
     assert "STATUS=policy revision 1, 1 ignore patterns" in manager.wait("READY=1")
     started.signal(signal.SIGHUP)
