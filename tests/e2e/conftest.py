@@ -10,6 +10,17 @@ import pytest
 from lab import Engine, Lab
 
 
+def pytest_configure(config):
+    """A run's files are its own: pytest closes what it shares with other runs to all but root, and engines
+    are not root for long."""
+    if not config.option.basetemp:
+        config.option.basetemp = config.own_files = tempfile.mkdtemp(prefix="e2e-")
+
+
+def pytest_unconfigure(config):
+    shutil.rmtree(getattr(config, "own_files", ""), ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def lab():
     assert os.geteuid() == 0, "the lab needs root"
