@@ -367,6 +367,26 @@ static void a_sockets_path_is_short(void **state)
     discard(&stored);
 }
 
+static void a_servers_request_for_a_certificate_has_three_answers(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    static const char *const sections[] = {"tls", "device", "destination"};
+    store_good(&stored, "tls", "client-certificate", "splice");
+    assert_int_equal(stored.config.tls.scope.client.mode, CLIENT_SPLICE);
+    store_good(&stored, "device", "client-certificate", "without");
+    assert_int_equal(stored.device.scope.client.mode, CLIENT_WITHOUT);
+    for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
+        assert_refused(sections[i], "client-certificate",
+                       "expected splice, without, or a path that starts with /",
+                       TEXTS("no", "client.pem", "Splice"));
+    assert_refused("tls", "client-certificate", "No such file or directory", TEXTS("/none/such"));
+    assert_refused("destination", "certificate", "expected a path that starts with /",
+                   TEXTS("own.pem", "splice"));
+    assert_refused("destination", "certificate", "there is no certificate in it",
+                   TEXTS("/dev/null"));
+}
+
 /* ---- paths, devices, patterns ---- */
 
 static void paths_are_absolute_and_copied(void **state)
@@ -590,6 +610,7 @@ int main(void)
         cmocka_unit_test(ports_taken_are_single_or_ranges),
         cmocka_unit_test(more_ports_than_a_transaction_takes_are_refused),
         cmocka_unit_test(a_sockets_path_is_short),
+        cmocka_unit_test(a_servers_request_for_a_certificate_has_three_answers),
         cmocka_unit_test(paths_are_absolute_and_copied),
         cmocka_unit_test(revocation_is_off_or_one_of_two_ways),
         cmocka_unit_test(rejections_are_off_or_a_number),
