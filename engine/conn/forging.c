@@ -2,6 +2,7 @@
 #include "conn/forging.h"
 
 #include "conn/notes.h"
+#include "conn/passing.h"
 #include "core/log.h"
 
 #include <errno.h>
@@ -24,6 +25,18 @@ static void fail(struct conn *conn)
     conn_refuse(conn, ENDING_FORGE_FAILED, SSL_AD_INTERNAL_ERROR);
 }
 
+/* The device's ClientHello still lies in its socket, so the origin can have it after all; but not
+ * what comes after STARTTLS. */
+static void too_many(struct conn *conn)
+{
+    if (conn->pool->options.state->fail_closed || conn->record.starttls) {
+        conn_refuse(conn, ENDING_FORGE_LIMIT, SSL_AD_INTERNAL_ERROR);
+        return;
+    }
+    conn_drop_origin(conn);
+    passing_as(conn, REASON_OVERLOAD);
+}
+
 /* ---- a leaf that is not in the cache ---- */
 
 /* FNV-1a. Devices that share a bucket share its rate. */
@@ -41,7 +54,7 @@ static void make_leaf(struct conn *conn, const struct leaf_request *request)
     struct pool *pool = conn->pool;
     if (!bucket_take(bucket_of(pool, &conn->flow.device), pool->loop.now, DEVICE_RATE,
                      DEVICE_BURST)) {
-        conn_refuse(conn, ENDING_FORGE_LIMIT, SSL_AD_INTERNAL_ERROR);
+        too_many(conn);
         return;
     }
     conn->leaf = leaf_make(pool->options.maker, request);
@@ -150,7 +163,7 @@ static void finish(struct conn *conn, const struct signing_answer *answer)
         leaf_cache_keep(conn->pool->options.leaves, &conn->leaf_key, conn->leaf);
         go_on(conn, false);
     } else if (answer->status == SIGNING_BUSY) {
-        conn_refuse(conn, ENDING_FORGE_LIMIT, SSL_AD_INTERNAL_ERROR);
+        too_many(conn);
     } else {
         fail(conn);
     }

@@ -175,7 +175,7 @@ static void leave_to_device(struct conn *conn)
              address_ip_text(&conn->flow.device, device));
     mtls_remember(&conn->pool->mtls, &conn->flow, conn->pool->loop.now);
     conn_drop_origin(conn);
-    passing_as_mtls(conn);
+    passing_as(conn, REASON_MTLS);
 }
 
 static void upstream_failed(struct conn *conn, enum io io)

@@ -21,7 +21,7 @@ static void want_bytes(struct conn *conn, size_t count)
 static void pass_as_not_tls(struct conn *conn)
 {
     want_bytes(conn, 1);
-    passing_as_not_tls(conn);
+    passing_as(conn, REASON_NOT_TLS);
 }
 
 /* Bytes that are no TLS: perhaps the start of a dialogue that leads to it. */
@@ -31,7 +31,7 @@ static void go_on_without_tls(struct conn *conn, const uint8_t *bytes, size_t le
     want_bytes(conn, 1);
     notes_protocol(conn, bytes, length, by_device);
     if (!upgrading_begin(conn, bytes, length, by_device))
-        passing_as_not_tls(conn);
+        passing_as(conn, REASON_NOT_TLS);
 }
 
 /* Edge-triggered: what we have looked at stays in the socket, and there are bytes that the kernel
@@ -58,7 +58,7 @@ static void decide_by_hello(struct conn *conn, const struct hello *hello)
     conn->rules = policy_tls(conn->policy->view, &conn->flow);
     if (conn->rules.client.mode == CLIENT_SPLICE &&
         mtls_knows(&conn->pool->mtls, &conn->flow, conn->pool->loop.now)) {
-        passing_as_mtls(conn);
+        passing_as(conn, REASON_MTLS);
         return;
     }
     notes_decision(conn, &decision, "intercept");

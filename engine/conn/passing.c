@@ -43,15 +43,9 @@ void passing_begin(struct conn *conn, const struct decision *decision)
         conn_enter(conn, CONN_PASS_DIAL);
 }
 
-void passing_as_not_tls(struct conn *conn)
+void passing_as(struct conn *conn, enum reason reason)
 {
-    struct decision decision = {.verdict = VERDICT_PASS, .reason = REASON_NOT_TLS};
-    passing_begin(conn, &decision);
-}
-
-void passing_as_mtls(struct conn *conn)
-{
-    struct decision decision = {.verdict = VERDICT_PASS, .reason = REASON_MTLS};
+    const struct decision decision = {.verdict = VERDICT_PASS, .reason = reason};
     passing_begin(conn, &decision);
 }
 

@@ -10,10 +10,7 @@ extern const struct conn_stage passing_dial, passing_splice;
 /* It was decided that this connection passes. May end it. */
 void passing_begin(struct conn *conn, const struct decision *decision);
 
-/* The same for one in which the server wants to see the device's certificate. */
-void passing_as_mtls(struct conn *conn);
-
-/* The same for one in which no TLS is spoken. */
-void passing_as_not_tls(struct conn *conn);
+/* The same, for a reason that lies in the connection itself and is no pattern's. */
+void passing_as(struct conn *conn, enum reason reason);
 
 #endif

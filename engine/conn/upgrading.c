@@ -84,7 +84,7 @@ static void begin_tls(struct conn *conn)
 static void let_go(struct conn *conn)
 {
     notes_starttls(conn, &conn->through.upgrade.reader);
-    passing_as_not_tls(conn);
+    passing_as(conn, REASON_NOT_TLS);
 }
 
 static void follow(struct conn *conn, uint32_t events)

@@ -231,20 +231,27 @@ def test_F3_serial_numbers_are_random_and_never_come_twice(lab, engine):
     assert all(0 < number < 1 << 127 and number.bit_length() >= 120 for number in numbers)
 
 
-def test_X1_one_device_that_needs_too_many_certificates_harms_no_other(lab, engine):
-    """Names of its own for each connection, where each is a certificate to be made."""
-    started = engine({"tls": {"upstream": "ignore"}, "network": {"workers": 1}})
+@pytest.mark.parametrize("on_failure", ["open", "closed"])
+def test_X1_one_device_that_needs_too_many_certificates_harms_no_other(lab, engine, on_failure):
+    """Names of its own for each connection, where each is a certificate to be made. There is a limit, and
+    then its connections pass, or are refused."""
+    started = engine({"tls": {"upstream": "ignore"}, "network": {"workers": 1, "on-failure": on_failure}})
 
-    def is_served(number):
+    def is_intercepted(number):
         with lab.device.connect(ORIGIN4[0]) as connection:
             try:
-                with peers.client_context().wrap_socket(connection, server_hostname="x%d.test" % number):
-                    return True
+                name = "x%d.test" % number
+                with peers.client_context().wrap_socket(connection, server_hostname=name) as secure:
+                    return peers.issuer_of(secure) == "interceptd"
             except OSError:
+                assert on_failure == "closed"
                 return False
 
-    assert not all(is_served(number) for number in range(1500))
-    wait_for(lambda: started.records("flow")[-1]["intercept"]["ending"] == "forge_limit", "its record")
+    assert not all(is_intercepted(number) for number in range(1500))
+    last = wait_for(lambda: [record["intercept"] for record in started.records("flow")
+                             if record["intercept"]["ending"] == "forge_limit"
+                             or record["intercept"]["reason"] == "overload"], "its record")[0]
+    assert last["action"] == ("passthrough" if on_failure == "open" else "intercept")
     with lab.device.inside():
         other = socket.socket()
     subprocess.run(lab.device.command("ip", "address", "add", "10.77.0.99/24", "dev", "eth0"), check=True)
