@@ -102,9 +102,9 @@ def make(subject="origin.test", names=("origin.test",), issuer=None, begins=-2 *
     return Pair(certificate, key, above=[issuer, *issuer.above] if is_below else [])
 
 
-def root(common_name="A root", **options):
-    return make(common_name, names=[], is_ca=True, extensions=[(usage(True), True)], ends=30 * DAY,
-                **options)
+def root(common_name="A root", extra=(), **options):
+    return make(common_name, names=[], is_ca=True, extensions=[(usage(True), True), *extra],
+                ends=30 * DAY, **options)
 
 
 def intermediate(issuer, **options):

@@ -181,7 +181,7 @@ def test_fail_closed_refuses_when_there_is_no_room(lab, engine):
 
 
 @pytest.mark.parametrize("notify,ending", [(True, "complete"), (False, "truncated")])
-def test_a_stream_ends_as_the_origin_ended_it(lab, engine, notify, ending):
+def test_E2_a_stream_ends_as_the_origin_ended_it(lab, engine, notify, ending):
     """With close_notify or without: the device must be able to tell a truncation."""
     started = engine({"network": {"port": 4433}})
     with peers.tls_origin(lab, 4433, b"an answer", notify=notify):
@@ -192,7 +192,7 @@ def test_a_stream_ends_as_the_origin_ended_it(lab, engine, notify, ending):
     assert through_us == directly == (b"an answer", ending)
 
 
-def test_an_origin_that_resets_in_mid_body(lab, engine):
+def test_E2_an_origin_that_resets_in_mid_body(lab, engine):
     started = engine({"network": {"port": 4433}})
     with peers.tls_origin(lab, 4433, b"HTTP/1.0 200 OK\r\nContent-Length: 99\r\n\r\nhalf", reset=True):
         device = lab.curl("https://origin.test:4433/", "-k", check=False)
@@ -200,7 +200,7 @@ def test_an_origin_that_resets_in_mid_body(lab, engine):
     assert started.wait_records("flow")[0]["intercept"]["ending"] == "origin_reset"
 
 
-def test_a_device_that_half_closes_gets_its_answer(lab, engine):
+def test_E3_a_device_that_half_closes_gets_its_answer(lab, engine):
     """close_notify from the device, then ten megabytes from the origin."""
     engine({"network": {"port": 4433}})
     body = os.urandom(10 << 20)
@@ -208,7 +208,7 @@ def test_a_device_that_half_closes_gets_its_answer(lab, engine):
         assert peers.half_close(lab, ORIGIN4[0], 4433) == body
 
 
-def test_a_device_that_distrusts_us_is_told_apart(lab, engine):
+def test_E4_a_device_that_distrusts_us_is_told_apart(lab, engine):
     started = engine()
     assert lab.curl("https://origin.test/hello", check=False).returncode == 60
     flow = started.wait_records("flow")[0]["intercept"]
@@ -219,7 +219,7 @@ def test_a_device_that_distrusts_us_is_told_apart(lab, engine):
 # ---- ClientHellos ----
 
 @pytest.mark.parametrize("pieces", ["whole", "bytes", "records"])
-def test_a_client_hello_of_17_kilobytes(lab, engine, pieces):
+def test_H1_a_client_hello_of_17_kilobytes(lab, engine, pieces):
     """In one piece, one byte a segment, and split over many records."""
     started = engine()
     issuer = peers.large_hello(lab, ORIGIN4[0], pieces)
@@ -227,7 +227,7 @@ def test_a_client_hello_of_17_kilobytes(lab, engine, pieces):
     assert started.wait_records("tls")[0]["tls"]["sni"] == "origin.test"
 
 
-def test_a_client_hello_that_never_ends_is_relayed_in_the_end(lab, engine):
+def test_H1_a_client_hello_that_never_ends_is_relayed_in_the_end(lab, engine):
     started = engine({"network": {"port": 4433}})
     with lab.origin.serve(lambda connection: connection.sendall(connection.recv(100)[:5]), 4433):
         with lab.device.connect(ORIGIN4[0], 4433, timeout=20) as connection:
@@ -373,7 +373,7 @@ def test_idle_connections_cost_no_time(lab, engine):
         crowd.close()
 
 
-def test_a_slow_reader_does_not_fill_the_memory(lab, engine):
+def test_E3_a_slow_reader_does_not_fill_the_memory(lab, engine):
     """Back-pressure: 200 MB are waiting at the origin, and the device does not read them."""
     started = engine()
     blob = lab.origin_directory / "www/blob"

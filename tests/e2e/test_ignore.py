@@ -187,7 +187,7 @@ def udp_echo(lab, origin):
 
 
 @pytest.mark.parametrize("origin", [ORIGIN4[0], ORIGIN6[0]], ids=["ipv4", "ipv6"])
-def test_quic_of_what_is_taken_is_refused_at_once(lab, engine, origin):
+def test_Q1_quic_of_what_is_taken_is_refused_at_once(lab, engine, origin):
     started = engine(IGNORE)
     with udp_echo(lab, origin):
         answer, seconds = udp_probe(lab, origin)
@@ -198,7 +198,7 @@ def test_quic_of_what_is_taken_is_refused_at_once(lab, engine, origin):
 
 
 @FAMILIES
-def test_quic_of_what_is_ignored_flows(lab, engine, origin):
+def test_Q1_quic_of_what_is_ignored_flows(lab, engine, origin):
     started = engine(IGNORE)
     with udp_echo(lab, origin) as server:
         for _ in range(3):

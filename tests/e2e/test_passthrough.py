@@ -24,7 +24,7 @@ def read_all(connection):
         parts.append(part)
 
 
-def test_plain_http_on_a_taken_port(lab, engine):
+def test_H4_plain_http_on_a_taken_port(lab, engine):
     started = engine({"network": {"port": 80}})
     assert lab.curl("http://origin.test/hello").stdout == "hello from the origin\n"
     (flow,) = started.wait_records("flow")
@@ -34,7 +34,7 @@ def test_plain_http_on_a_taken_port(lab, engine):
 
 
 @pytest.mark.parametrize("origin", [ORIGIN4[0], ORIGIN6[0]], ids=["ipv4", "ipv6"])
-def test_unknown_bytes_are_untouched_both_ways(lab, engine, origin):
+def test_H2_unknown_bytes_are_untouched_both_ways(lab, engine, origin):
     started = engine(TAKEN)
     sent, answered = os.urandom(3_000_000), os.urandom(3_000_000)
     sent = b"\x01" + sent
@@ -61,7 +61,7 @@ def test_unknown_bytes_are_untouched_both_ways(lab, engine, origin):
     b"\x80\x2e\x01\x03\x01\x00\x15\x00\x00\x00\x10",          # as SSLv2 began
     b"\x00",
 ], ids=["no-hello", "broken-hello", "long-record", "sslv2", "nul"])
-def test_garbage_on_port_443(lab, engine, garbage):
+def test_H4_garbage_on_port_443(lab, engine, garbage):
     started = engine(TAKEN)
     seen = []
 
@@ -78,7 +78,7 @@ def test_garbage_on_port_443(lab, engine, garbage):
     assert started.wait_records("flow")[0]["intercept"]["reason"] == "not_tls"
 
 
-def test_the_server_may_speak_first(lab, engine):
+def test_H3_the_server_may_speak_first(lab, engine):
     started = engine(TAKEN)
 
     def greet(connection):
@@ -96,7 +96,7 @@ def test_the_server_may_speak_first(lab, engine):
     assert started.wait_records("flow")[0]["app_proto"] == "smtp"
 
 
-def test_a_client_that_thinks_before_it_speaks_is_intercepted(lab, engine):
+def test_H3_a_client_that_thinks_before_it_speaks_is_intercepted(lab, engine):
     """Silence makes us dial the origin; a ClientHello that comes after all is a ClientHello."""
     engine()
     with lab.device.connect(ORIGIN4[0]) as connection:
@@ -122,7 +122,7 @@ def parse_issuer(secure):
 
 
 @pytest.mark.parametrize("name", ["tls", "raw"])
-def test_a_refused_connection_is_refused(lab, engine, name):
+def test_E1_a_refused_connection_is_refused(lab, engine, name):
     started = engine(TAKEN)
     with lab.device.connect(ORIGIN4[0], PORT) as connection:
         connection.sendall(b"\x16\x03\x01\x02" if name == "tls" else b"hello")
@@ -143,7 +143,7 @@ def client_hello():
     return b"\x16\x03\x01" + outgoing.read()[3:]
 
 
-def test_an_unreachable_origin_is_no_connection(lab, engine):
+def test_E1_an_unreachable_origin_is_no_connection(lab, engine):
     started = engine(TAKEN)
     lab.router.run("ip", "route", "add", "unreachable", "192.0.2.0/24")
     try:
@@ -156,7 +156,7 @@ def test_an_unreachable_origin_is_no_connection(lab, engine):
     assert started.wait_records("flow")[0]["intercept"]["ending"] == "origin_unreachable"
 
 
-def test_a_silent_origin_is_silence(lab, engine):
+def test_E1_a_silent_origin_is_silence(lab, engine):
     """Nothing answers there: curl gives up by itself, as it would without us."""
     started = engine()
     lab.router.run("ip", "route", "add", "blackhole", "192.0.2.9/32", "table", "99")
@@ -177,7 +177,7 @@ def reset(connection):
     connection.close()
 
 
-def test_a_reset_in_the_middle_is_a_reset(lab, engine):
+def test_E2_a_reset_in_the_middle_is_a_reset(lab, engine):
     engine(TAKEN)
 
     def answer(connection):
@@ -193,7 +193,7 @@ def test_a_reset_in_the_middle_is_a_reset(lab, engine):
                 read_all(connection)
 
 
-def test_a_closed_connection_during_the_handshake_is_closed(lab, engine):
+def test_E1_a_closed_connection_during_the_handshake_is_closed(lab, engine):
     started = engine(TAKEN)
 
     def answer(connection):
@@ -207,7 +207,7 @@ def test_a_closed_connection_during_the_handshake_is_closed(lab, engine):
 
 
 @pytest.mark.parametrize("alert", [40, 112])
-def test_the_origins_alert_is_the_devices_alert(lab, engine, alert):
+def test_E1_the_origins_alert_is_the_devices_alert(lab, engine, alert):
     started = engine(TAKEN)
 
     def answer(connection):

@@ -80,7 +80,7 @@ def expected_paths(event_type):
 
 @pytest.mark.parametrize("device,origin", [(DEVICE4, ORIGIN4[0]), (DEVICE6, ORIGIN6[0])],
                          ids=["ipv4", "ipv6"])
-def test_an_intercepted_connection_leaves_three_records(lab, engine, device, origin):
+def test_L2_an_intercepted_connection_leaves_three_records(lab, engine, device, origin):
     started = engine()
     lab.curl("https://origin.test/hello", origin=origin, ca=started.ca)
     (flow,) = started.wait_records("flow")
@@ -226,7 +226,7 @@ def test_H5_a_handshake_with_the_ech_extension_succeeds(lab, engine):
     assert flow["ech"] is True and flow["client"]["version"] == "TLS 1.2"
 
 
-def test_names_from_the_wire_cannot_break_a_record(lab, engine, tmp_path):
+def test_L1_names_from_the_wire_cannot_break_a_record(lab, engine, tmp_path):
     """Quotes, newlines, escape sequences and non-UTF-8 in a certificate."""
     started = engine({"network": {"port": 4433}})
     nasty = 'a"b\\c\n\x1b[31m<script>\x7f'
@@ -289,7 +289,7 @@ def test_without_a_file_there_are_no_records(lab, engine, tmp_path):
     assert not started.events_path.exists()
 
 
-def test_the_key_log_has_both_legs(lab, engine):
+def test_L1_the_key_log_has_both_legs(lab, engine):
     """In the form of RFC 9850, and for the owner's eyes only."""
     started = engine({"tls": {"keylog": lab.directory / "keys"}})
     lab.curl("https://origin.test/hello", "-k")

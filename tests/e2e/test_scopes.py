@@ -3,13 +3,14 @@
 
 import subprocess
 
+import pki
 from lab import BUILD, DEVICE4, ORIGIN4
 from peers import s_server
-from test_intercept import make_bad_certificate
 
 
 def expired_origin(lab, tmp_path):
-    certificate, key = make_bad_certificate(lab, tmp_path, "expired")
+    ca = pki.load(lab.origin_directory / "ca.pem", lab.origin_directory / "ca.key")
+    certificate, key = pki.make(issuer=ca, begins=-10 * pki.DAY, ends=-3 * pki.DAY).write(tmp_path, "expired")
     return s_server(lab, 4433, "-www", "-cert", certificate, "-key", key)
 
 
