@@ -103,14 +103,3 @@ def test_H1_grease_is_looked_over(lab, engine, value):
     assert answer[0] == 22 and answer[5] == 2  # handshake, ServerHello
     record = started.wait_records("tls")[0]
     assert record["tls"]["sni"] == "origin.test" and record["intercept"]["upstream"]["verify"] == "ok"
-
-
-def test_H5_the_grease_of_ech_is_looked_over(lab, engine):
-    """RFC 9849, section 6.2: an outer ClientHello with random content."""
-    engine()
-    content = b"\0" + struct.pack(">HHB", 1, 1, 7) + struct.pack(">H", 32) + os.urandom(32)
-    content += struct.pack(">H", 144) + os.urandom(144)
-    with lab.device.connect(ORIGIN4[0]) as connection:
-        connection.sendall(extended(peers.client_hello(), struct.pack(">HH", 0xfe0d, len(content)) + content))
-        answer = connection.recv(65536)
-    assert answer[0] == 22 and answer[5] == 2

@@ -6,6 +6,7 @@ import re
 import pytest
 
 import peers
+import pki
 from lab import ORIGIN4
 from peers import s_server
 
@@ -87,9 +88,10 @@ def test_V4_nothing_is_compressed(lab, engine):
     assert "Compression: NONE" in shown.stdout and "O = interceptd" in shown.stdout
 
 
-def test_V4_diffie_hellman_has_2048_bits_at_least(lab, engine):
+def test_V4_diffie_hellman_has_2048_bits_at_least(lab, engine, tmp_path):
     engine(TAKEN)
-    server = s_server(lab, PORT, "-www", "-cipher", "ALL:@SECLEVEL=0")
+    certificate, key = pki.make(key=pki.rsa_key(2048)).write(tmp_path, "rsa")
+    server = s_server(lab, PORT, "-www", "-cert", certificate, "-key", key)
     shown = s_client(lab, "-tls1_2", "-cipher", "kDHE:@SECLEVEL=0", "-sigalgs", "RSA+SHA256")
     server.kill()
     (bits,) = re.findall(r"Server Temp Key: DH, (\d+) bits", shown.stdout)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * mbedtls_client CA ADDRESS PORT NAME   asks for / over TLS by mbedTLS, as small devices do, and
- * prints the answer. Exit status: 0, or 2 if the server was not accepted. */
+ * mbedtls_client CA ADDRESS PORT NAME   asks for /hello over TLS by mbedTLS, as small devices do,
+ * and prints the answer. Exit status: 0, or 2 if the server was not accepted. */
 #include <mbedtls/ctr_drbg.h>
 #include <mbedtls/entropy.h>
 #include <mbedtls/net_sockets.h>
@@ -48,7 +48,7 @@ int main(int count, char **arguments)
     must(mbedtls_ssl_set_hostname(&ssl, arguments[4]), "name");
     mbedtls_ssl_set_bio(&ssl, &net, mbedtls_net_send, mbedtls_net_recv, NULL);
     must(mbedtls_ssl_handshake(&ssl), "handshake");
-    const char request[] = "GET / HTTP/1.0\r\n\r\n";
+    const char request[] = "GET /hello HTTP/1.0\r\n\r\n";
     if (mbedtls_ssl_write(&ssl, (const unsigned char *)request, sizeof(request) - 1) < 0)
         return 1;
     for (int length; (length = mbedtls_ssl_read(&ssl, buffer, sizeof(buffer))) > 0;)
