@@ -24,7 +24,8 @@ def browser(lab, tmp_path):
         store = home / ".pki/nssdb"
         store.mkdir(parents=True)
         subprocess.run(["certutil", "-d", "sql:%s" % store, "-N", "--empty-password"], check=True)
-        subprocess.run(["certutil", "-d", "sql:%s" % store, "-A", "-t", "C,,", "-n", "ca", "-i", ca], check=True)
+        subprocess.run(["certutil", "-d", "sql:%s" % store, "-A", "-t", "C,,", "-n", "ca", "-i", ca],
+                       check=True)
         return lab.device.run(
             "env", "HOME=%s" % home, "XDG_RUNTIME_DIR=%s" % home, "timeout", str(int(60 * PATIENCE)),
             "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
