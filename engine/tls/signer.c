@@ -33,13 +33,14 @@ struct job {
 /* Reading and writing what is open, memory, time and random numbers: there is nothing else that
  * signing needs. What OpenSSL or libc tries beyond that fails as if it were not allowed. */
 static const int calls[] = {
-    SCMP_SYS(read),         SCMP_SYS(write),          SCMP_SYS(recvfrom),
-    SCMP_SYS(sendto),       SCMP_SYS(poll),           SCMP_SYS(ppoll),
-    SCMP_SYS(exit_group),   SCMP_SYS(rt_sigreturn),   SCMP_SYS(brk),
-    SCMP_SYS(munmap),       SCMP_SYS(mremap),         SCMP_SYS(madvise),
-    SCMP_SYS(futex),        SCMP_SYS(getrandom),      SCMP_SYS(getpid),
-    SCMP_SYS(gettid),       SCMP_SYS(clock_gettime),  SCMP_SYS(tgkill),
-    SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall)};
+    SCMP_SYS(read),           SCMP_SYS(write),          SCMP_SYS(recvfrom),
+    SCMP_SYS(sendto),         SCMP_SYS(poll),           SCMP_SYS(ppoll),
+    SCMP_SYS(exit_group),     SCMP_SYS(rt_sigreturn),   SCMP_SYS(brk),
+    SCMP_SYS(munmap),         SCMP_SYS(mremap),         SCMP_SYS(madvise),
+    SCMP_SYS(futex),          SCMP_SYS(getrandom),      SCMP_SYS(getpid),
+    SCMP_SYS(gettid),         SCMP_SYS(clock_gettime),  SCMP_SYS(tgkill),
+    SCMP_SYS(rt_sigaction),   SCMP_SYS(rt_sigprocmask), SCMP_SYS(sigaltstack),
+    SCMP_SYS(restart_syscall)};
 
 static bool allow_calls(scmp_filter_ctx filter)
 {

@@ -42,7 +42,8 @@ def memory_has(pid, parts):
     with open("/proc/%d/maps" % pid) as maps, open("/proc/%d/mem" % pid, "rb", 0) as memory:
         for line in maps:
             first, last = (int(number, 16) for number in line.split()[0].split("-"))
-            if line.split()[1][0] != "r" or "[v" in line:
+            # Beyond a gigabyte it is a sanitizer's shadow.
+            if line.split()[1][0] != "r" or "[v" in line or last - first > 1 << 30:
                 continue
             try:
                 memory.seek(first)
