@@ -215,23 +215,6 @@ def test_F11_an_intermediate_ca_sends_what_is_between_it_and_the_root(lab, engin
     assert subjects[1:] == ["CN = Own CA", "CN = Middle"]
 
 
-def test_F3_serial_numbers_are_random_and_never_come_twice(lab, engine):
-    """128 bits, of which 126 are random: of many leaves no two have a bit pattern in common."""
-    started = engine({"tls": {"upstream": "ignore"}})
-    numbers = []
-    for restart in range(2):
-        if restart:
-            started.stop()
-            started = engine({"tls": {"upstream": "ignore"}})
-        for i in range(20):
-            shown = lab.device.run("openssl", "s_client", "-connect", ORIGIN4[0] + ":443", "-servername",
-                                   "n%d.test" % i, input="").stdout
-            pem = re.search(r"-----BEGIN.*?END CERTIFICATE-----", shown, re.S).group(0)
-            numbers.append(x509.load_pem_x509_certificate(pem.encode()).serial_number)
-    assert len(set(numbers)) == 40
-    assert all(0 < number < 1 << 127 and number.bit_length() >= 120 for number in numbers)
-
-
 @pytest.mark.parametrize("on_failure", ["open", "closed"])
 def test_X1_one_device_that_needs_too_many_certificates_harms_no_other(lab, engine, on_failure):
     """Names of its own for each connection, where each is a certificate to be made. There is a limit, and
