@@ -127,7 +127,7 @@ static struct leaf_request leaf_request_for(struct conn *conn)
     static const enum leaf_signer signers[] = {[VERIFY_GOOD_CHAIN] = LEAF_BY_AUTHORITY,
                                                [VERIFY_SELF_SIGNED] = LEAF_BY_ITSELF,
                                                [VERIFY_UNTRUSTED] = LEAF_BY_UNTRUSTED};
-    request.signer = signers[verify_class(&conn->verify)];
+    request.signer = signers[conn->verify.class];
     request.not_before = conn->verify.not_before;
     request.not_after = conn->verify.not_after;
     return request;

@@ -37,8 +37,25 @@ static int rules_index(void)
     return indices.rules;
 }
 
-static void note_error(struct verify *verify, int code, int depth)
+static enum verify_class class_of(int code)
 {
+    switch (code) {
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        return VERIFY_GOOD_CHAIN; /* shown by the forgery itself */
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+        return VERIFY_SELF_SIGNED;
+    default:
+        return VERIFY_UNTRUSTED;
+    }
+}
+
+void verify_note(struct verify *verify, int code, int depth)
+{
+    if (class_of(code) > verify->class)
+        verify->class = class_of(code);
     for (size_t i = 0; i < verify->count; i++)
         if (verify->errors[i].code == code && verify->errors[i].depth == depth)
             return;
@@ -71,6 +88,17 @@ static bool is_about_lists(int code)
            code == X509_V_ERR_CRL_NOT_YET_VALID;
 }
 
+/* Of several that are out of date the worst counts. */
+static void narrow_dates(struct verify *verify, int code, const X509 *certificate)
+{
+    time_t begin = certificate_time(X509_get0_notBefore(certificate));
+    time_t end = certificate_time(X509_get0_notAfter(certificate));
+    if (code == X509_V_ERR_CERT_HAS_EXPIRED && (verify->not_after == 0 || end < verify->not_after))
+        verify->not_after = end;
+    if (code == X509_V_ERR_CERT_NOT_YET_VALID && begin > verify->not_before)
+        verify->not_before = begin;
+}
+
 /* Called for each certificate that is good, and for each thing that is wrong: go on in any case. */
 static int collect(int good, X509_STORE_CTX *store)
 {
@@ -81,14 +109,12 @@ static int collect(int good, X509_STORE_CTX *store)
     int depth = X509_STORE_CTX_get_error_depth(store);
     if (is_about_lists(code))
         return 1;
-    note_error(verify, code, depth);
+    verify_note(verify, code, depth);
     if (code == X509_V_ERR_HOSTNAME_MISMATCH || code == X509_V_ERR_IP_ADDRESS_MISMATCH)
         verify->name_mismatch = true;
     const X509 *certificate = X509_STORE_CTX_get_current_cert(store);
-    if (depth > 0 && certificate != NULL && code == X509_V_ERR_CERT_HAS_EXPIRED)
-        verify->not_after = certificate_time(X509_get0_notAfter(certificate));
-    if (depth > 0 && certificate != NULL && code == X509_V_ERR_CERT_NOT_YET_VALID)
-        verify->not_before = certificate_time(X509_get0_notBefore(certificate));
+    if (depth > 0 && certificate != NULL)
+        narrow_dates(verify, code, certificate);
     return 1;
 }
 
@@ -115,13 +141,13 @@ static int verify_chain(X509_STORE_CTX *store, void *argument)
     STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(store);
     STACK_OF(X509) *known = add_intermediates(store, rules);
     if (X509_verify_cert(store) <= 0 && verify->count == 0)
-        note_error(verify, X509_STORE_CTX_get_error(store), X509_STORE_CTX_get_error_depth(store));
+        verify_note(verify, X509_STORE_CTX_get_error(store), X509_STORE_CTX_get_error_depth(store));
     X509_STORE_CTX_set0_untrusted(store, sent);
     sk_X509_free(known);
     STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(store);
     for (int i = 0; i < sk_X509_num(chain); i++)
         if (X509_cmp(sk_X509_value(chain, i), rules->authority) == 0)
-            note_error(verify, X509_V_ERR_CERT_REJECTED, i);
+            verify_note(verify, X509_V_ERR_CERT_REJECTED, i);
     return 1;
 }
 
@@ -178,28 +204,7 @@ void verify_staple(SSL *ssl)
     struct verify *verify = SSL_get_ex_data(ssl, result_index());
     const struct verify_rules *rules = rules_of(ssl);
     if (rules->staples && revocation_is_stapled(ssl, rules->trust))
-        note_error(verify, X509_V_ERR_CERT_REVOKED, 0);
-}
-
-enum verify_class verify_class(const struct verify *verify)
-{
-    enum verify_class class = VERIFY_GOOD_CHAIN;
-    for (size_t i = 0; i < verify->count; i++) {
-        switch (verify->errors[i].code) {
-        case X509_V_ERR_HOSTNAME_MISMATCH:
-        case X509_V_ERR_IP_ADDRESS_MISMATCH:
-        case X509_V_ERR_CERT_HAS_EXPIRED:
-        case X509_V_ERR_CERT_NOT_YET_VALID:
-            break; /* shown by the forgery itself */
-        case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-            if (class == VERIFY_GOOD_CHAIN)
-                class = VERIFY_SELF_SIGNED;
-            break;
-        default:
-            class = VERIFY_UNTRUSTED;
-        }
-    }
-    return class;
+        verify_note(verify, X509_V_ERR_CERT_REVOKED, 0);
 }
 
 int verify_code(const struct verify *verify)

@@ -24,11 +24,12 @@ enum verify_class {
 };
 
 struct verify {
-    size_t count;
+    size_t count; /* of the errors that are kept: there may be more */
     struct {
         int code; /* X509_V_ERR_... */
         int depth;
     } errors[VERIFY_ERRORS_LIMIT];
+    enum verify_class class;
     bool name_mismatch;
     bool revoked; /* some certificate of the chain */
     /* Narrowed by certificates above the leaf that are out of date: what is forged in the leaf's
@@ -63,7 +64,9 @@ bool verify_again(SSL *ssl) must_check;
  */
 void verify_staple(SSL *ssl);
 
-enum verify_class verify_class(const struct verify *verify);
+/* Adds an error, if it is not there yet and there is room. The worst decides the class in any case.
+ */
+void verify_note(struct verify *verify, int code, int depth);
 
 /* "ok", or the first error in OpenSSL's words. */
 const char *verify_text(const struct verify *verify);

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import pki
 from lab import BUILD, ORIGIN4, PATIENCE, ROOT, wait_for
 
 INSTALL = ROOT / "scripts/install"
@@ -98,7 +99,10 @@ def test_every_commented_key_is_a_good_one(tmp_path):
     assert text.count(" = ") > 25
     for name in ("ignore.list", "allow.list", "banks.list"):
         (tmp_path / name).write_text("^x\n")
-    (tmp_path / "interceptd.conf").write_text(text)
+    for name in ("client", "bank"):
+        certificate, key = pki.make().write(tmp_path, name)
+        certificate.write_bytes(certificate.read_bytes() + key.read_bytes())
+    (tmp_path / "interceptd.conf").write_text(text.replace("= /etc/interceptd/", "= %s/" % tmp_path))
     result = subprocess.run([BUILD / "interceptd", "-t", "-c", tmp_path / "interceptd.conf"],
                             capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

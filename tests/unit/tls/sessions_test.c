@@ -230,7 +230,7 @@ static void S2_a_resumed_origin_is_verified_again(void **state)
             assert_int_equal(resumed.verify.errors[j].code, full.verify.errors[j].code);
             assert_int_equal(resumed.verify.errors[j].depth, full.verify.errors[j].depth);
         }
-        assert_int_equal(verify_class(&resumed.verify), VERIFY_UNTRUSTED);
+        assert_int_equal(resumed.verify.class, VERIFY_UNTRUSTED);
         rules.trust = trust;
         SSL_CTX_set1_cert_store(ours, trust);
         X509_STORE_free(nobody);

@@ -82,7 +82,7 @@ static void assert_good(const struct verify *verify)
     assert_string_equal(verify_text(verify), "ok");
     assert_int_equal(verify->count, 0);
     assert_int_equal(verify_code(verify), X509_V_OK);
-    assert_int_equal(verify_class(verify), VERIFY_GOOD_CHAIN);
+    assert_int_equal(verify->class, VERIFY_GOOD_CHAIN);
     assert_false(verify->name_mismatch);
     assert_true(verify->not_before == 0 && verify->not_after == 0);
 }
@@ -107,7 +107,7 @@ static void a_chain_is_followed_through_what_the_origin_sends(void **state)
     assert_good(&verify);
     verify = verify_recipe(recipe, NULL);
     assert_error(&verify, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, 0);
-    assert_int_equal(verify_class(&verify), VERIFY_UNTRUSTED);
+    assert_int_equal(verify.class, VERIFY_UNTRUSTED);
     free_identity(&between);
 }
 
@@ -117,7 +117,7 @@ static void a_self_signed_certificate_that_is_trusted_is_good(void **state)
     struct identity server =
         make_identity(&(struct recipe){.common_name = "a.test", .names = "DNS:a.test"});
     struct verify verify = verify_server(&server, NULL, "a.test", NULL);
-    assert_int_equal(verify_class(&verify), VERIFY_SELF_SIGNED);
+    assert_int_equal(verify.class, VERIFY_SELF_SIGNED);
     assert_int_equal(X509_STORE_add_cert(trust, server.certificate), 1);
     verify = verify_server(&server, NULL, "a.test", NULL);
     assert_good(&verify);
@@ -143,7 +143,7 @@ static void an_origin_out_of_date_has_a_good_chain_all_the_same(void **state)
         recipe.issuer = &root;
         const struct verify verify = verify_recipe(recipe, NULL);
         assert_only_error(&verify, cases[i].error, 0);
-        assert_int_equal(verify_class(&verify), VERIFY_GOOD_CHAIN);
+        assert_int_equal(verify.class, VERIFY_GOOD_CHAIN);
         /* Its own dates are found in it; nothing above narrows them. */
         assert_true(verify.not_before == 0 && verify.not_after == 0);
     }
@@ -163,12 +163,12 @@ static void dates_of_certificates_above_narrow_it(void **state)
     struct verify verify =
         verify_recipe((struct recipe){.names = "DNS:a.test", .issuer = &old}, &old);
     assert_only_error(&verify, X509_V_ERR_CERT_HAS_EXPIRED, 1);
-    assert_int_equal(verify_class(&verify), VERIFY_GOOD_CHAIN);
+    assert_int_equal(verify.class, VERIFY_GOOD_CHAIN);
     assert_true(verify.not_after == ended && verify.not_before == 0);
 
     verify = verify_recipe((struct recipe){.names = "DNS:a.test", .issuer = &young}, &young);
     assert_only_error(&verify, X509_V_ERR_CERT_NOT_YET_VALID, 1);
-    assert_int_equal(verify_class(&verify), VERIFY_GOOD_CHAIN);
+    assert_int_equal(verify.class, VERIFY_GOOD_CHAIN);
     assert_true(verify.not_before == begins && verify.not_after == 0);
     free_identity(&old);
     free_identity(&young);
@@ -204,7 +204,7 @@ static void a_name_is_found_in_the_alternative_names_alone(void **state)
         if ((verify.count == 0) != cases[i].good)
             fail_msg("%s in %s: %s", cases[i].asked, cases[i].names, verify_text(&verify));
         assert_int_equal(verify.name_mismatch, !cases[i].good);
-        assert_int_equal(verify_class(&verify), VERIFY_GOOD_CHAIN);
+        assert_int_equal(verify.class, VERIFY_GOOD_CHAIN);
         if (!cases[i].good)
             assert_only_error(&verify, X509_V_ERR_HOSTNAME_MISMATCH, 0);
         free_identity(&server);
@@ -235,7 +235,7 @@ static void without_a_name_the_address_is_looked_for(void **state)
         if ((verify.count == 0) != cases[i].good)
             fail_msg("%s in %s: %s", cases[i].address, cases[i].names, verify_text(&verify));
         assert_int_equal(verify.name_mismatch, !cases[i].good);
-        assert_int_equal(verify_class(&verify), VERIFY_GOOD_CHAIN);
+        assert_int_equal(verify.class, VERIFY_GOOD_CHAIN);
         if (!cases[i].good)
             assert_only_error(&verify, X509_V_ERR_IP_ADDRESS_MISMATCH, 0);
         free_identity(&server);
@@ -250,15 +250,15 @@ static void a_self_signed_origin_is_told_from_an_untrusted_one(void **state)
     struct verify verify =
         verify_recipe((struct recipe){.common_name = "a.test", .names = "DNS:a.test"}, NULL);
     assert_int_equal(verify_code(&verify), X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT);
-    assert_int_equal(verify_class(&verify), VERIFY_SELF_SIGNED);
+    assert_int_equal(verify.class, VERIFY_SELF_SIGNED);
 
     const struct recipe recipe = {.names = "DNS:a.test", .issuer = &other_root};
     verify = verify_recipe(recipe, NULL);
     assert_error(&verify, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, 0);
-    assert_int_equal(verify_class(&verify), VERIFY_UNTRUSTED);
+    assert_int_equal(verify.class, VERIFY_UNTRUSTED);
     verify = verify_recipe(recipe, &other_root);
     assert_error(&verify, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, 1);
-    assert_int_equal(verify_class(&verify), VERIFY_UNTRUSTED);
+    assert_int_equal(verify.class, VERIFY_UNTRUSTED);
 }
 
 /* CA3 */
@@ -268,12 +268,12 @@ static void our_own_authority_vouches_for_no_origin_even_where_it_is_trusted(voi
     struct verify verify =
         verify_recipe((struct recipe){.names = "DNS:a.test", .issuer = &own_ca}, NULL);
     assert_only_error(&verify, X509_V_ERR_CERT_REJECTED, 1);
-    assert_int_equal(verify_class(&verify), VERIFY_UNTRUSTED);
+    assert_int_equal(verify.class, VERIFY_UNTRUSTED);
     struct identity between =
         make_identity(&(struct recipe){.common_name = "Between", .ca = true, .issuer = &own_ca});
     verify = verify_recipe((struct recipe){.names = "DNS:a.test", .issuer = &between}, &between);
     assert_only_error(&verify, X509_V_ERR_CERT_REJECTED, 2);
-    assert_int_equal(verify_class(&verify), VERIFY_UNTRUSTED);
+    assert_int_equal(verify.class, VERIFY_UNTRUSTED);
     free_identity(&between);
 }
 
@@ -309,7 +309,7 @@ static void an_issuer_that_may_not_issue_is_no_issuer(void **state)
             found = found || has_error(&verify, cases[i].error, depth);
         if (!found)
             fail_msg("%s: %s", cases[i].recipe.common_name, verify_text(&verify));
-        assert_int_equal(verify_class(&verify), VERIFY_UNTRUSTED);
+        assert_int_equal(verify.class, VERIFY_UNTRUSTED);
         free_identity(&between);
     }
 }
@@ -323,7 +323,20 @@ static void a_certificate_for_another_purpose_is_untrusted(void **state)
                                       .extensions = {{NID_ext_key_usage, "clientAuth"}}},
                       NULL);
     assert_error(&verify, X509_V_ERR_INVALID_PURPOSE, 0);
-    assert_int_equal(verify_class(&verify), VERIFY_UNTRUSTED);
+    assert_int_equal(verify.class, VERIFY_UNTRUSTED);
+}
+
+static void spoil_signature(struct identity *server)
+{
+    unsigned char *der = NULL;
+    int length = i2d_X509(server->certificate, &der);
+    assert_true(length > 0);
+    der[length - 1] ^= 1; /* the signature stands at the end */
+    X509_free(server->certificate);
+    const unsigned char *at = der;
+    server->certificate = d2i_X509(NULL, &at, length);
+    assert_non_null(server->certificate);
+    OPENSSL_free(der);
 }
 
 static void a_signature_that_is_wrong_is_untrusted(void **state)
@@ -331,20 +344,50 @@ static void a_signature_that_is_wrong_is_untrusted(void **state)
     (void)state;
     struct identity server =
         make_identity(&(struct recipe){.names = "DNS:a.test", .issuer = &root});
-    const ASN1_BIT_STRING *signature;
-    unsigned char *der = NULL;
-    X509_get0_signature(&signature, NULL, server.certificate);
-    int length = i2d_X509(server.certificate, &der);
-    assert_true(length > 0);
-    der[length - 1] ^= 1; /* the signature stands at the end */
-    X509_free(server.certificate);
-    const unsigned char *at = der;
-    server.certificate = d2i_X509(NULL, &at, length);
-    assert_non_null(server.certificate);
+    spoil_signature(&server);
     const struct verify verify = verify_server(&server, NULL, "a.test", NULL);
     assert_only_error(&verify, X509_V_ERR_CERT_SIGNATURE_FAILURE, 0);
-    assert_int_equal(verify_class(&verify), VERIFY_UNTRUSTED);
-    OPENSSL_free(der);
+    assert_int_equal(verify.class, VERIFY_UNTRUSTED);
+    free_identity(&server);
+}
+
+/* All above it is out of date: those are more errors than are kept, and the signature comes last.
+ */
+static void test_F10_the_worst_error_counts_however_many_others_there_are(void **state)
+{
+    (void)state;
+    const time_t now = time(NULL);
+    struct identity chain[VERIFY_ERRORS_LIMIT + 2];
+    const struct identity *above = &root;
+    for (size_t i = 0; i < ARRAY_SIZE(chain); i++) {
+        char name[] = "Between A";
+        name[8] = (char)('A' + i);
+        chain[i] = make_identity(&(struct recipe){.common_name = name,
+                                                  .ca = true,
+                                                  .issuer = above,
+                                                  .not_before = now - 20 * DAY,
+                                                  .not_after = now - (time_t)(i + 1) * DAY});
+        above = &chain[i];
+    }
+    struct identity server =
+        make_identity(&(struct recipe){.names = "DNS:a.test", .issuer = above});
+    spoil_signature(&server);
+    SSL_CTX *context = their_server_context(&server, NULL);
+    for (size_t i = ARRAY_SIZE(chain); i-- > 0;)
+        assert_int_equal(SSL_CTX_add1_chain_cert(context, chain[i].certificate), 1);
+    struct verify verify;
+    struct pair pair;
+    init_tls_pair(&pair, our_context, context);
+    assert_true(verify_prepare(pair.ours.ssl, &verify, "a.test", NULL));
+    assert_int_equal(shake_hands(&pair), IO_OK);
+    assert_int_equal(verify.count, VERIFY_ERRORS_LIMIT);
+    assert_false(has_error(&verify, X509_V_ERR_CERT_SIGNATURE_FAILURE, 0));
+    assert_int_equal(verify.class, VERIFY_UNTRUSTED);
+    assert_int_equal(verify.not_after, now - (time_t)ARRAY_SIZE(chain) * DAY);
+    fini_pair(&pair);
+    SSL_CTX_free(context);
+    for (size_t i = 0; i < ARRAY_SIZE(chain); i++)
+        free_identity(&chain[i]);
     free_identity(&server);
 }
 
@@ -372,7 +415,7 @@ static void weak_keys_and_digests_are_untrusted_whatever_the_ciphers(void **stat
         recipe.names = "DNS:a.test";
         const struct verify verify = verify_recipe(recipe, cases[i].above);
         assert_only_error(&verify, cases[i].error, cases[i].depth);
-        assert_int_equal(verify_class(&verify), VERIFY_UNTRUSTED);
+        assert_int_equal(verify.class, VERIFY_UNTRUSTED);
     }
     const struct verify strong = verify_recipe(
         (struct recipe){.names = "DNS:a.test", .rsa_bits = 2048, .issuer = &rsa_ca}, &rsa_ca);
@@ -397,7 +440,7 @@ static void everything_that_is_wrong_is_noted(void **state)
     assert_error(&verify, X509_V_ERR_HOSTNAME_MISMATCH, 0);
     assert_error(&verify, X509_V_ERR_CERT_HAS_EXPIRED, 0);
     assert_true(verify.name_mismatch);
-    assert_int_equal(verify_class(&verify), VERIFY_GOOD_CHAIN);
+    assert_int_equal(verify.class, VERIFY_GOOD_CHAIN);
 
     verify = verify_recipe((struct recipe){.common_name = "b.test",
                                            .names = "DNS:b.test",
@@ -409,7 +452,7 @@ static void everything_that_is_wrong_is_noted(void **state)
     assert_error(&verify, X509_V_ERR_HOSTNAME_MISMATCH, 0);
     assert_error(&verify, X509_V_ERR_CERT_NOT_YET_VALID, 0);
     assert_int_equal(verify.count, 4);
-    assert_int_equal(verify_class(&verify), VERIFY_UNTRUSTED);
+    assert_int_equal(verify.class, VERIFY_UNTRUSTED);
 }
 
 static void the_first_error_is_the_one_that_is_told(void **state)
@@ -484,9 +527,9 @@ static void the_worst_error_decides_the_class(void **state)
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct verify verify = {0};
-        for (; verify.count < 3 && cases[i].errors[verify.count] != 0; verify.count++)
-            verify.errors[verify.count].code = cases[i].errors[verify.count];
-        assert_int_equal(verify_class(&verify), cases[i].expected);
+        for (size_t j = 0; j < 3 && cases[i].errors[j] != 0; j++)
+            verify_note(&verify, cases[i].errors[j], 0);
+        assert_int_equal(verify.class, cases[i].expected);
     }
 }
 
@@ -546,6 +589,7 @@ int main(void)
         cmocka_unit_test(an_issuer_that_may_not_issue_is_no_issuer),
         cmocka_unit_test(a_certificate_for_another_purpose_is_untrusted),
         cmocka_unit_test(a_signature_that_is_wrong_is_untrusted),
+        cmocka_unit_test(test_F10_the_worst_error_counts_however_many_others_there_are),
         cmocka_unit_test(weak_keys_and_digests_are_untrusted_whatever_the_ciphers),
         cmocka_unit_test(everything_that_is_wrong_is_noted),
         cmocka_unit_test(the_first_error_is_the_one_that_is_told),
