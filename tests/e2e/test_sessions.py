@@ -2,6 +2,7 @@
 """Sessions are resumed on both sides, and only where nothing has changed; what may happen after the
 handshake happens, or is refused."""
 
+import base64
 import contextlib
 import re
 import ssl
@@ -89,7 +90,7 @@ def test_S1_a_device_resumes_its_session(lab, engine, tmp_path, version):
 
 @VERSIONS
 @pytest.mark.parametrize("change", ["name", "destination", "device", "certificate", "policy", "restart"])
-def test_S1_whatever_changes_there_is_a_full_handshake(lab, engine, tmp_path, version, change):
+def test_S1_S4_whatever_changes_there_is_a_full_handshake(lab, engine, tmp_path, version, change):
     config = {"network": {"port": ["443", "4433"]}}
     started = engine(config)
     session, options = tmp_path / "session", ["-" + version]
@@ -121,6 +122,32 @@ def test_S1_whatever_changes_there_is_a_full_handshake(lab, engine, tmp_path, ve
             engine(config)
         shown = s_client(lab, *options, "-sess_in", session, **arguments)
         assert resumption(shown) == "New" and "HTTP/1." in shown
+
+
+@VERSIONS
+def test_S1_a_damaged_ticket_is_none(lab, engine, tmp_path, version):
+    """Name, vector, content or authentication: whatever is changed, the handshake is a full one."""
+    started = engine({"network": {"workers": 1}})
+    session, damaged = tmp_path / "session", tmp_path / "damaged"
+    s_client(lab, "-" + version, "-sess_out", session)
+    assert resumption(s_client(lab, "-" + version, "-sess_in", session)) == "Reused"
+    pem = session.read_text()
+    der = base64.b64decode(re.search(r"PARAMETERS-----\n(.*?)-----END", pem, re.S).group(1))
+    text = subprocess.run(["openssl", "sess_id", "-noout", "-text", "-in", session], capture_output=True,
+                          text=True, check=True).stdout
+    dump = text[text.index("TLS session ticket:"):]
+    ticket = bytes.fromhex("".join(re.findall(r"^ +[0-9a-f]{4,} - ((?:[0-9a-f]{2}[ -]){1,16})", dump, re.M))
+                           .replace(" ", "").replace("-", ""))
+    start = der.index(ticket)
+    for at in range(start, start + len(ticket), len(ticket) // 12):
+        changed = der[:at] + bytes([der[at] ^ 0x41]) + der[at + 1:]
+        begin, end = "-----BEGIN %s-----\n", "-----END %s-----\n"
+        text = begin + base64.encodebytes(changed).decode() + end
+        damaged.write_text(text % ("SSL SESSION PARAMETERS", "SSL SESSION PARAMETERS"))
+        shown = s_client(lab, "-" + version, "-sess_in", damaged)
+        assert resumption(shown) == "New" and "hello from the origin" in shown, at - start
+    assert resumption(s_client(lab, "-" + version, "-sess_in", session)) == "Reused"
+    assert all(flow["intercept"]["ending"] == "closed" for flow in started.records("flow"))
 
 
 # ---- origins ----
