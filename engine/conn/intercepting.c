@@ -53,7 +53,7 @@ static bool offer_session(struct conn *conn)
         .source = conn->pool->options.source_device ? &conn->flow.device : NULL,
         .alpn = conn->alpn,
         .alpn_length = conn->alpn_length,
-        .client_mode = conn->rules.client.mode,
+        .client_mode = (int)conn->rules.client.mode,
     };
     return sessions_offer(conn->policy->tls.sessions, &conn->session_place,
                           conn->origin.endpoint.ssl, &target);

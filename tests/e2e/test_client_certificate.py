@@ -10,7 +10,6 @@ import pytest
 import pki
 from lab import DEVICE4, ORIGIN4
 from peers import s_server
-from test_intercept import make_bad_certificate
 from test_offer import hello_of, curl
 
 VERSIONS = pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
@@ -173,7 +172,7 @@ def test_G4_a_destination_may_have_a_certificate_of_its_own(lab, engine, pinned)
 @pytest.mark.parametrize("mode,status", [("mirror", 60), ("verify", 35), ("ignore", 0)])
 def test_G4_it_hides_no_fault_of_the_origin(lab, engine, pinned, tmp_path, mode, status):
     ca, _, whole = pinned
-    certificate, key = make_bad_certificate(lab, tmp_path, "untrusted")
+    certificate, key = pki.make(issuer=pki.root()).write(tmp_path, "untrusted")
     started = engine({"network": {"port": 4433}, "tls": {"upstream": mode},
                       "destination it": {"pattern": "^origin[.]test:", "certificate": whole}})
     with an_origin(lab, "-cert", certificate, "-key", key):
