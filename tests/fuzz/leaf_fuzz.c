@@ -41,16 +41,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     X509 *origin = d2i_X509(NULL, &at, (long)length);
     if (origin == NULL)
         return 0;
-    for (int signer = LEAF_BY_AUTHORITY; signer <= LEAF_BY_ITSELF; signer++) {
-        const struct leaf_request request = {.origin = origin,
-                                             .signer = (enum leaf_signer)signer,
-                                             .good_dates = length % 2 == 0,
-                                             .add_name = length % 3 == 0 ? "added.test" : NULL};
-        struct leaf *leaf = leaf_make(any_maker(), &request);
-        if (leaf != NULL)
-            check_leaf(leaf);
-        leaf_unref(leaf);
-    }
+    /* Signing takes most of the time, so each input is signed but once. */
+    const struct leaf_request request = {.origin = origin,
+                                         .signer = (enum leaf_signer)(bytes[length - 1] % 3),
+                                         .good_dates = length % 2 == 0,
+                                         .add_name = length % 3 == 0 ? "added.test" : NULL};
+    struct leaf *leaf = leaf_make(any_maker(), &request);
+    if (leaf != NULL)
+        check_leaf(leaf);
+    leaf_unref(leaf);
     struct arena arena = {0};
     struct certificate_facts facts;
     certificate_describe(&facts, origin, &arena);
