@@ -45,19 +45,43 @@ static bool is_recorded(const struct conn *conn)
     return recorder_wants(conn->pool->options.feed, OUTPUT_EVENTS);
 }
 
-static void note_fingerprint(struct conn *conn, const struct hello *hello)
+static const char *fingerprint(struct conn *conn, const struct hello *hello)
 {
     char *ja4 = arena_alloc(&conn->arena, JA4_SIZE);
     if (ja4 != NULL)
         ja4_fingerprint(hello, ja4);
-    conn->record.ja4 = ja4;
+    return ja4;
+}
+
+/* A message callback. Of the first handshake message of ours there is all to be known; a second one
+ * is an answer to HelloRetryRequest. */
+static void see_own_hello(int ours, int version, int type, const void *bytes, size_t length,
+                          SSL *ssl, void *context)
+{
+    struct conn *conn = context;
+    struct hello hello;
+    (void)version;
+    if (!ours || type != SSL3_RT_HANDSHAKE)
+        return;
+    SSL_set_msg_callback(ssl, NULL);
+    if (hello_parse_message(&hello, bytes, length) == HELLO_COMPLETE)
+        conn->record.upstream.ja4 = fingerprint(conn, &hello);
+}
+
+void notes_own_hello(struct conn *conn)
+{
+    SSL *ssl = conn->origin.endpoint.ssl;
+    if (!is_recorded(conn))
+        return;
+    SSL_set_msg_callback(ssl, see_own_hello);
+    SSL_set_msg_callback_arg(ssl, conn);
 }
 
 void notes_hello(struct conn *conn, const struct hello *hello)
 {
     struct record *record = &conn->record;
     if (is_recorded(conn))
-        note_fingerprint(conn, hello);
+        record->ja4 = fingerprint(conn, hello);
     if (!record->starttls)
         record->app_proto = "tls";
     record->ech = hello->has_ech;

@@ -97,6 +97,7 @@ static void write_session(struct jsonw *json, const struct record_session *sessi
     jsonw_string(json, "cipher", session->cipher);
     jsonw_string(json, "group", session->group);
     jsonw_string(json, "alpn", session->alpn);
+    jsonw_string(json, "ja4", session->ja4);
     if (session->version != NULL) {
         jsonw_bool(json, "resumed", session->resumed);
         jsonw_uint(json, "handshake_ms", session->handshake_ms);
@@ -111,8 +112,8 @@ static void write_session(struct jsonw *json, const struct record_session *sessi
 
 static bool has_session(const struct record_session *session)
 {
-    return session->version != NULL || session->alert_in != RECORD_NO_ALERT ||
-           session->alert_out != RECORD_NO_ALERT;
+    return session->version != NULL || session->ja4 != NULL ||
+           session->alert_in != RECORD_NO_ALERT || session->alert_out != RECORD_NO_ALERT;
 }
 
 static void write_faults(struct jsonw *json, const struct record *record)

@@ -21,6 +21,7 @@ struct record_session {
     const char *cipher;  /* "TLS_AES_256_GCM_SHA384" */
     const char *group;   /* "X25519" */
     const char *alpn;
+    const char *ja4; /* of our own ClientHello, upstream */
     bool resumed;
     uint32_t handshake_ms;
     int alert_in, alert_out; /* TLS alerts received and sent */

@@ -121,8 +121,9 @@ static uint16_t highest_version(const struct hello *hello)
     return hello->legacy_version > VERSION_TLS_1_2 ? VERSION_TLS_1_2 : hello->legacy_version;
 }
 
-static enum hello_result parse_message(struct hello *hello, const uint8_t *message, size_t length)
+enum hello_result hello_parse_message(struct hello *hello, const uint8_t *message, size_t length)
 {
+    *hello = (struct hello){0};
     struct reader reader = reader_of(message, length);
     (void)read_part(&reader, HANDSHAKE_HEADER_SIZE);
     hello->legacy_version = read_u16(&reader);
@@ -156,7 +157,7 @@ enum hello_result hello_parse(struct hello *hello, const uint8_t *bytes, size_t 
     enum hello_result result = join_records(hello, bytes, length, message, &message_length);
     if (result != HELLO_COMPLETE)
         return result;
-    return parse_message(hello, message, message_length);
+    return hello_parse_message(hello, message, message_length);
 }
 
 static bool offers_ecdsa_cipher(const struct hello *hello)

@@ -39,6 +39,9 @@ struct hello {
 enum hello_result hello_parse(struct hello *hello, const uint8_t *bytes, size_t length,
                               uint8_t message[static HELLO_LIMIT]);
 
+/* The same of a handshake message that is there already, without its records. */
+enum hello_result hello_parse_message(struct hello *hello, const uint8_t *message, size_t length);
+
 /* True if the device can be shown an ECDSA certificate on P-256 in this TLS version. */
 bool hello_takes_ecdsa(const struct hello *hello, uint16_t version);
 

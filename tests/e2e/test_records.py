@@ -36,7 +36,7 @@ INTERCEPT = {"action": "intercept|passthrough|bypass", "reason": str, "rule": st
              "device": {"mac": r"([0-9a-f]{2}:){5}[0-9a-f]{2}"}, "client": SESSION,
              "upstream": {"ip": str, "port": int, "verify": str, "verify_code": int,
                           "fingerprint": TLS["fingerprint"], "sha256": "[0-9a-f]{64}",
-                          "verify_errors": list, **SESSION},
+                          "verify_errors": list, "ja4": TLS["ja4"], **SESSION},
              "forged": {"fingerprint": TLS["fingerprint"], "sha256": "[0-9a-f]{64}", "cached": bool},
              "ending": str, "phase": str, "advice": str}
 EVENT = {**HEADER, "tls": TLS, "flow": FLOW, "intercept": INTERCEPT}
@@ -144,15 +144,17 @@ def test_an_ignored_connection_leaves_its_decision(lab, engine):
     assert record["intercept"]["device"]["mac"] == mac_of_device(lab)
 
 
-def test_the_ja4_is_the_one_that_others_compute(lab, engine):
-    """By the specification, from the same hello on the wire."""
+def test_L2_both_ja4_are_those_that_others_compute(lab, engine):
+    """By the specification, from the same hellos on the wire: the device's, and ours to the origin."""
     started = engine({"network": {"port": 4433}})
-    hello = peers.client_hello()
-    with lab.origin.serve(lambda connection: connection.recv(10000), 4433):
+    hello, ours = peers.client_hello(), []
+    with lab.origin.serve(lambda connection: ours.append(connection.recv(10000)), 4433):
         with lab.device.connect(ORIGIN4[0], 4433) as connection:
             connection.sendall(hello)
             connection.recv(10)
-    assert started.wait_records("tls")[0]["tls"]["ja4"] == ja4(hello)
+    record = started.wait_records("tls")[0]
+    assert record["tls"]["ja4"] == ja4(hello)
+    assert record["intercept"]["upstream"]["ja4"] == ja4(ours[0]) != ja4(hello)
 
 
 def ja4(record):
