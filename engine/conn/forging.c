@@ -39,21 +39,29 @@ static void too_many(struct conn *conn)
 
 /* ---- a leaf that is not in the cache ---- */
 
-/* FNV-1a. Devices that share a bucket share its rate. */
-static struct bucket *bucket_of(struct pool *pool, const struct address *device)
+#define PREFIX_SIZE 8 /* of an IPv6 network, in which a device takes addresses as it likes */
+
+static uint32_t hash(uint32_t start, const uint8_t *bytes, size_t length)
 {
-    const uint8_t *ip = (const uint8_t *)&device->ip;
-    uint32_t hash = 2166136261u;
-    for (size_t i = 0; i < address_ip_size(device); i++)
-        hash = (hash ^ ip[i]) * 16777619u;
-    return &pool->forged[hash % ARRAY_SIZE(pool->forged)];
+    for (size_t i = 0; i < length; i++)
+        start = (start ^ bytes[i]) * 16777619u; /* FNV-1a */
+    return start;
+}
+
+/* Devices that share a bucket share its rate; which do is not to be foreseen. */
+static struct bucket *bucket_of(struct pool *pool, const struct flow *flow)
+{
+    const struct address *device = &flow->device;
+    size_t size = device->family == AF_INET6 ? PREFIX_SIZE : address_ip_size(device);
+    uint32_t number = flow->has_mac ? hash(pool->forged_seed, flow->mac, MAC_SIZE)
+                                    : hash(pool->forged_seed, (const uint8_t *)&device->ip, size);
+    return &pool->forged[number % ARRAY_SIZE(pool->forged)];
 }
 
 static void make_leaf(struct conn *conn, const struct leaf_request *request)
 {
     struct pool *pool = conn->pool;
-    if (!bucket_take(bucket_of(pool, &conn->flow.device), pool->loop.now, DEVICE_RATE,
-                     DEVICE_BURST)) {
+    if (!bucket_take(bucket_of(pool, &conn->flow), pool->loop.now, DEVICE_RATE, DEVICE_BURST)) {
         too_many(conn);
         return;
     }
@@ -109,6 +117,15 @@ static struct conn *find_other(struct pool *pool, const struct leaf_cache_key *k
     return NULL;
 }
 
+static bool is_asked_for(struct pool *pool, const struct leaf_cache_key *key)
+{
+    const struct conn *other;
+    LIST_FOREACH (other, &pool->forging, forging_link)
+        if (other->forging_number != 0 && memcmp(&other->leaf_key, key, sizeof(*key)) == 0)
+            return true;
+    return false;
+}
+
 static bool ask_signer(struct conn *conn)
 {
     struct pool *pool = conn->pool;
@@ -127,12 +144,30 @@ static void enter_forge(struct conn *conn)
 {
     conn_timeout(conn, &conn->pool->signing_time);
     conn_want(conn, EPOLLRDHUP, 0);
-    bool asked = find_other(conn->pool, &conn->leaf_key) != NULL;
+    bool asked = is_asked_for(conn->pool, &conn->leaf_key);
+    conn->forging_number = 0;
     LIST_INSERT_HEAD(&conn->pool->forging, conn, forging_link);
-    if (!asked && !ask_signer(conn)) {
-        log_warning("the signer cannot be asked: %m");
+    if (asked || ask_signer(conn))
+        return;
+    if (errno == EMSGSIZE) {
+        log_warning("a certificate is too large for the signer");
         fail(conn);
+    } else {
+        too_many(conn); /* for a signer that is busy, or not there */
     }
+}
+
+/* A signer that was killed with our request in its hands answers no more: others who wait for the
+ * same ask anew. */
+static void forge_expired(struct conn *conn)
+{
+    struct pool *pool = conn->pool;
+    const struct leaf_cache_key key = conn->leaf_key;
+    conn->forging_number = 0;
+    fail(conn);
+    struct conn *other = find_other(pool, &key);
+    if (other != NULL)
+        (void)!ask_signer(other);
 }
 
 /* The answer to a request of ours may be waited for by others still. */
@@ -195,7 +230,9 @@ static void signer_ready(struct watch *watch, uint32_t events)
     if (length > 0 && signing_read_answer(&answer, pool->signing, (size_t)length)) {
         hear_answer(pool, &answer);
     } else if (length == 0 || (length < 0 && errno != EAGAIN && errno != EINTR)) {
-        log_error("the signer is gone for good: no new certificates can be made");
+        log_error(
+            "the signer is gone for good: what needs a new certificate is not intercepted until "
+            "a restart");
         loop_remove(&pool->loop, watch);
     }
 }
@@ -211,4 +248,4 @@ const struct conn_stage forging_sign = {.name = "forge",
                                         .leave = leave_forge,
                                         .device_ready = forge_device_gone,
                                         .origin_ready = forge_origin_ready,
-                                        .expired = fail};
+                                        .expired = forge_expired};

@@ -59,12 +59,14 @@ static bool offer_session(struct conn *conn)
                           conn->origin.endpoint.ssl, &target);
 }
 
-/* What begins in mid-connection cannot begin again, so it goes on without. */
+/* Whoever asks for a certificate is to be verified before there is any answer. What begins in
+ * mid-connection cannot begin again, so it goes on without. */
 static bool prepare_for_request(struct conn *conn)
 {
     const struct client_choice *client = &conn->rules.client;
     struct endpoint *origin = &conn->origin.endpoint;
-    origin->stop_when_asked = client->mode == CLIENT_SPLICE && !conn->record.starttls;
+    origin->stop_when_asked =
+        client->mode == CLIENT_SHOWN || (client->mode == CLIENT_SPLICE && !conn->record.starttls);
     if (client->mode != CLIENT_SHOWN)
         return true;
     SSL_set_post_handshake_auth(origin->ssl, 1);
@@ -134,6 +136,18 @@ static struct leaf_request leaf_request_for(struct conn *conn)
     return request;
 }
 
+/* True if what is wrong with the origin was the end, by the policy. */
+static bool refused_by_rules(struct conn *conn)
+{
+    if (conn->rules.upstream != UPSTREAM_IGNORE && conn->verify.revoked)
+        conn_refuse(conn, ENDING_ORIGIN_REVOKED, SSL_AD_ACCESS_DENIED);
+    else if (conn->rules.upstream == UPSTREAM_VERIFY && conn->verify.count > 0)
+        conn_refuse(conn, ENDING_ORIGIN_UNVERIFIED, SSL_AD_ACCESS_DENIED);
+    else
+        return false;
+    return true;
+}
+
 static void upstream_done(struct conn *conn)
 {
     SSL *ssl = conn->origin.endpoint.ssl;
@@ -145,16 +159,10 @@ static void upstream_done(struct conn *conn)
         return;
     }
     notes_origin(conn, request.origin);
+    if (refused_by_rules(conn))
+        return;
     if (conn->origin.endpoint.asked && conn->rules.client.mode == CLIENT_SPLICE)
         mtls_remember(&conn->pool->mtls, &conn->flow, conn->pool->loop.now);
-    if (conn->rules.upstream != UPSTREAM_IGNORE && conn->verify.revoked) {
-        conn_refuse(conn, ENDING_ORIGIN_REVOKED, SSL_AD_ACCESS_DENIED);
-        return;
-    }
-    if (conn->rules.upstream == UPSTREAM_VERIFY && conn->verify.count > 0) {
-        conn_refuse(conn, ENDING_ORIGIN_UNVERIFIED, SSL_AD_ACCESS_DENIED);
-        return;
-    }
     forging_begin(conn, &request);
 }
 
@@ -177,6 +185,25 @@ static void leave_to_device(struct conn *conn)
     mtls_remember(&conn->pool->mtls, &conn->flow, conn->pool->loop.now);
     conn_drop_origin(conn);
     passing_as(conn, REASON_MTLS);
+}
+
+static void upstream_step(struct conn *conn, uint32_t events);
+
+/* The origin has shown its certificate by now, and that it has the key. Ours is for nobody else. */
+static void upstream_asked(struct conn *conn)
+{
+    struct endpoint *origin = &conn->origin.endpoint;
+    verify_staple(origin->ssl);
+    if (refused_by_rules(conn)) {
+        return;
+    } else if (conn->rules.client.mode == CLIENT_SPLICE) {
+        leave_to_device(conn);
+    } else {
+        if (conn->rules.upstream != UPSTREAM_IGNORE && conn->verify.count > 0)
+            SSL_certs_clear(origin->ssl);
+        origin->stop_when_asked = false;
+        upstream_step(conn, 0);
+    }
 }
 
 static void upstream_failed(struct conn *conn, enum io io)
@@ -206,7 +233,7 @@ static void upstream_step(struct conn *conn, uint32_t events)
     else if (io == IO_OK)
         upstream_done(conn);
     else if (io == IO_ASKED)
-        leave_to_device(conn);
+        upstream_asked(conn);
     else if (io == IO_WANT_READ || io == IO_WANT_WRITE)
         conn_want(conn, EPOLLRDHUP, io_events(io));
     else

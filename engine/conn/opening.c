@@ -56,7 +56,8 @@ static void decide_by_hello(struct conn *conn, const struct hello *hello)
         return;
     }
     conn->rules = policy_tls(conn->policy->view, &conn->flow);
-    if (conn->rules.client.mode == CLIENT_SPLICE &&
+    /* Who is to be verified is verified each time. */
+    if (conn->rules.client.mode == CLIENT_SPLICE && conn->rules.upstream != UPSTREAM_VERIFY &&
         mtls_knows(&conn->pool->mtls, &conn->flow, conn->pool->loop.now)) {
         passing_as(conn, REASON_MTLS);
         return;

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 /* Timeouts, in ms. */
@@ -13,7 +14,7 @@
 #define HELLO_TIME 10000 /* for a ClientHello to become whole */
 #define DIAL_TIME 60000  /* for the origin to answer a SYN */
 #define HANDSHAKE_TIME 30000
-#define SIGNING_TIME 10000
+#define SIGNING_TIME 5000
 #define VERDICT_TIME 1000 /* for a server to say that it wants a certificate after all */
 #define LINGER_TIME 2000
 #define BREATH_TIME 1000
@@ -41,6 +42,8 @@ bool pool_init(struct pool *pool, const struct pool_options *options)
     pool->options = *options;
     LIST_INIT(&pool->conns);
     LIST_INIT(&pool->forging);
+    if (getrandom(&pool->forged_seed, sizeof(pool->forged_seed), 0) < 0)
+        return false;
     slab_init(&pool->conn_slab, sizeof(struct conn), SPARE_CONNS);
     slab_init(&pool->buffer_slab, RELAY_BUFFER_SIZE, SPARE_BUFFERS);
     if (!loop_init(&pool->loop))

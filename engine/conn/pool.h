@@ -69,6 +69,7 @@ struct pool {
     struct conn_list forging;  /* connections that wait for the signer */
     uint32_t forging_number;   /* of the last request */
     struct bucket forged[256]; /* by device: new certificates */
+    uint32_t forged_seed;      /* random */
 
     struct mtls mtls;
     struct neighbours neighbours;

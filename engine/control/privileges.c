@@ -5,7 +5,6 @@
 #include "core/log.h"
 
 #include <cap-ng.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,80 +13,68 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Its directory is the group's to write, but nobody there may touch another's file. */
+/* Directories are the group's to write, too; but what is root's there nobody else may remove,
+ * rename or replace. */
+#define SHARED_MODE (S_ISVTX | 0775)
 #define STATE_MODE (S_ISVTX | 0770)
-#define SHARED_MODE 0775
+
+static bool is_root(void)
+{
+    return geteuid() == 0;
+}
 
 static bool changes_user(const struct config *config)
 {
-    return config->has_user && config->user != 0 && geteuid() == 0;
+    return is_root() && config->has_user && config->user != 0;
 }
 
-/* The descriptor of what is there, without following a link or opening it for real; -1 if it is not
- * there, or not root's: then it is none of our business. */
-static int find_roots(int directory, const char *path, struct stat *status)
+/* Whom it runs as; root, where there is no user for it. */
+static uid_t user_of(const struct config *config)
 {
-    int fd = openat(directory, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (fd >= 0 && fstat(fd, status) == 0 && status->st_uid == 0)
-        return fd;
-    if (fd >= 0)
-        close(fd);
-    return -1;
+    return config->has_user ? config->user : 0;
 }
 
-/* Files and pipes. One name only: a link would be a way to somebody else's file. */
-static bool hand_over_file(int directory, const char *name, const struct config *config)
+static gid_t group_of(const struct config *config)
+{
+    return config->has_user ? config->group : 0;
+}
+
+/* A file or a pipe, if there is one, becomes the user's, whoever was the user before. Found without
+ * following a link or opening it for real; it has to have one name only, for another one would be a
+ * way to somebody else's file. */
+static bool hand_over_file(const char *path, const struct config *config)
 {
     struct stat status;
-    int fd = find_roots(directory, name, &status);
+    int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return true;
-    bool is_file = S_ISREG(status.st_mode) || S_ISFIFO(status.st_mode);
-    bool done = !is_file || status.st_nlink != 1 ||
-                fchownat(fd, "", config->user, config->group, AT_EMPTY_PATH) == 0;
+    bool is_file = fstat(fd, &status) == 0 && status.st_nlink == 1 &&
+                   (S_ISREG(status.st_mode) || S_ISFIFO(status.st_mode));
+    bool done = !is_file || fchownat(fd, "", user_of(config), group_of(config), AT_EMPTY_PATH) == 0;
     close(fd);
     return done;
 }
 
-/* The directory stays root's, and is the group's to write, too. What belongs to everybody (/tmp and
- * the like) stays as it is. */
+/* The directory stays root's. What belongs to everybody (/tmp and the like) stays as it is. */
 static bool share_directory(const char *path, mode_t mode, const struct config *config)
 {
     struct stat status;
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     bool done = fd < 0 || fstat(fd, &status) != 0 || status.st_uid != 0 ||
                 (status.st_mode & S_IWOTH) != 0 ||
-                (fchown(fd, 0, config->group) == 0 && fchmod(fd, mode) == 0);
+                (fchown(fd, 0, group_of(config)) == 0 && fchmod(fd, mode) == 0);
     if (fd >= 0)
         close(fd);
-    return done;
-}
-
-static bool hand_over_content(const struct config *config, const struct stat *ca)
-{
-    DIR *entries = opendir(config->state_directory);
-    bool done = entries != NULL;
-    for (struct dirent *entry; done && (entry = readdir(entries)) != NULL;) {
-        struct stat status;
-        if (fstatat(dirfd(entries), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-            (status.st_ino != ca->st_ino || status.st_dev != ca->st_dev))
-            done = hand_over_file(dirfd(entries), entry->d_name, config);
-    }
-    if (entries != NULL)
-        closedir(entries);
     return done;
 }
 
 static bool prepare_state(const struct config *config)
 {
     char path[PATH_MAX];
-    struct stat ca = {0};
-    snprintf(path, sizeof(path), "%s/", config->state_directory);
-    if (!file_make_parents(path, 0700) || !file_make_parents(config->tls.ca, 0700))
-        return false;
-    (void)stat(config->tls.ca, &ca);
-    return share_directory(config->state_directory, STATE_MODE, config) &&
-           hand_over_content(config, &ca);
+    snprintf(path, sizeof(path), "%s/leaf-keys.pem", config->state_directory);
+    return file_make_parents(path, 0700) && file_make_parents(config->tls.ca, 0700) &&
+           share_directory(config->state_directory, STATE_MODE, config) &&
+           hand_over_file(path, config);
 }
 
 static bool is_our_name(const char *directory)
@@ -118,19 +105,27 @@ static bool prepare_file(const char *path, mode_t mode, const struct config *con
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (fd >= 0)
         close(fd);
-    return hand_over_file(AT_FDCWD, path, config);
+    return hand_over_file(path, config);
+}
+
+/* The state last: whatever else lies there, it is as closed as the CA's file needs it to be. */
+static bool prepare_all(const struct config *config)
+{
+    return prepare_file(config->events_file, 0640, config) &&
+           prepare_file(config->tls.keylog, 0600, config) &&
+           prepare_directory_of(config->control_socket, config) && prepare_state(config);
 }
 
 bool privileges_prepare(const struct config *config)
 {
-    if (!changes_user(config))
+    if (!is_root())
         return true;
-    if (prepare_state(config) && prepare_file(config->events_file, 0640, config) &&
-        prepare_file(config->tls.keylog, 0600, config) &&
-        prepare_directory_of(config->control_socket, config))
-        return true;
-    log_error("what user %u is to write cannot be prepared: %m", (unsigned)config->user);
-    return false;
+    mode_t mask = umask(022); /* a directory that is made on the way is to be passed through */
+    bool done = prepare_all(config);
+    umask(mask);
+    if (!done)
+        log_error("what user %u is to write cannot be prepared: %m", (unsigned)user_of(config));
+    return done;
 }
 
 static bool change_user(const struct config *config)

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The value of a sysctl that is a small number; -1 if it is not there. */
@@ -86,7 +87,14 @@ bool selfcheck_lock(const struct config *config)
         log_error("%s: %m", path);
         return false;
     }
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    /* Through no link: others than root may write in that directory. */
+    int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+    struct stat status;
+    if (fd >= 0 && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_nlink != 1)) {
+        log_error("%s: it is no file of ours", path);
+        close(fd);
+        return false;
+    }
     if (fd < 0) {
         log_error("%s: %m", path);
         return false;

@@ -59,6 +59,27 @@ char *file_read(const char *path, size_t *length)
     return content;
 }
 
+static bool is_own(int fd)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        return false;
+    errno = S_ISDIR(status.st_mode) ? EISDIR : EPERM;
+    return S_ISREG(status.st_mode) && (status.st_uid == 0 || status.st_uid == geteuid());
+}
+
+char *file_read_own(const char *path, size_t *length)
+{
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return NULL;
+    char *content = is_own(fd) ? read_all(fd, length) : NULL;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return content;
+}
+
 static bool write_all(int fd, const char *content, size_t length)
 {
     while (length > 0) {

@@ -15,6 +15,10 @@
 /* The content, with a NUL behind, to be freed by the caller; NULL with errno. */
 char *file_read(const char *path, size_t *length) must_check;
 
+/* The same, but only a regular file of root's or of our own, and through no link: what somebody
+ * else has put in its place is refused with EPERM. */
+char *file_read_own(const char *path, size_t *length) must_check;
+
 /* Replaces the file's content or leaves it as it was: a new file with this mode is written beside
  * it, made durable, and renamed. False with errno. */
 bool file_replace(const char *path, const void *content, size_t length, mode_t mode) must_check;

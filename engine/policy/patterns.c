@@ -6,6 +6,7 @@
 #include "policy/dialect.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
+#include <errno.h>
 #include <hs/hs.h>
 #include <openssl/evp.h>
 #include <pcre2.h>
@@ -262,13 +263,15 @@ static bool cache_load(struct patterns *patterns, const unsigned char key[static
                        const char *path)
 {
     size_t length;
-    char *content = file_read(path, &length);
+    char *content = file_read_own(path, &length);
     bool used = content != NULL && cache_use(patterns, key, content, length);
     free(content);
     return used;
 }
 
-/* Losing the cache costs a compilation at the next start: worth a warning, no more. */
+/* Losing the cache costs a compilation at the next start: worth a warning, no more. At a reload we
+ * are not root any more, and what root has written stays until root starts again: whoever took us
+ * over shall not write what root reads. */
 static void cache_store(const struct patterns *patterns, const unsigned char key[static 32],
                         const char *path)
 {
@@ -290,7 +293,8 @@ static void cache_store(const struct patterns *patterns, const unsigned char key
     memcpy(header.key, key, sizeof(header.key));
     cache_digest(finders, length - sizeof(header), header.digest);
     memcpy(content, &header, sizeof(header));
-    if (!file_make_parents(path, 0700) || !file_replace(path, content, length, 0600))
+    bool done = file_make_parents(path, 0700) && file_replace(path, content, length, 0644);
+    if (!done && errno != EPERM)
         log_warning("%s: the compiled patterns could not be kept: %m", path);
     free(content);
     free(database);

@@ -65,7 +65,7 @@ static void read_certificates(struct authority *authority, BIO *memory)
 static bool read_authority(struct authority *authority, const char *path)
 {
     size_t length;
-    char *content = file_read(path, &length);
+    char *content = file_read_own(path, &length);
     if (content == NULL)
         return false;
     BIO *memory = BIO_new_mem_buf(content, (int)length);

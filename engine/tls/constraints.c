@@ -19,18 +19,16 @@ static GENERAL_SUBTREE *make_subtree(const char *domain)
 
 NAME_CONSTRAINTS *constraints_new(const char *const *domains, size_t count)
 {
-    NAME_CONSTRAINTS *constraints = count > 0 ? NAME_CONSTRAINTS_new() : NULL;
-    if (constraints == NULL)
+    if (count == 0)
         return NULL;
+    NAME_CONSTRAINTS *constraints = NAME_CONSTRAINTS_new();
+    CHECK(constraints != NULL);
     constraints->permittedSubtrees = sk_GENERAL_SUBTREE_new_null();
     for (size_t i = 0; i < count; i++) {
         GENERAL_SUBTREE *subtree = make_subtree(domains[i]);
-        if (subtree == NULL ||
-            sk_GENERAL_SUBTREE_push(constraints->permittedSubtrees, subtree) <= 0) {
-            GENERAL_SUBTREE_free(subtree);
-            NAME_CONSTRAINTS_free(constraints);
-            return NULL;
-        }
+        /* Less than asked for would be none, and so every name. */
+        CHECK(subtree != NULL &&
+              sk_GENERAL_SUBTREE_push(constraints->permittedSubtrees, subtree) > 0);
     }
     return constraints;
 }
@@ -68,6 +66,8 @@ static bool meets_any(const STACK_OF(GENERAL_SUBTREE) * subtrees, const char *na
 bool constraints_permit(const NAME_CONSTRAINTS *constraints, const char *name, size_t length)
 {
     bool given;
+    if (length > 0 && name[length - 1] == '.') /* the root's, which is everybody's */
+        length--;
     if (constraints == NULL)
         return true;
     if (meets_any(constraints->excludedSubtrees, name, length, &given))

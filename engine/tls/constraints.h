@@ -12,7 +12,8 @@
 #include <stdbool.h>
 
 /* Permits these domains and all names below them, and no other name; with a dot in front only what
- * is below. To be freed with NAME_CONSTRAINTS_free(). NULL if there is no memory, or no domain. */
+ * is below. To be freed with NAME_CONSTRAINTS_free(). NULL, which permits all, if no domain is
+ * given. */
 NAME_CONSTRAINTS *constraints_new(const char *const *domains, size_t count) must_check;
 
 /* True if a DNS name is within the constraints; NULL permits every name. */

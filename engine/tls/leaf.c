@@ -15,6 +15,7 @@
 
 #define DAY ((time_t)86400)
 #define BACKDATED_DAYS 1
+#define FUTURE_DAYS 100
 /* RFC 5280, appendix A.1: ub-common-name. */
 #define COMMON_NAME_LIMIT 64
 
@@ -144,14 +145,18 @@ static bool is_plain_text(const ASN1_STRING *text, int limit)
     return true;
 }
 
+static bool is_permitted(const ASN1_STRING *name, const NAME_CONSTRAINTS *constraints)
+{
+    return constraints_permit(constraints, (const char *)ASN1_STRING_get0_data(name),
+                              (size_t)ASN1_STRING_length(name));
+}
+
 static bool is_wanted_name(const GENERAL_NAME *name, const NAME_CONSTRAINTS *constraints)
 {
     int type;
     const ASN1_STRING *value = GENERAL_NAME_get0_value(name, &type);
     if (type == GEN_DNS)
-        return is_plain_text(value, 255) &&
-               constraints_permit(constraints, (const char *)ASN1_STRING_get0_data(value),
-                                  (size_t)ASN1_STRING_length(value));
+        return is_plain_text(value, 255) && is_permitted(value, constraints);
     return type == GEN_IPADD && (ASN1_STRING_length(value) == 4 || ASN1_STRING_length(value) == 16);
 }
 
@@ -178,7 +183,8 @@ static bool set_subject(X509 *leaf, X509 *origin, const NAME_CONSTRAINTS *constr
     if (index < 0 || has_odd_host_name(origin, constraints))
         return true;
     const X509_NAME_ENTRY *entry = X509_NAME_get_entry(name, index);
-    if (!is_plain_text(X509_NAME_ENTRY_get_data(entry), COMMON_NAME_LIMIT))
+    const ASN1_STRING *text = X509_NAME_ENTRY_get_data(entry);
+    if (!is_plain_text(text, COMMON_NAME_LIMIT) || !is_permitted(text, constraints))
         return true;
     return X509_NAME_add_entry(X509_get_subject_name(leaf), entry, -1, 0) == 1;
 }
@@ -260,6 +266,10 @@ static struct validity choose_validity(const struct leaf_request *request, time_
         origin.not_before = request->not_before;
     if (request->not_after != 0 && request->not_after < origin.not_after)
         origin.not_after = request->not_after;
+
+    /* Far in the future is not yet, however far: the signer makes no stock. */
+    if (origin.not_before > now + FUTURE_DAYS * DAY)
+        origin = (struct validity){now + FUTURE_DAYS * DAY, now + (FUTURE_DAYS + 1) * DAY};
 
     struct validity chosen = good;
     if (origin.not_after < chosen.not_after)

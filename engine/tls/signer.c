@@ -30,26 +30,47 @@ struct job {
 
 /* ---- the sandbox ---- */
 
-/* Reading and writing what is open, memory, time and random numbers: there is nothing else that
+/* Some of these only 32-bit machines have; elsewhere their numbers are negative.
+ *
+ * Reading and writing what is open, memory, time and random numbers: there is nothing else that
  * signing needs. What OpenSSL or libc tries beyond that fails as if it were not allowed. */
-static const int calls[] = {
-    SCMP_SYS(read),           SCMP_SYS(write),          SCMP_SYS(recvfrom),
-    SCMP_SYS(sendto),         SCMP_SYS(poll),           SCMP_SYS(ppoll),
-    SCMP_SYS(exit_group),     SCMP_SYS(rt_sigreturn),   SCMP_SYS(brk),
-    SCMP_SYS(munmap),         SCMP_SYS(mremap),         SCMP_SYS(madvise),
-    SCMP_SYS(futex),          SCMP_SYS(getrandom),      SCMP_SYS(getpid),
-    SCMP_SYS(gettid),         SCMP_SYS(clock_gettime),  SCMP_SYS(tgkill),
-    SCMP_SYS(rt_sigaction),   SCMP_SYS(rt_sigprocmask), SCMP_SYS(sigaltstack),
-    SCMP_SYS(restart_syscall)};
+static const int calls[] = {SCMP_SYS(read),
+                            SCMP_SYS(write),
+                            SCMP_SYS(recvfrom),
+                            SCMP_SYS(sendto),
+                            SCMP_SYS(poll),
+                            SCMP_SYS(ppoll),
+                            SCMP_SYS(exit_group),
+                            SCMP_SYS(rt_sigreturn),
+                            SCMP_SYS(brk),
+                            SCMP_SYS(munmap),
+                            SCMP_SYS(mremap),
+                            SCMP_SYS(madvise),
+                            SCMP_SYS(futex),
+                            SCMP_SYS(getrandom),
+                            SCMP_SYS(getpid),
+                            SCMP_SYS(gettid),
+                            SCMP_SYS(clock_gettime),
+                            SCMP_SYS(tgkill),
+                            SCMP_SYS(rt_sigaction),
+                            SCMP_SYS(rt_sigprocmask),
+                            SCMP_SYS(sigaltstack),
+                            SCMP_SYS(restart_syscall),
+                            SCMP_SYS(clock_gettime64),
+                            SCMP_SYS(futex_time64)};
 
 static bool allow_calls(scmp_filter_ctx filter)
 {
     for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
-        if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0) != 0)
+        if (calls[i] >= 0 && seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0) != 0)
             return false;
     /* Memory that can be executed there is no need of. */
-    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-                            SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0;
+    static const int maps[] = {SCMP_SYS(mmap), SCMP_SYS(mmap2)};
+    for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
+        if (maps[i] >= 0 && seccomp_rule_add(filter, SCMP_ACT_ALLOW, maps[i], 1,
+                                             SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) != 0)
+            return false;
+    return true;
 }
 
 static bool filter_calls(void)
@@ -159,7 +180,7 @@ static void serve(struct signing *signing, struct pollfd *channel)
     if (size == 0)
         channel->fd = -1; /* the thread at its other end is gone, or talks nonsense */
     else
-        (void)!send(channel->fd, answer, size, MSG_NOSIGNAL);
+        (void)!send(channel->fd, answer, size, MSG_NOSIGNAL | MSG_DONTWAIT); /* or ask again */
 }
 
 /* Until the last channel is closed. */
@@ -181,6 +202,10 @@ static int run_signer(const struct job *job)
 {
     struct signing signing;
     bool made;
+    if (job->told < 0 && access(job->options.path, F_OK) != 0) { /* a new one would be a stranger */
+        log_error("%s: %m", job->options.path);
+        return 1;
+    }
     struct authority *authority =
         authority_open(job->options.path, job->options.constraints, &made);
     if (authority == NULL || !signing_init(&signing, authority, job->options.constraints) ||
@@ -211,6 +236,16 @@ static void keep_reading_rights(void)
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
+/* A signal at its death does not reach us: it has another user by then. */
+static bool engine_is_gone(struct job *job)
+{
+    size_t gone = 0;
+    (void)poll(job->channels, job->options.channel_count, 0);
+    for (size_t i = 0; i < job->options.channel_count; i++)
+        gone += (job->channels[i].revents & POLLHUP) != 0;
+    return gone == job->options.channel_count;
+}
+
 static _Noreturn void keep_signer(struct job *job)
 {
     pid_t keeper = getpid();
@@ -230,6 +265,8 @@ static _Noreturn void keep_signer(struct job *job)
             close(job->told);
             job->told = -1;
         }
+        if (engine_is_gone(job))
+            _exit(0);
         log_warning("the signer has ended: starting it again");
         wait_ms(child > 0 && WIFSIGNALED(status) ? RESTART_DELAY : 50 * RESTART_DELAY);
     }

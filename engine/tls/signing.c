@@ -7,6 +7,7 @@
 
 #include <openssl/err.h>
 #include <string.h>
+#include <time.h>
 
 #define SECURITY_BITS 112 /* RSA-2048; P-256 has more */
 #define COMMON_NAME_LIMIT 64
@@ -30,6 +31,16 @@ static bool is_allowed_extension(int nid)
            nid == NID_subject_alt_name;
 }
 
+/* Decoded, since OpenSSL's flags leave out the usages that it does not know. */
+static bool is_for_servers_alone(X509 *leaf)
+{
+    EXTENDED_KEY_USAGE *usages = X509_get_ext_d2i(leaf, NID_ext_key_usage, NULL, NULL);
+    bool alone = sk_ASN1_OBJECT_num(usages) == 1 &&
+                 OBJ_obj2nid(sk_ASN1_OBJECT_value(usages, 0)) == NID_server_auth;
+    EXTENDED_KEY_USAGE_free(usages);
+    return alone;
+}
+
 static const char *find_extension_fault(X509 *leaf)
 {
     for (int i = 0; i < X509_get_ext_count(leaf); i++) {
@@ -44,9 +55,15 @@ static const char *find_extension_fault(X509 *leaf)
     if (X509_get_ext_by_NID(leaf, NID_key_usage, -1) < 0 ||
         (X509_get_key_usage(leaf) & ~usages) != 0)
         return "its key usage is not a server's";
-    if (X509_get_extended_key_usage(leaf) != XKU_SSL_SERVER)
-        return "it is not for servers alone";
-    return NULL;
+    return is_for_servers_alone(leaf) ? NULL : "it is not for servers alone";
+}
+
+static bool is_permitted(const ASN1_STRING *name, const struct signing *signing)
+{
+    const char *text = (const char *)ASN1_STRING_get0_data(name);
+    size_t length = (size_t)ASN1_STRING_length(name);
+    return constraints_permit(signing->constraints, text, length) &&
+           constraints_permit(signing->own_constraints, text, length);
 }
 
 static const char *find_name_fault(const GENERAL_NAME *name, const struct signing *signing)
@@ -61,12 +78,7 @@ static const char *find_name_fault(const GENERAL_NAME *name, const struct signin
         return "it has a name of a kind that leaves have not";
     if (!is_plain_text(value, NAME_LIMIT))
         return "one of its names is none";
-    const char *text = (const char *)ASN1_STRING_get0_data(value);
-    size_t length = (size_t)ASN1_STRING_length(value);
-    return constraints_permit(signing->constraints, text, length) &&
-                   constraints_permit(signing->own_constraints, text, length)
-               ? NULL
-               : "one of its names is outside the CA's constraints";
+    return is_permitted(value, signing) ? NULL : "one of its names is outside the CA's constraints";
 }
 
 static const char *find_names_fault(X509 *leaf, const struct signing *signing)
@@ -81,8 +93,7 @@ static const char *find_names_fault(X509 *leaf, const struct signing *signing)
     return fault;
 }
 
-/* Its text may stand where a client looks for a name after all: the constraints hold for it, too,
- * if it could be one. */
+/* Some clients take it for a name, so the constraints hold for it, too. */
 static const char *find_subject_fault(X509 *leaf, const struct signing *signing)
 {
     const X509_NAME *subject = X509_get_subject_name(leaf);
@@ -93,17 +104,20 @@ static const char *find_subject_fault(X509 *leaf, const struct signing *signing)
     if (count > 1 || OBJ_obj2nid(X509_NAME_ENTRY_get_object(entry)) != NID_commonName ||
         !is_plain_text(X509_NAME_ENTRY_get_data(entry), COMMON_NAME_LIMIT))
         return "its subject is more than a common name";
-    bool constrained = signing->constraints != NULL || signing->own_constraints != NULL;
-    if (constrained && X509_get_ext_by_NID(leaf, NID_subject_alt_name, -1) < 0)
-        return "it has a common name alone, which no constraints hold for";
-    return NULL;
+    return is_permitted(X509_NAME_ENTRY_get_data(entry), signing)
+               ? NULL
+               : "its common name is outside the CA's constraints";
 }
 
+/* No stock for later, either: whoever takes over the engine for an hour shall not have a leaf for
+ * next year. */
 static const char *find_validity_fault(X509 *leaf, const struct authority *authority)
 {
+    const time_t longest = (time_t)SIGNING_VALID_DAYS * 86400;
     time_t begin = certificate_time(X509_get0_notBefore(leaf));
     time_t end = certificate_time(X509_get0_notAfter(leaf));
-    if (begin == 0 || end == 0 || end < begin || end - begin >= (time_t)SIGNING_VALID_DAYS * 86400)
+    if (begin == 0 || end == 0 || end < begin || end - begin >= longest ||
+        begin > time(NULL) + longest)
         return "it is valid for too long";
     if (end > certificate_time(X509_get0_notAfter(authority->issuer.certificate)))
         return "it is valid for longer than the CA";

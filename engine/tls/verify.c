@@ -140,8 +140,11 @@ static int verify_chain(X509_STORE_CTX *store, void *argument)
     X509_STORE_CTX_set_verify_cb(store, collect);
     STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(store);
     STACK_OF(X509) *known = add_intermediates(store, rules);
-    if (X509_verify_cert(store) <= 0 && verify->count == 0)
-        verify_note(verify, X509_STORE_CTX_get_error(store), X509_STORE_CTX_get_error_depth(store));
+    /* We go on after every error, so this is something else: no memory, for example. */
+    if (X509_verify_cert(store) <= 0) {
+        int code = X509_STORE_CTX_get_error(store);
+        verify_note(verify, code != X509_V_OK ? code : X509_V_ERR_UNSPECIFIED, 0);
+    }
     X509_STORE_CTX_set0_untrusted(store, sent);
     sk_X509_free(known);
     STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(store);

@@ -3,10 +3,12 @@
 
 import contextlib
 import re
+import ssl
 import subprocess
 
 import pytest
 
+import peers
 import pki
 from lab import DEVICE4, ORIGIN4
 from peers import s_server
@@ -64,6 +66,52 @@ def test_M1_the_devices_own_certificate_reaches_the_origin(lab, engine, identity
     # The first was begun as an interception; the second never was.
     assert len([event for event in started.records("intercept")
                 if event["intercept"]["action"] == "intercept"]) == 1
+
+
+@VERSIONS
+def test_M1_U2_an_origin_that_asks_is_verified_before(lab, engine, tmp_path, version):
+    """Or whoever is no good would only have to ask."""
+    certificate, key = pki.make().write(tmp_path, "self-signed")
+    started = engine(config_with(tls={"upstream": "verify"}))
+    with an_origin(lab, "-cert", certificate, "-key", key, "-verify", "1", version):
+        for _ in range(2):
+            assert lab.curl(URL, "-k", check=False).returncode == 35
+    flows = [flow["intercept"] for flow in started.wait_records("flow", 2)]
+    assert [flow["ending"] for flow in flows] == ["origin_unverified"] * 2
+    assert [flow["action"] for flow in flows] == ["intercept"] * 2
+
+
+def asking_origin(lab, version, files):
+    """An origin that keeps who has shown a certificate."""
+    context = peers.server_context(lab, files)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.load_verify_locations(lab.origin_ca)
+    context.minimum_version = context.maximum_version = {"-tls1_2": ssl.TLSVersion.TLSv1_2,
+                                                         "-tls1_3": ssl.TLSVersion.TLSv1_3}[version]
+
+    def handle(connection):
+        with contextlib.suppress(ssl.SSLError, OSError), \
+                context.wrap_socket(connection, server_side=True) as secure:
+            handle.shown.append(secure.getpeercert())
+            secure.recv(100)
+
+    handle.shown = []
+    return handle
+
+
+@VERSIONS
+@pytest.mark.parametrize("mode,good", [("verify", True), ("verify", False), ("mirror", False)])
+def test_M1_a_configured_certificate_is_shown_to_verified_origins_alone(lab, engine, identity, tmp_path,
+                                                                       version, mode, good):
+    files = pki.make().write(tmp_path, "self-signed")
+    if good:
+        files = lab.origin_directory / "origin.pem", lab.origin_directory / "origin.key"
+    origin = asking_origin(lab, version, files)
+    started = engine(config_with(tls={"upstream": mode, "client-certificate": identity[2]}))
+    with lab.origin.serve(origin, 4433):
+        lab.curl(URL, "-k", check=False)
+        started.wait_records("flow")
+    assert any(origin.shown) == good
 
 
 @VERSIONS

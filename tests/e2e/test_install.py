@@ -38,7 +38,7 @@ def test_everything_has_its_place(tmp_path, prefix, sysconf, unit):
         base + "/share/man/man8/interceptd.8", base + "/share/man/man8/interceptctl.8",
         base + "/share/man/man5/interceptd.conf.5", base + "/share/interceptd/interceptd.nft",
         base + "/share/bash-completion/completions/interceptctl",
-        base + "/share/interceptd/interceptd.sysusers",
+        base + "/lib/sysusers.d/interceptd.conf",
         base + "/share/bash-completion/completions/interceptd"])
     text = (tmp_path / unit).read_text()
     assert "ExecStart=%s/sbin/interceptd -c %s/interceptd.conf" % (prefix, sysconf) in text

@@ -84,9 +84,8 @@ def test_CA4_the_engine_is_a_user_of_its_own_with_one_right(lab, engine):
         assert re.search(r"^Uid:\t%d\t%d\t%d\t%d$" % ((ENGINE_USER,) * 4), status, re.M)
         assert re.search(r"^Groups:\s*$", status, re.M) and re.search(r"^NoNewPrivs:\t1$", status, re.M)
     key = started.directory / "state/ca.pem"
-    as_engine = ["setpriv", "--reuid", str(ENGINE_USER), "--regid", str(ENGINE_USER), "--clear-groups"]
     for command in (["cat", key], ["rm", "-f", key], ["mv", key, str(key) + ".old"]):
-        assert subprocess.run([*as_engine, *command], capture_output=True).returncode != 0
+        assert not as_engine(*command)
     assert key.stat().st_uid == 0 and stat.S_IMODE(key.stat().st_mode) == 0o600
     # Of a process that is not dumpable, root owns what is in /proc.
     if "san-" not in str(peers.ROOT) and "san-" not in os.environ.get("INTERCEPTD_BUILD", ""):
@@ -105,6 +104,72 @@ def test_CA4_the_signer_can_do_nothing_but_sign(lab, engine):
     assert all(name == "/dev/null" or name.endswith("/log") for name in others), others
     for line in subprocess.run(["ss", "-tunap"], capture_output=True, text=True).stdout.splitlines():
         assert "pid=%d," % signer not in line
+
+
+AS_ENGINE = ["setpriv", "--reuid", str(ENGINE_USER), "--regid", str(ENGINE_USER), "--clear-groups"]
+
+
+def as_engine(*command):
+    """What somebody who has taken over the engine could do: true if it can be done."""
+    return subprocess.run([*AS_ENGINE, *command], capture_output=True).returncode == 0
+
+
+def test_CA4_what_is_roots_stays_roots_over_restarts(lab, engine):
+    """Even where the key log lies beside the key, and whatever else root keeps there."""
+    started = engine(fresh=True)
+    state = started.directory / "state"
+    config = {"tls": {"keylog": state / "keys.log"}}
+    roots = [state / "ca.pem", state / "ca-cert.pem", state / "ca.pem.bak"]
+    roots[2].write_bytes(roots[0].read_bytes())
+    roots[2].chmod(0o600)
+    for _ in range(2):
+        started.reload(config)
+        for path in roots:
+            for command in (["mv", path, str(path) + ".x"], ["rm", "-f", path], ["sh", "-c", "echo > '%s'" % path]):
+                assert not as_engine(*command), command
+            assert path.stat().st_uid == 0
+        for secret in (roots[0], roots[2]):
+            assert not as_engine("cat", secret)
+        assert as_engine("touch", state / "of-its-own")
+        assert state.stat().st_mode & 0o7770 == 0o1770 and state.stat().st_uid == 0
+        started.stop()
+        started = engine({"tls": {**config["tls"], "ca": roots[0]}, "control": {"state": state}})
+
+
+def test_CA4_root_is_led_nowhere_by_what_the_engine_leaves_behind(lab, engine, tmp_path):
+    """Links and pipes where root looks at the next start."""
+    started = engine({"ignore": {"pattern": "^x"}})
+    run, state = started.directory / "run", started.directory / "state"
+    victim = tmp_path / "roots-own"
+    victim.write_text("precious")
+    victim.chmod(0o600)
+    started.stop()
+    again = {"ignore": {"pattern": "^x"}, "tls": {"ca": state / "ca.pem"},
+             "control": {"state": state, "socket": run / "control.sock"}}
+    assert not as_engine("rm", "-f", run / "control.sock.lock", state / "ignore.hsdb")
+    assert as_engine("ln", "-s", victim, run / "other.sock.lock")
+    refused = engine({**again, "control": {"state": state, "socket": run / "other.sock"}}, wait=False)
+    assert "other.sock.lock" in refused.wait_refused()
+    (state / "ignore.hsdb").unlink()
+    for made in (["mkfifo", state / "ignore.hsdb"], ["ln", "-s", victim, state / "leaf-keys.pem"]):
+        (state / "leaf-keys.pem").unlink(missing_ok=True)
+        assert as_engine(*made), made
+    engine(again).stop()
+    assert victim.read_text() == "precious" and victim.stat().st_uid == 0
+    assert stat.S_ISREG((state / "ignore.hsdb").lstat().st_mode)
+
+
+def test_CA4_another_user_finds_what_the_one_before_has_left(lab, engine):
+    """The operator changes `user`: records go on in the same file, whoever it was."""
+    started = engine()
+    events, state = started.events_path, started.directory / "state"
+    for user in (ENGINE_USER + 1, "root", ENGINE_USER):
+        started.stop()
+        started = engine({"control": {"user": user, "state": state}, "tls": {"ca": state / "ca.pem"},
+                          "events": {"file": events}})
+        before = events.read_text().count("\n")
+        lab.curl("https://origin.test/hello", ca=state / "ca-cert.pem")
+        wait_for(lambda: events.read_text().count("\n") > before, "records")
 
 
 def ask_as_engine(started, certificate):
@@ -238,7 +303,9 @@ def test_X1_one_device_that_needs_too_many_certificates_harms_no_other(lab, engi
     assert last["action"] == ("passthrough" if on_failure == "open" else "intercept")
     with lab.device.inside():
         other = socket.socket()
-    subprocess.run(lab.device.command("ip", "address", "add", "10.77.0.99/24", "dev", "eth0"), check=True)
+    own = lab.device.run("cat", "/sys/class/net/eth0/address").stdout.strip()
+    lab.device.run("ip", "address", "add", "10.77.0.99/24", "dev", "eth0")
+    lab.device.run("ip", "link", "set", "eth0", "address", "02:00:5e:77:00:99")
     try:
         other.bind(("10.77.0.99", 0))
         other.settimeout(10 * PATIENCE)
@@ -246,4 +313,5 @@ def test_X1_one_device_that_needs_too_many_certificates_harms_no_other(lab, engi
         with peers.client_context().wrap_socket(other, server_hostname="new.test") as secure:
             assert peers.issuer_of(secure) == "interceptd"
     finally:
-        subprocess.run(lab.device.command("ip", "address", "del", "10.77.0.99/24", "dev", "eth0"))
+        lab.device.run("ip", "link", "set", "eth0", "address", own)
+        lab.device.run("ip", "address", "del", "10.77.0.99/24", "dev", "eth0")

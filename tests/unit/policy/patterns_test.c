@@ -477,7 +477,7 @@ static void a_compiled_set_is_kept_and_used_again(void **state)
     const struct folder folder = make_folder();
     const struct path cache = path_in(&folder, "state/ignore.hsdb");
     fill_cache(&cache);
-    assert_int_equal(status_of(&cache).st_mode & 07777, 0600);
+    assert_int_equal(status_of(&cache).st_mode & 07777, 0644);
     assert_false(rewrites(&cache, cached_patterns));
     assert_false(rewrites(&cache, cached_patterns));
     remove_folder(&folder);

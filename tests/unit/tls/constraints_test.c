@@ -19,15 +19,15 @@ static void a_domain_permits_itself_and_what_is_below(void **state)
     (void)state;
     static const char *const domains[] = {"vendor.test", ".below.test"};
     NAME_CONSTRAINTS *constraints = constraints_new(domains, 2);
-    static const char *const inside[] = {"vendor.test", "a.vendor.test", "A.B.Vendor.Test",
-                                         "*.vendor.test", "a.below.test"};
+    static const char *const inside[] = {"vendor.test",   "a.vendor.test", "A.B.Vendor.Test",
+                                         "*.vendor.test", "vendor.test.",  "a.below.test"};
     static const char *const outside[] = {"",
                                           "test",
                                           "other.test",
                                           "notvendor.test",
                                           "below.test",
                                           "vendor.test.other",
-                                          "vendor.test."};
+                                          "vendor.test.."};
     for (size_t i = 0; i < ARRAY_SIZE(inside); i++)
         if (!permits(constraints, inside[i]))
             fail_msg("%s is not permitted", inside[i]);
