@@ -125,7 +125,8 @@ def test_CA4_what_is_roots_stays_roots_over_restarts(lab, engine):
     for _ in range(2):
         started.reload(config)
         for path in roots:
-            for command in (["mv", path, str(path) + ".x"], ["rm", "-f", path], ["sh", "-c", "echo > '%s'" % path]):
+            for command in (["mv", path, str(path) + ".x"], ["rm", "-f", path],
+                            ["sh", "-c", "echo > '%s'" % path]):
                 assert not as_engine(*command), command
             assert path.stat().st_uid == 0
         for secret in (roots[0], roots[2]):
