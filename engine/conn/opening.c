@@ -113,7 +113,7 @@ static void enter_hello(struct conn *conn)
 static void hello_origin_ready(struct conn *conn, uint32_t events)
 {
     (void)events;
-    pass_as_not_tls(conn);
+    conn_refuse(conn, ENDING_STARTTLS_FAILED, NO_ALERT);
 }
 
 /* Time is up for a ClientHello that never became whole, or for anything at all. What came while we
@@ -121,7 +121,9 @@ static void hello_origin_ready(struct conn *conn, uint32_t events)
 static void hello_expired(struct conn *conn)
 {
     char byte;
-    if (conn->hello_begun || conn->record.starttls)
+    if (conn->record.starttls)
+        conn_refuse(conn, ENDING_STARTTLS_FAILED, NO_ALERT);
+    else if (conn->hello_begun)
         pass_as_not_tls(conn);
     else if (recv(conn->device.endpoint.fd, &byte, 1, MSG_PEEK) > 0)
         look_at_device(conn, 0);

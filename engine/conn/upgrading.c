@@ -81,9 +81,15 @@ static void begin_tls(struct conn *conn)
     conn_enter(conn, CONN_HELLO);
 }
 
+/* A device that has asked for TLS may begin it at what we do not take for a yes. Nobody would have
+ * verified that session, and an origin could bring it about at will. */
 static void let_go(struct conn *conn)
 {
     notes_starttls(conn, &conn->through.upgrade.reader);
+    if (conn->through.upgrade.reader.asked) {
+        conn_refuse(conn, ENDING_STARTTLS_FAILED, NO_ALERT);
+        return;
+    }
     passing_as(conn, REASON_NOT_TLS);
 }
 

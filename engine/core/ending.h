@@ -51,6 +51,9 @@
            "its operator has to mend it; add its CA to the trust file only if you know it")      \
     ENDING(ORIGIN_REVOKED, "origin_revoked", "the origin's certificate is revoked",              \
            "do not trust this origin: its operator needs a new certificate")                     \
+    ENDING(STARTTLS_FAILED, "starttls_failed",                                                   \
+           "the device asked for TLS in mid-connection, and it did not begin",                   \
+           "look what the origin answers to STARTTLS; if it works without us, ignore it")        \
     ENDING(FORGE_FAILED, "forge_failed", "no certificate could be made for the origin",          \
            "ignore the destination, and report it")                                              \
     ENDING(FORGE_LIMIT, "forge_limit", "too many new certificates were needed at once",          \

@@ -280,7 +280,10 @@ static void xmpp_by_origin(struct starttls *starttls, struct reader unit)
 {
     if (is_blank(unit))
         return;
-    if (starttls->turn == STARTTLS_ASKED) {
+    if (starttls->turn == STARTTLS_ASKED && is_tag(unit, "failure")) {
+        starttls->turn = STARTTLS_OVER;
+        starttls->asked = false; /* no client takes that for a yes */
+    } else if (starttls->turn == STARTTLS_ASKED) {
         if (whole_element(starttls, unit, "proceed", "/proceed"))
             starttls->turn = STARTTLS_BEGINS;
     } else if (is_tag(unit, "/stream:features") ||
@@ -316,10 +319,12 @@ size_t starttls_by_device(struct starttls *starttls, const uint8_t *bytes, size_
     struct reader stream = reader_of(bytes, length), unit;
     size_t taken = 0;
     while (starttls->turn == STARTTLS_DEVICE && next_unit(starttls, &stream, &unit)) {
-        if (starttls->dialogue->next == next_line && !is_plain(unit))
+        if (starttls->dialogue->next == next_line && !is_plain(unit)) {
             starttls->turn = STARTTLS_OVER;
-        else
+        } else {
             starttls->dialogue->by_device(starttls, unit);
+            starttls->asked = starttls->turn == STARTTLS_ASKED;
+        }
         taken = length - stream.left;
     }
     /* A part of a line has waited long enough when it is none. */

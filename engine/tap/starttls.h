@@ -33,12 +33,13 @@ struct starttls {
     const char *name; /* the protocol as Suricata calls it, or NULL while that is not known */
     const struct starttls_dialogue *dialogue; /* how it is read; NULL before the greeting */
     bool greeted;                             /* the first line of all has been seen */
-    const char *yes;                          /* the reply code that lets TLS begin */
-    char code[3];                             /* of a reply that goes on over several lines, */
-    bool in_reply;                            /* in which we are */
-    bool lists, in_list;                      /* POP3: the answer is a list; we are in it */
-    bool in_element;                          /* XMPP: between start and end of what matters */
-    uint8_t tag[STARTTLS_TAG_LIMIT];          /* IMAP: of the command */
+    bool asked;          /* for TLS, and nothing has come in plaintext from the device since */
+    const char *yes;     /* the reply code that lets TLS begin */
+    char code[3];        /* of a reply that goes on over several lines, */
+    bool in_reply;       /* in which we are */
+    bool lists, in_list; /* POP3: the answer is a list; we are in it */
+    bool in_element;     /* XMPP: between start and end of what matters */
+    uint8_t tag[STARTTLS_TAG_LIMIT]; /* IMAP: of the command */
     size_t tag_length;
 };
 

@@ -12,6 +12,7 @@ import time
 import pytest
 
 import peers
+import pki
 from lab import ORIGIN4, ORIGIN6, PATIENCE, bracketed, wait_for
 
 PORTS = {"smtp": 25, "imap": 143, "pop3": 110, "ftp": 21, "xmpp": 5222}
@@ -463,6 +464,61 @@ def test_W3_what_waits_in_vain_is_let_go(lab, engine):
     assert flow_of(started, "smtp")["action"] == "passthrough"
 
 
+# What an origin may say to STARTTLS that we take for no yes, and a lenient client for one.
+ODD_ANSWERS = {"too-long": b"220 " + b"a" * 4200 + b"\r\n", "no-code": b"go on\r\n",
+               "another-code": b"250 go on\r\n", "no-end": b"220-go on\r\n"}
+
+
+@pytest.mark.parametrize("mode", ["mirror", "verify", "ignore"])
+@pytest.mark.parametrize("answer", list(ODD_ANSWERS))
+def test_W3_a_device_that_has_asked_for_tls_is_never_left_to_an_unverified_origin(lab, engine, tmp_path,
+                                                                                 mode, answer):
+    context = peers.server_context(lab, pki.make().write(tmp_path, "self-signed"))
+    got = []
+
+    def handle(connection):
+        connection.sendall(b"220 mail.origin.test ESMTP\r\n")
+        read_until(connection, b"STARTTLS\r\n")
+        connection.sendall(ODD_ANSWERS[answer])
+        with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as secure:
+            got.append(secure.recv(100))
+
+    started = engine({**TAKEN, "tls": {"upstream": mode}})
+    with lab.origin.serve(handle, PORTS["smtp"]):
+        with greeted(lab) as connection, contextlib.suppress(OSError):
+            connection.sendall(b"STARTTLS\r\n")
+            connection.settimeout(1)
+            with contextlib.suppress(TimeoutError):
+                connection.recv(8192)
+            connection.settimeout(20 * PATIENCE)
+            with peers.client_context().wrap_socket(connection, server_hostname="origin.test") as secure:
+                secure.sendall(b"secret\r\n")
+        intercept = flow_of(started, "smtp")
+    assert not got
+    assert intercept["ending"] == "starttls_failed"
+    started.wait_log("TLS in mid-connection, and it did not begin; look what the origin answers")
+
+
+def test_W3_a_refusal_of_tls_is_seen(lab, engine):
+    """XMPP's, behind which the stream ends: it must not be taken for an attack."""
+    failure = b"<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:stream>"
+
+    def handle(connection):
+        read_until(connection, b"<stream:stream ")
+        connection.sendall(STREAM + FEATURES)
+        read_until(connection, b"<starttls ")
+        connection.sendall(failure)
+
+    started = engine(TAKEN)
+    with lab.origin.serve(handle, PORTS["xmpp"]):
+        with lab.device.connect(ORIGIN4[0], PORTS["xmpp"]) as connection:
+            connection.sendall(b"<?xml version='1.0'?><stream:stream version='1.0'>")
+            read_until(connection, FEATURES)
+            connection.sendall(b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
+            assert peers.read_all(connection) == failure
+    assert flow_of(started, "xmpp")["action"] == "passthrough"
+
+
 def test_W3_an_origin_that_leaves_is_seen_to_leave(lab, engine):
     started = engine(TAKEN)
 
@@ -475,7 +531,8 @@ def test_W3_an_origin_that_leaves_is_seen_to_leave(lab, engine):
         with greeted(lab) as connection:
             connection.sendall(b"STARTTLS\r\n")
             assert peers.read_all(connection) == b"220 go on\r\n"
-    assert flow_of(started, "smtp")["starttls"] is True
+    intercept = flow_of(started, "smtp")
+    assert intercept["starttls"] is True and intercept["ending"] == "starttls_failed"
 
 
 def test_W3_what_is_spliced_is_never_in_our_memory(lab, engine):

@@ -94,6 +94,36 @@ static void assert_talks(const struct talk *talks, size_t count)
     "<stream:features><starttls xmlns='x'><required/></starttls><mechanisms><mechanism>PLAIN" \
     "</mechanism></mechanisms></stream:features>"
 
+/* Until the device says something in plaintext, it may begin TLS at any moment. */
+static void that_tls_was_asked_for_is_known_until_the_device_goes_on_without(void **state)
+{
+    (void)state;
+    static const struct {
+        struct word words[10];
+        bool asked;
+    } talks[] = {
+        {{ORIGIN("220 mail\r\n"), DEVICE("EHLO me\r\n")}, false},
+        {{ORIGIN("220 mail\r\n"), DEVICE("STARTTLS\r\n")}, true},
+        {{ORIGIN("220 mail\r\n"), DEVICE("STARTTLS\r\n"), ORIGIN("go on\r\n")}, true},
+        {{ORIGIN("220 mail\r\n"), DEVICE("STARTTLS\r\n"), ORIGIN("250 yes\r\n"),
+          DEVICE("\x16\x03\x01")},
+         true},
+        {{ORIGIN("220 mail\r\n"), DEVICE("STARTTLS\r\n"), ORIGIN("454 no\r\n"),
+          DEVICE("MAIL FROM:<a>\r\n")},
+         false},
+        {{DEVICE(STREAM), ORIGIN(ANSWER FEATURES), DEVICE(STARTTLS), ORIGIN("<failure/>")}, false},
+        {{DEVICE(STREAM), ORIGIN(ANSWER FEATURES), DEVICE(STARTTLS), ORIGIN("<what/>")}, true},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(talks); i++) {
+        struct starttls starttls;
+        begin(&starttls, &talks[i].words[0], SIZE_MAX);
+        for (size_t j = 0; talks[i].words[j].text != NULL; j++)
+            say(&starttls, talks[i].words[j].by_device, talks[i].words[j].text,
+                strlen(talks[i].words[j].text));
+        assert_int_equal(starttls.asked, talks[i].asked);
+    }
+}
+
 static void tls_begins_when_both_have_agreed(void **state)
 {
     (void)state;
@@ -347,6 +377,7 @@ static void a_command_may_come_before_the_greeting(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(that_tls_was_asked_for_is_known_until_the_device_goes_on_without),
         cmocka_unit_test(tls_begins_when_both_have_agreed),
         cmocka_unit_test(nothing_is_taken_behind_the_agreement),
         cmocka_unit_test(an_answer_is_not_taken_for_that_of_another_command),
