@@ -11,7 +11,7 @@
 
 /* New certificates for one device, a second and at once: a browser with many tabs gets what it
  * needs. */
-#define DEVICE_RATE 5
+#define DEVICE_RATE 1
 #define DEVICE_BURST 200
 
 static void go_on(struct conn *conn, bool cached)
