@@ -167,13 +167,15 @@ static bool enter_destination(struct parser *parser, const char *title)
 static bool enter_named(struct parser *parser, const char *section)
 {
     const char *blank = strchr(section, ' ');
+    const int kind_length = (int)strcspn(section, " ");
+    const char *name = blank != NULL ? blank + strspn(blank, " \t") : "";
     char title[LONGEST_SECTION + 3];
-    if (blank == NULL) {
-        report_error(parser->report, parser->place, 0, "expected [%s NAME]", section);
+    if (*name == '\0') {
+        report_error(parser->report, parser->place, 0, "expected [%.*s NAME]", kind_length,
+                     section);
         return false;
     }
-    snprintf(title, sizeof(title), "[%.*s %s]", (int)(blank - section), section,
-             blank + strspn(blank, " \t"));
+    snprintf(title, sizeof(title), "[%.*s %s]", kind_length, section, name);
     return strncmp(section, "device", 6) == 0 ? enter_device(parser, title)
                                               : enter_destination(parser, title);
 }
@@ -322,14 +324,22 @@ static void check_allow(const struct parser *parser)
                      "[allow] has no pattern: everything would be intercepted");
 }
 
+static struct place place_of(const struct parser *parser, const char *section, const char *name)
+{
+    const struct schema_key *key = schema_find(section, name);
+    return (struct place){parser->place.file, parser->first_use[key - schema]};
+}
+
 static void check_revocation(const struct parser *parser)
 {
-    const struct schema_key *key = schema_find("tls", "revocation");
     const struct tls_config *tls = &parser->config->tls;
-    if (tls->revocation == REVOCATION_CRL && tls->crl_directory == NULL)
-        report_error(parser->report,
-                     (struct place){parser->place.file, parser->first_use[key - schema]}, 0,
+    const bool wants_crl = tls->revocation == REVOCATION_CRL;
+    if (wants_crl && tls->crl_directory == NULL)
+        report_error(parser->report, place_of(parser, "tls", "revocation"), 0,
                      "[tls] revocation = crl needs crl-directory");
+    if (!wants_crl && tls->crl_directory != NULL)
+        report_error(parser->report, place_of(parser, "tls", "crl-directory"), 0,
+                     "[tls] crl-directory is of no use without revocation = crl");
 }
 
 static void check_devices(const struct parser *parser)

@@ -4,7 +4,10 @@
  *
  * A policy is an immutable snapshot of the configuration with everything that is made of it. The
  * control thread makes a new one for each reload; each thread that decides holds a view of its own,
- * which is handed to it by mailbox. So nothing that decides ever waits or locks. */
+ * which is handed to it by mailbox. So nothing that decides waits or locks, but for one thing: with
+ * after-rejections, what was learned is shared, under a lock that is held for a look-up
+ * (learned.h).
+ */
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
 

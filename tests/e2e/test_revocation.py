@@ -163,6 +163,8 @@ def test_U7_an_intermediate_is_not_trusted_by_itself(lab, engine, tmp_path):
 
 
 @pytest.mark.parametrize("tls,reason", [
+    ({"crl-directory": "/etc"}, r":\d+: \[tls\] crl-directory is of no use without revocation = crl"),
+    ({"revocation": "staple", "crl-directory": "/etc"}, r"crl-directory is of no use without"),
     ({"revocation": "crl"}, r"\[tls\] revocation = crl needs crl-directory"),
     ({"revocation": "crl", "crl-directory": "/nowhere"}, r"\[tls\] crl-directory = /nowhere: No such file"),
     ({"intermediates": "/dev/null"}, r"\[tls\] intermediates = /dev/null: no certificates can be read"),

@@ -341,6 +341,8 @@ static void each_mistake_is_told_with_its_line(void **state)
          "/etc/test.conf:1: [device a] needs mac or address, to know it by"},
         {"[device a]\nmac = 02:00:5e:10:00:01\n[tls]\nca = /ca\n[device a]\naddress = ::1\n",
          "/etc/test.conf:5: [device a] stands at line 1 already"},
+        {"[device ]\nmac = 02:00:5e:10:00:01\n", "/etc/test.conf:1: expected [device NAME]"},
+        {"[destination  ]\npattern = a\n", "/etc/test.conf:1: expected [destination NAME]"},
         {"[destination]\npattern = a\n", "/etc/test.conf:1: expected [destination NAME]"},
         {"[destination a]\nupstream = verify\n",
          "/etc/test.conf:1: [destination a] has no pattern: it would be found in nothing"},
