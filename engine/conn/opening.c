@@ -73,6 +73,12 @@ static void decide_by_hello(struct conn *conn, const struct hello *hello)
         conn_enter(conn, CONN_DIAL);
 }
 
+/* Then the time is the origin's, whatever the device has begun to say. */
+static bool is_dialling(const struct conn *conn)
+{
+    return conn->state == CONN_SILENT && !conn->origin_connected;
+}
+
 static void look_at_device(struct conn *conn, uint32_t events)
 {
     struct pool *pool = conn->pool;
@@ -87,7 +93,7 @@ static void look_at_device(struct conn *conn, uint32_t events)
     enum hello_result result = hello_parse(&hello, pool->peeked, (size_t)length, pool->message);
     if (result == HELLO_MORE && (events & (EPOLLRDHUP | EPOLLHUP)) == 0) {
         want_bytes(conn, hello.need);
-        if (!conn->hello_begun)
+        if (!conn->hello_begun && !is_dialling(conn))
             conn_timeout(conn, &pool->hello_time);
         conn->hello_begun = true;
         return;
@@ -144,7 +150,9 @@ static void silent_origin_ready(struct conn *conn, uint32_t events)
     if (!conn->origin_connected) {
         if (!dial_origin_done(conn))
             return;
-        if (conn->timer.class == &conn->pool->dial_time)
+        if (conn->hello_begun)
+            conn_timeout(conn, &conn->pool->hello_time);
+        else
             timer_stop(&conn->timer);
         conn_want(conn, DEVICE_EVENTS, EPOLLIN);
         return;

@@ -12,7 +12,7 @@ import time
 import pytest
 
 import peers
-from lab import ORIGIN4
+from lab import ORIGIN4, PATIENCE
 
 PORT = 4433
 TAKEN = {"network": {"port": PORT}}
@@ -50,6 +50,27 @@ def test_H1_a_hello_in_segments_of_any_size(lab, engine, seed):
         incoming.write(connection.recv(65536))
         peers.tls_step(connection, incoming, outgoing, secure.do_handshake)
         assert peers.issuer_of(secure) == "interceptd"
+
+
+def test_H1_a_part_of_a_hello_leaves_the_origin_its_time(lab, engine):
+    """A network that loses the first SYNs: the device has begun by then, and 10 seconds are its own."""
+    started = engine()
+    hello = peers.client_hello()
+    rule = "table inet slow { chain c { type filter hook input priority 0; tcp dport 443 drop; }; }"
+    lab.origin.run("nft", rule)
+    try:
+        with lab.device.connect(ORIGIN4[0]) as connection:
+            connection.settimeout(40 * PATIENCE)
+            time.sleep(1)
+            connection.sendall(hello[:50])
+            time.sleep(11)
+            lab.origin.run("nft", "delete", "table", "inet", "slow")
+            time.sleep(5)
+            connection.sendall(hello[50:])
+            assert connection.recv(1) == b"\x16"
+    finally:
+        lab.origin.run("nft", "delete", "table", "inet", "slow", check=False)
+    assert started.wait_records("flow")[0]["intercept"]["action"] == "intercept"
 
 
 @pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
