@@ -143,6 +143,7 @@ static void close_side(struct conn *conn, struct conn_side *side, bool reset)
 
 void conn_drop_origin(struct conn *conn)
 {
+    notes_forget_origin(conn);
     close_side(conn, &conn->origin, false);
     endpoint_init(&conn->origin.endpoint, -1);
     conn->origin_connected = false;

@@ -189,6 +189,20 @@ void notes_origin(struct conn *conn, X509 *certificate)
     note_faults(conn);
 }
 
+void notes_forget_origin(struct conn *conn)
+{
+    struct record *record = &conn->record;
+    record->upstream =
+        (struct record_session){.alert_in = RECORD_NO_ALERT, .alert_out = RECORD_NO_ALERT};
+    record->certificate = (struct record_certificate){0};
+    record->verified = false;
+    record->verify = NULL;
+    record->verify_code = 0;
+    record->faults = NULL;
+    record->fault_count = 0;
+    record->origin_sha256 = NULL;
+}
+
 void notes_leaf(struct conn *conn, const struct leaf *leaf, bool cached)
 {
     conn->record.forged_fingerprint = leaf->fingerprint;
