@@ -123,16 +123,17 @@ static bool is_about_certificate(int alert)
            alert == SSL_AD_DECRYPT_ERROR;
 }
 
-/* A device that refuses what its own checks would have refused without us has told nothing. */
+/* A device that refuses what its own checks would have refused without us has told nothing; nor has
+ * one that resumes, to which no certificate was shown. */
 static void learn(const struct conn *conn)
 {
     enum ending ending = conn->record.ending;
     bool refused =
         ending == ENDING_DEVICE_NO_DATA ||
         (ending == ENDING_DEVICE_ALERT && is_about_certificate(conn->device.endpoint.alert_in));
-    bool accepted = conn->state == CONN_RELAY && conn->through.relay.up.bytes > 0;
-    if (conn->leaf != NULL && (accepted || (refused && conn->verify.count == 0)))
-        policy_note_outcome(conn->policy->view, &conn->flow, accepted);
+    bool shown = conn->leaf != NULL && !conn->record.client.resumed;
+    if (shown && refused && !conn->accepted && conn->verify.count == 0)
+        policy_note_outcome(conn->policy->view, &conn->flow, false);
 }
 
 static void close_side(struct conn *conn, struct conn_side *side, bool reset)

@@ -377,20 +377,34 @@ static enum ending origin_ending(const struct endpoint *origin)
 }
 
 /* Some TLS stacks finish the handshake and look at the certificate after it: a device that then
- * leaves without a word has refused us, and no alert tells. One that closes while tickets of ours
- * are under way resets without meaning to. */
-static enum ending unless_refused(const struct relay *relay, enum ending ending)
+ * leaves without a word has refused us, and no alert tells; unless it has resumed a session, and no
+ * certificate was shown. One that closes while tickets of ours are under way resets without meaning
+ * to. */
+static enum ending unless_refused(const struct conn *conn, enum ending ending)
 {
+    const struct relay *relay = &conn->through.relay;
     bool device_left = relay->device_first || ending == ENDING_DEVICE_RESET;
-    return device_left && relay->up.bytes == 0 && ending != ENDING_DEVICE_ALERT
+    bool was_shown = !conn->record.client.resumed;
+    return device_left && was_shown && relay->up.bytes == 0 && ending != ENDING_DEVICE_ALERT
                ? ENDING_DEVICE_NO_DATA
                : ending;
+}
+
+/* At once: a connection may last for days. */
+static void note_acceptance(struct conn *conn)
+{
+    if (conn->accepted || conn->through.relay.up.bytes == 0)
+        return;
+    conn->accepted = true;
+    policy_note_outcome(conn->policy->view, &conn->flow, true);
 }
 
 static void relay_step(struct conn *conn, bool device_news, bool origin_news)
 {
     struct relay *relay = &conn->through.relay;
-    switch (relay_run(relay, device_news, origin_news)) {
+    enum relay_result result = relay_run(relay, device_news, origin_news);
+    note_acceptance(conn);
+    switch (result) {
     case RELAY_AGAIN:
         loop_again(&conn->pool->loop, &conn->device.watch);
         conn_want(conn, relay_device_events(relay), relay_origin_events(relay));
@@ -399,13 +413,13 @@ static void relay_step(struct conn *conn, bool device_news, bool origin_news)
         conn_want(conn, relay_device_events(relay), relay_origin_events(relay));
         return;
     case RELAY_DONE:
-        conn_end(conn, unless_refused(relay, ENDING_CLOSED), false);
+        conn_end(conn, unless_refused(conn, ENDING_CLOSED), false);
         return;
     case RELAY_DEVICE_ERROR:
-        conn_end(conn, unless_refused(relay, device_ending(&conn->device.endpoint)), true);
+        conn_end(conn, unless_refused(conn, device_ending(&conn->device.endpoint)), true);
         return;
     case RELAY_ORIGIN_ERROR:
-        conn_end(conn, unless_refused(relay, origin_ending(&conn->origin.endpoint)), true);
+        conn_end(conn, unless_refused(conn, origin_ending(&conn->origin.endpoint)), true);
         return;
     case RELAY_NO_MEMORY:
         conn_end(conn, ENDING_OUT_OF_RESOURCES, true);
@@ -457,7 +471,7 @@ static void leave_relay(struct conn *conn)
 static void relay_device_ready(struct conn *conn, uint32_t events)
 {
     if (conn_lost(&conn->device, events))
-        conn_end(conn, unless_refused(&conn->through.relay, ENDING_DEVICE_RESET), true);
+        conn_end(conn, unless_refused(conn, ENDING_DEVICE_RESET), true);
     else
         relay_step(conn, true, events == 0);
 }

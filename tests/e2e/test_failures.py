@@ -2,6 +2,7 @@
 """What fails is told apart: by which side, at which step, why, and what to do about it."""
 
 import contextlib
+import ssl
 
 import pytest
 
@@ -106,6 +107,54 @@ def test_E5_an_acceptance_starts_the_count_again(lab, engine):
         assert wget(lab).returncode == 5
         assert wget(lab, "--ca-certificate", str(started.ca)).returncode == 0
     started.wait_records("flow", 6)
+    assert "does not accept our certificate" not in started.log()
+
+
+def connected(lab):
+    return peers.client_context().wrap_socket(lab.device.connect(ORIGIN4[0]), server_hostname="origin.test")
+
+
+def test_E5_an_acceptance_counts_while_its_connection_lasts(lab, engine):
+    """One that lasts, begun before the refusals, excuses none of them when it ends."""
+    started = engine({"ignore": {"after-rejections": 2}})
+    with connected(lab) as lasting:
+        lasting.sendall(b"GET /hello HTTP/1.1\r\nHost: origin.test\r\n\r\n")
+        assert lasting.recv(1000)
+        connected(lab).close()
+        started.wait_records("flow", 1)
+    started.wait_records("flow", 2)
+    connected(lab).close()
+    started.wait_log("does not accept our certificate")
+
+
+def test_E5_an_acceptance_is_known_before_its_connection_ends(lab, engine):
+    started = engine({"ignore": {"after-rejections": 2}})
+    connected(lab).close()
+    started.wait_records("flow", 1)
+    with connected(lab) as lasting:
+        lasting.sendall(b"GET /hello HTTP/1.1\r\nHost: origin.test\r\n\r\n")
+        assert lasting.recv(1000)
+        connected(lab).close()
+        started.wait_records("flow", 2)
+        assert peers.issuer_of(connected(lab)) == "interceptd"
+    assert "does not accept our certificate" not in started.log()
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_E5_a_resumed_session_shows_no_certificate_to_refuse(lab, engine, version):
+    started = engine({"ignore": {"after-rejections": 1}})
+    context = peers.client_context()
+    context.minimum_version = context.maximum_version = getattr(ssl.TLSVersion, version)
+    with context.wrap_socket(lab.device.connect(ORIGIN4[0]), server_hostname="origin.test") as first:
+        first.sendall(b"GET /hello HTTP/1.1\r\nHost: origin.test\r\n\r\n")
+        assert first.recv(1000)
+        session = first.session
+    with context.wrap_socket(lab.device.connect(ORIGIN4[0]), server_hostname="origin.test",
+                             session=session) as again:
+        assert again.session_reused
+    (resumed,) = [flow["intercept"] for flow in started.wait_records("flow", 2)
+                  if flow["intercept"]["client"].get("resumed")]
+    assert resumed["ending"] != "device_no_data" and resumed["phase"] == "after_handshake"
     assert "does not accept our certificate" not in started.log()
 
 
