@@ -26,8 +26,9 @@ void notes_session(struct conn *conn, struct record_session *session, const SSL 
 /* The origin's certificate, and whether it verified. */
 void notes_origin(struct conn *conn, X509 *certificate);
 
-/* What is known of the origin's session and certificate belonged to a session that was dropped. */
+/* They belonged to a session that was dropped: nothing is known of the origin any more. */
 void notes_forget_origin(struct conn *conn);
+
 void notes_leaf(struct conn *conn, const struct leaf *leaf, bool cached);
 
 /* The protocol that is spoken without TLS, from the first bytes that are seen of it. */
