@@ -3,7 +3,7 @@
 
 #include "tap/detect.h"
 #include "tls/certificate.h"
-#include "tls/ja4.h"
+#include "tls/fingerprint.h"
 
 #include <linux/tcp.h>
 #include <string.h>
@@ -45,12 +45,17 @@ static bool is_recorded(const struct conn *conn)
     return recorder_wants(conn->pool->options.feed, OUTPUT_EVENTS);
 }
 
-static const char *fingerprint(struct conn *conn, const struct hello *hello)
+static const char *make_ja4(struct conn *conn, const struct hello *hello)
 {
-    char *ja4 = arena_alloc(&conn->arena, JA4_SIZE);
-    if (ja4 != NULL)
-        ja4_fingerprint(hello, ja4);
-    return ja4;
+    char text[JA4_SIZE];
+    fingerprint_ja4(hello, text);
+    return arena_strdup(&conn->arena, text);
+}
+
+static const char *make_ja3(struct conn *conn, const struct hello *hello)
+{
+    char text[JA3_SIZE];
+    return fingerprint_ja3(hello, text) ? arena_strdup(&conn->arena, text) : NULL;
 }
 
 /* A message callback. Of the first handshake message of ours there is all to be known; a second one
@@ -64,8 +69,10 @@ static void see_own_hello(int ours, int version, int type, const void *bytes, si
     if (!ours || type != SSL3_RT_HANDSHAKE)
         return;
     SSL_set_msg_callback(ssl, NULL);
-    if (hello_parse_message(&hello, bytes, length) == HELLO_COMPLETE)
-        conn->record.upstream.ja4 = fingerprint(conn, &hello);
+    if (hello_parse_message(&hello, bytes, length) != HELLO_COMPLETE)
+        return;
+    conn->record.upstream.ja4 = make_ja4(conn, &hello);
+    conn->record.upstream.ja3 = make_ja3(conn, &hello);
 }
 
 void notes_own_hello(struct conn *conn)
@@ -80,8 +87,10 @@ void notes_own_hello(struct conn *conn)
 void notes_hello(struct conn *conn, const struct hello *hello)
 {
     struct record *record = &conn->record;
-    if (is_recorded(conn))
-        record->ja4 = fingerprint(conn, hello);
+    if (is_recorded(conn)) {
+        record->ja4 = make_ja4(conn, hello);
+        record->ja3 = make_ja3(conn, hello);
+    }
     if (!record->starttls)
         record->app_proto = "tls";
     record->ech = hello->has_ech;

@@ -47,6 +47,16 @@ static void write_list(struct jsonw *json, const char *key, const char *const *i
     jsonw_array_end(json);
 }
 
+static void write_fingerprints(struct jsonw *json, const char *ja4, const char *ja3)
+{
+    jsonw_string(json, "ja4", ja4);
+    if (ja3 == NULL)
+        return;
+    jsonw_object(json, "ja3");
+    jsonw_string(json, "hash", ja3);
+    jsonw_object_end(json);
+}
+
 static void write_tls(struct jsonw *json, const struct record *record)
 {
     const struct record_certificate *certificate = &record->certificate;
@@ -60,7 +70,7 @@ static void write_tls(struct jsonw *json, const struct record *record)
                  record->client.version != NULL ? record->client.version : "UNDETERMINED");
     jsonw_string(json, "notbefore", certificate->not_before);
     jsonw_string(json, "notafter", certificate->not_after);
-    jsonw_string(json, "ja4", record->ja4);
+    write_fingerprints(json, record->ja4, record->ja3);
     write_list(json, "client_alpns", record->client_alpns, record->client_alpn_count);
     if (record->upstream.alpn != NULL)
         write_list(json, "server_alpns", &record->upstream.alpn, 1);
@@ -97,7 +107,7 @@ static void write_session(struct jsonw *json, const struct record_session *sessi
     jsonw_string(json, "cipher", session->cipher);
     jsonw_string(json, "group", session->group);
     jsonw_string(json, "alpn", session->alpn);
-    jsonw_string(json, "ja4", session->ja4);
+    write_fingerprints(json, session->ja4, session->ja3);
     if (session->version != NULL) {
         jsonw_bool(json, "resumed", session->resumed);
         jsonw_uint(json, "handshake_ms", session->handshake_ms);

@@ -21,7 +21,7 @@ struct record_session {
     const char *cipher;  /* "TLS_AES_256_GCM_SHA384" */
     const char *group;   /* "X25519" */
     const char *alpn;
-    const char *ja4; /* of our own ClientHello, upstream */
+    const char *ja4, *ja3; /* of our own ClientHello, upstream */
     bool resumed;
     uint32_t handshake_ms;
     int alert_in, alert_out; /* TLS alerts received and sent */
@@ -58,7 +58,7 @@ struct record {
     const char *app_proto; /* "tls", "http", …; "failed" if unknown */
     bool starttls;         /* TLS began in mid-connection, when that protocol had asked for it */
     bool ech;              /* the ClientHello has an encrypted one in it, or pretends to (GREASE) */
-    const char *sni, *ja4;
+    const char *sni, *ja4, *ja3;
     const char *const *client_alpns;
     size_t client_alpn_count;
     struct record_session client, upstream;

@@ -82,6 +82,9 @@ static void parse_extension(struct hello *hello, uint16_t type, struct reader co
     case EXTENSION_GROUPS:
         hello->groups = read_vector(&content, 2);
         break;
+    case EXTENSION_POINT_FORMATS:
+        hello->point_formats = read_vector(&content, 1);
+        break;
     case EXTENSION_SIGNATURES:
         hello->signatures = read_vector(&content, 2);
         break;

@@ -23,14 +23,15 @@ enum hello_result {
 struct hello {
     size_t need;
     uint16_t legacy_version;
-    uint16_t max_version;     /* the highest TLS version offered that there is: at most 1.3 */
-    struct reader ciphers;    /* of 2 bytes each */
-    struct reader extensions; /* type, length, content; as they came */
-    struct reader groups;     /* of 2 bytes each */
-    struct reader signatures; /* of 2 bytes each; empty if not given */
-    struct reader versions;   /* of 2 bytes each; empty if not given */
-    struct reader alpn;       /* protocol names, each behind its length */
-    char name[256];           /* the SNI host name, or "" */
+    uint16_t max_version;        /* the highest TLS version offered that there is: at most 1.3 */
+    struct reader ciphers;       /* of 2 bytes each */
+    struct reader extensions;    /* type, length, content; as they came */
+    struct reader groups;        /* of 2 bytes each */
+    struct reader point_formats; /* of a byte each */
+    struct reader signatures;    /* of 2 bytes each; empty if not given */
+    struct reader versions;      /* of 2 bytes each; empty if not given */
+    struct reader alpn;          /* protocol names, each behind its length */
+    char name[256];              /* the SNI host name, or "" */
     bool has_sni, has_alpn, has_ech;
 };
 
@@ -55,7 +56,12 @@ static inline bool is_grease(uint16_t value)
 }
 
 /* The extension types that are looked at anywhere. */
-enum { EXTENSION_SERVER_NAME = 0, EXTENSION_GROUPS = 10, EXTENSION_SIGNATURES = 13 };
-enum { EXTENSION_ALPN = 16, EXTENSION_VERSIONS = 43, EXTENSION_ECH = 0xfe0d };
+enum { EXTENSION_SERVER_NAME = 0, EXTENSION_GROUPS = 10, EXTENSION_POINT_FORMATS = 11 };
+enum {
+    EXTENSION_SIGNATURES = 13,
+    EXTENSION_ALPN = 16,
+    EXTENSION_VERSIONS = 43,
+    EXTENSION_ECH = 0xfe0d
+};
 
 #endif

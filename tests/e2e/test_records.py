@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What happened is written down, in Suricata's words."""
 
+import hashlib
 import json
 import os
 import re
@@ -23,8 +24,8 @@ HEADER = {"timestamp": TIMESTAMP, "flow_id": int, "in_iface": str, "event_type":
           "src_port": int, "dest_ip": str, "dest_port": int, "proto": "TCP|UDP", "app_proto": str}
 TLS = {"subject": str, "issuerdn": str, "serial": r"([0-9A-F]{2}:)*[0-9A-F]{2}",
        "fingerprint": r"([0-9a-f]{2}:){19}[0-9a-f]{2}", "sni": str, "version": str, "notbefore": DATE,
-       "notafter": DATE, "ja4": r"t\d\d[di]\d{4}\w\w_[0-9a-f]{12}_[0-9a-f]{12}", "client_alpns": list,
-       "server_alpns": list, "subjectaltname": list}
+       "notafter": DATE, "ja4": r"t\d\d[di]\d{4}\w\w_[0-9a-f]{12}_[0-9a-f]{12}",
+       "ja3": {"hash": "[0-9a-f]{32}"}, "client_alpns": list, "server_alpns": list, "subjectaltname": list}
 FLOW = {"pkts_toserver": int, "pkts_toclient": int, "bytes_toserver": int, "bytes_toclient": int,
         "start": TIMESTAMP, "end": TIMESTAMP, "age": int, "state": "closed",
         "reason": "timeout|shutdown|forced", "alerted": bool}
@@ -36,7 +37,8 @@ INTERCEPT = {"action": "intercept|passthrough|bypass", "reason": str, "rule": st
              "device": {"mac": r"([0-9a-f]{2}:){5}[0-9a-f]{2}"}, "client": SESSION,
              "upstream": {"ip": str, "port": int, "verify": str, "verify_code": int,
                           "fingerprint": TLS["fingerprint"], "sha256": "[0-9a-f]{64}",
-                          "verify_errors": list, "ja4": TLS["ja4"], **SESSION},
+                          "verify_errors": list, "ja4": TLS["ja4"], "ja3": TLS["ja3"],
+                          **SESSION},
              "forged": {"fingerprint": TLS["fingerprint"], "sha256": "[0-9a-f]{64}", "cached": bool},
              "ending": str, "phase": str, "advice": str}
 EVENT = {**HEADER, "tls": TLS, "flow": FLOW, "intercept": INTERCEPT}
@@ -144,7 +146,7 @@ def test_an_ignored_connection_leaves_its_decision(lab, engine):
     assert record["intercept"]["device"]["mac"] == mac_of_device(lab)
 
 
-def test_L2_both_ja4_are_those_that_others_compute(lab, engine):
+def test_L2_both_fingerprints_are_those_that_others_compute(lab, engine):
     """By the specification, from the same hellos on the wire: the device's, and ours to the origin."""
     started = engine({"network": {"port": 4433}})
     hello, ours = peers.client_hello(), []
@@ -153,16 +155,15 @@ def test_L2_both_ja4_are_those_that_others_compute(lab, engine):
             connection.sendall(hello)
             connection.recv(10)
     record = started.wait_records("tls")[0]
+    upstream = record["intercept"]["upstream"]
     assert record["tls"]["ja4"] == ja4(hello)
-    assert record["intercept"]["upstream"]["ja4"] == ja4(ours[0]) != ja4(hello)
+    assert upstream["ja4"] == ja4(ours[0]) != ja4(hello)
+    assert record["tls"]["ja3"]["hash"] == ja3(hello)
+    assert upstream["ja3"]["hash"] == ja3(ours[0]) != ja3(hello)
 
 
-def ja4(record):
-    import hashlib
-
-    def numbers(data):
-        return [int.from_bytes(data[i:i + 2], "big") for i in range(0, len(data), 2)]
-
+def read_hello(record):
+    """Ciphers, and extensions as pairs."""
     body = record[5 + 4:]
     at = 34
     at += 1 + body[at]
@@ -175,6 +176,24 @@ def ja4(record):
         kind, size = numbers(body[at:at + 4])
         extensions.append((kind, body[at + 4:at + 4 + size]))
         at += 4 + size
+    return ciphers, extensions
+
+
+def numbers(data):
+    return [int.from_bytes(data[i:i + 2], "big") for i in range(0, len(data), 2)]
+
+
+def ja3(record):
+    ciphers, extensions = read_hello(record)
+    found = dict(extensions)
+    formats = list(found[11][1:]) if 11 in found else []
+    parts = [ciphers, [kind for kind, _ in extensions], numbers(found[10][2:]), formats]
+    text = ",".join(["771"] + ["-".join(str(number) for number in part) for part in parts])
+    return hashlib.md5(text.encode()).hexdigest()
+
+
+def ja4(record):
+    ciphers, extensions = read_hello(record)
     found = dict(extensions)
     digest = lambda text: hashlib.sha256(text.encode()).hexdigest()[:12]
     hashed = ",".join("%04x" % kind for kind in sorted(found) if kind not in (0, 16))

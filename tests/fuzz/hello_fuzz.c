@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fuzz.h"
+#include "tls/fingerprint.h"
 #include "tls/hello.h"
-#include "tls/ja4.h"
 #include "tls/offer.h"
 
 #include <string.h>
@@ -48,9 +48,10 @@ static void check_hello(const struct hello *hello)
     check_offer(hello);
     (void)hello_takes_ecdsa(hello, 0x0303);
     (void)hello_takes_ecdsa(hello, 0x0304);
-    char ja4[JA4_SIZE];
-    ja4_fingerprint(hello, ja4);
+    char ja4[JA4_SIZE], ja3[JA3_SIZE];
+    fingerprint_ja4(hello, ja4);
     must_hold(strlen(ja4) == JA4_SIZE - 1 && ja4[10] == '_' && ja4[23] == '_');
+    must_hold(fingerprint_ja3(hello, ja3) && strlen(ja3) == JA3_SIZE - 1);
 }
 
 /* Bytes that came in two parts are what they are: the first part never says more than the whole. */

@@ -82,6 +82,7 @@ static void fill_case(struct case_file *file)
     record->rule_place = "ignore.list:3";
     record->sni = "example.com";
     record->ja4 = "t13d1516h2_8daaf6152771_e5627efa2ab1";
+    record->ja3 = "ada70206e40642a3e4461f35503241d5";
     record->client_alpns = alpns;
     record->client_alpn_count = 2;
     fill_session(&record->client, "h2");
@@ -324,6 +325,7 @@ static void a_tls_event_has_suricatas_fields(void **state)
                 " 'version': 'TLS 1.3', 'notbefore': '2026-01-01T00:00:00',"
                 " 'notafter': '2027-01-01T00:00:00',"
                 " 'ja4': 't13d1516h2_8daaf6152771_e5627efa2ab1',"
+                " 'ja3': {'hash': 'ada70206e40642a3e4461f35503241d5'},"
                 " 'client_alpns': ['h2', 'http/1.1'], 'server_alpns': ['h2'],"
                 " 'subjectaltname': ['example.com', '*.example.com', '192.0.2.1']}");
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "tls/ja4.h"
+#include "tls/fingerprint.h"
 
 #include <ctype.h>
+#include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <string.h>
 
@@ -43,6 +44,8 @@ static int compare_values(const void *a, const void *b)
 {
     return (int)*(const uint16_t *)a - (int)*(const uint16_t *)b;
 }
+
+/* ---- JA4 ---- */
 
 /* "002f,0035,009c": lower-case hexadecimal, commas between. */
 static size_t join(const struct values *values, char *text)
@@ -105,7 +108,7 @@ static unsigned at_most_99(size_t count)
     return count > 99 ? 99 : (unsigned)count;
 }
 
-void ja4_fingerprint(const struct hello *hello, char text[static JA4_SIZE])
+void fingerprint_ja4(const struct hello *hello, char text[static JA4_SIZE])
 {
     char joined[2 * VALUES_LIMIT * 5];
     char cipher_hash[HASH_TEXT_SIZE], extension_hash[HASH_TEXT_SIZE], alpn[3];
@@ -134,4 +137,41 @@ void ja4_fingerprint(const struct hello *hello, char text[static JA4_SIZE])
     snprintf(text, JA4_SIZE, "t%s%c%02u%02u%s_%s_%s", version_text(hello->max_version),
              hello->has_sni ? 'd' : 'i', at_most_99(ciphers.count), at_most_99(type_count), alpn,
              cipher_hash, extension_hash);
+}
+
+/* ---- JA3 ---- */
+
+#define JA3_TEXT_SIZE (16 + 4 * VALUES_LIMIT * 6)
+
+/* ",4865-4866": a comma, then decimal numbers with hyphens between. */
+static size_t join_decimals(const struct values *values, char *text)
+{
+    size_t length = (size_t)sprintf(text, ",");
+    for (size_t i = 0; i < values->count; i++)
+        length += (size_t)sprintf(text + length, i > 0 ? "-%u" : "%u", values->items[i]);
+    return length;
+}
+
+static struct values point_formats(struct reader list)
+{
+    struct values formats = {0};
+    while (list.left > 0 && formats.count < VALUES_LIMIT)
+        formats.items[formats.count++] = read_u8(&list);
+    return formats;
+}
+
+bool fingerprint_ja3(const struct hello *hello, char text[static JA3_SIZE])
+{
+    const struct values parts[] = {values_of(hello->ciphers), extension_types(hello),
+                                   values_of(hello->groups), point_formats(hello->point_formats)};
+    char joined[JA3_TEXT_SIZE];
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    size_t length = (size_t)sprintf(joined, "%u", hello->legacy_version);
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+        length += join_decimals(&parts[i], joined + length);
+    if (!EVP_Q_digest(NULL, "MD5", NULL, joined, length, digest, &length))
+        return false;
+    for (size_t i = 0; i < length; i++)
+        sprintf(text + 2 * i, "%02x", digest[i]);
+    return true;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Expected values are the specification's own, or were computed from it with sha256sum. */
+ * Expected values are the specifications' own, or were computed from it with sha256sum. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "hello_bytes.h"
-#include "tls/ja4.h"
+#include "tls/fingerprint.h"
 
 static uint8_t message_buffer[HELLO_LIMIT];
 static struct bytes extensions, message, wire;
@@ -23,7 +23,7 @@ static void assert_fingerprint(uint16_t version, const uint16_t *ciphers, size_t
     put_hello(&message, version, ciphers, count, extensions.length > 0 ? &extensions : NULL);
     put_records(&wire, &message, 16384);
     assert_int_equal(hello_parse(&hello, wire.at, wire.length, message_buffer), HELLO_COMPLETE);
-    ja4_fingerprint(&hello, text);
+    fingerprint_ja4(&hello, text);
     assert_string_equal(text, expected);
     extensions.length = 0;
 }
@@ -202,13 +202,53 @@ static void the_largest_hello_has_a_fingerprint(void **state)
     put_hello(&message, 0x0303, many, ARRAY_SIZE(many), &extensions);
     put_records(&wire, &message, 16384);
     assert_int_equal(hello_parse(&hello, wire.at, wire.length, message_buffer), HELLO_COMPLETE);
-    ja4_fingerprint(&hello, text);
+    fingerprint_ja4(&hello, text);
     assert_int_equal(strlen(text), JA4_SIZE - 1);
     assert_memory_equal(text, "t12i999900_", 11);
     assert_int_equal(text[23], '_');
     assert_int_equal(strspn(text + 11, "0123456789abcdef"), 12);
     assert_int_equal(strspn(text + 24, "0123456789abcdef"), 12);
+    assert_true(fingerprint_ja3(&hello, text));
+    assert_int_equal(strspn(text, "0123456789abcdef"), JA3_SIZE - 1);
     extensions.length = 0;
+}
+
+/* ---- JA3: the vectors are those of its README ---- */
+
+static void assert_ja3(uint16_t version, const uint16_t *ciphers, size_t count,
+                       const char *expected)
+{
+    struct hello hello;
+    char text[JA3_SIZE];
+    message.length = wire.length = 0;
+    put_hello(&message, version, ciphers, count, extensions.length > 0 ? &extensions : NULL);
+    put_records(&wire, &message, 16384);
+    assert_int_equal(hello_parse(&hello, wire.at, wire.length, message_buffer), HELLO_COMPLETE);
+    assert_true(fingerprint_ja3(&hello, text));
+    assert_string_equal(text, expected);
+    extensions.length = 0;
+}
+
+static void ja3_of_a_published_hello(void **state)
+{
+    (void)state;
+    static const uint16_t ciphers[] = {47, 53, 5, 10, 49161, 49162, 49171, 49172, 50, 56, 19, 4};
+    static const uint16_t groups[] = {23, 24, 25};
+    for (int grease = 0; grease < 2; grease++) {
+        if (grease == 1)
+            put_extension(&extensions, 0x1a1a, "", 0);
+        put_name_extension(&extensions, "a.test", 6);
+        put_list_extension(&extensions, EXTENSION_GROUPS, 2, groups, ARRAY_SIZE(groups));
+        put_extension(&extensions, EXTENSION_POINT_FORMATS, "\1\0", 2);
+        assert_ja3(0x0301, ciphers, ARRAY_SIZE(ciphers), "ada70206e40642a3e4461f35503241d5");
+    }
+}
+
+static void ja3_of_a_published_hello_without_extensions(void **state)
+{
+    (void)state;
+    static const uint16_t ciphers[] = {4, 5, 10, 9, 100, 98, 3, 6, 19, 18, 99};
+    assert_ja3(0x0301, ciphers, ARRAY_SIZE(ciphers), "de350869b8c85de67a350c8d186f11e6");
 }
 
 int main(void)
@@ -224,6 +264,8 @@ int main(void)
         cmocka_unit_test(the_first_protocol_is_told_by_its_ends),
         cmocka_unit_test(more_than_99_are_99),
         cmocka_unit_test(the_largest_hello_has_a_fingerprint),
+        cmocka_unit_test(ja3_of_a_published_hello),
+        cmocka_unit_test(ja3_of_a_published_hello_without_extensions),
     };
-    return cmocka_run_group_tests_name("tls/ja4", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("tls/fingerprint", tests, NULL, NULL);
 }
