@@ -7,7 +7,6 @@
 #include "control/selfcheck.h"
 #include "core/log.h"
 #include "core/version.h"
-#include "tls/verify.h"
 
 #include <getopt.h>
 #include <string.h>
@@ -101,18 +100,12 @@ static void raise_descriptor_limit(void)
 static int test(struct policy *policy)
 {
     const struct config *config = policy_config(policy);
-    X509_STORE *trust = verify_load_trust(config->tls.trust);
-    int status = 0;
-    if (trust == NULL) {
-        log_error("[tls] trust = %s: no certificates can be read from it", config->tls.trust);
-        status = 1;
-    } else {
+    bool good = engine_check(config);
+    if (good)
         printf("%s is good: %zu ignore patterns\n", config->path,
                patterns_count(policy_ignore(policy)));
-    }
-    X509_STORE_free(trust);
     policy_unref(policy);
-    return status;
+    return good ? 0 : 1;
 }
 
 static bool run(const struct arguments *arguments, struct policy *policy)

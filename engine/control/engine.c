@@ -2,6 +2,7 @@
 #include "control/engine.h"
 
 #include "core/log.h"
+#include "tls/authority.h"
 #include "tls/constraints.h"
 #include "tls/revocation.h"
 #include "tls/verify.h"
@@ -100,6 +101,24 @@ static bool load_certificates(struct worker_tls *tls, const struct tls_config *c
         return true;
     log_error("[tls] crl-directory = %s: %m", config->crl_directory);
     return false;
+}
+
+static bool check_authority(const char *path)
+{
+    struct authority *authority;
+    if (access(path, R_OK) != 0)
+        return true;
+    authority = authority_open(path, NULL, NULL);
+    authority_free(authority);
+    return authority != NULL;
+}
+
+bool engine_check(const struct config *config)
+{
+    struct worker_tls tls = {0};
+    bool good = load_certificates(&tls, &config->tls);
+    close_worker_tls(&tls);
+    return check_authority(config->tls.ca) && good;
 }
 
 static bool open_worker_tls(struct worker_tls *tls, const struct tls_config *config)

@@ -25,6 +25,10 @@ struct engine {
     size_t worker_count;
 };
 
+/* Reads what a start would read beside the configuration: certificates, revocation lists, and the
+ * CA if it is there and we may. False after everything that is wrong was logged. */
+bool engine_check(const struct config *config) must_check;
+
 /* The signer comes first, while there is one thread and all the rights that the process was started
  * with. False after the reason was logged. */
 bool engine_start_signer(struct signer *signer, const struct config *config) must_check;

@@ -109,6 +109,20 @@ def test_a_missing_configuration_is_told(path, reason):
     assert result.returncode == 1 and result.stderr == "error: %s: %s\n" % (path, reason)
 
 
+@pytest.mark.parametrize("keys,reason", [
+    ("trust = %s/none", "[tls] trust = %s/none: no certificates can be read from it"),
+    ("intermediates = %s/other", "[tls] intermediates = %s/other: no certificates can be read from it"),
+    ("revocation = crl\ncrl-directory = %s/none", "[tls] crl-directory = %s/none: No such file or directory"),
+    ("ca = %s/other", "%s/other: there is no certificate in it"),
+])
+def test_what_a_start_would_find_wrong_is_told_before(config, tmp_path, keys, reason):
+    (tmp_path / "other").write_text("something else\n")
+    path = config("[tls]\n" + keys % tmp_path + "\n")
+    result = run(INTERCEPTD, "-t", "-c", path)
+    assert result.returncode == 1 and result.stderr == "error: " + reason % tmp_path + "\n"
+    assert result.stdout == ""
+
+
 def test_long_lines_comments_and_bytes_beyond_ascii(config):
     path = config("\ufeff# comment\n; comment\n[ignore]\npattern = ^" + "a" * 20000 + "$\n"
                   "pattern = münchen ; not a comment\n")

@@ -103,6 +103,8 @@ def test_every_commented_key_is_a_good_one(tmp_path):
     for name in ("client", "bank"):
         certificate, key = pki.make().write(tmp_path, name)
         certificate.write_bytes(certificate.read_bytes() + key.read_bytes())
+    (tmp_path / "intermediates.pem").write_bytes((tmp_path / "bank.pem").read_bytes())
+    (tmp_path / "crls").mkdir()
     (tmp_path / "interceptd.conf").write_text(text.replace("= /etc/interceptd/", "= %s/" % tmp_path))
     result = subprocess.run([BUILD / "interceptd", "-t", "-c", tmp_path / "interceptd.conf"],
                             capture_output=True, text=True)
