@@ -5,6 +5,7 @@
 #include "core/version.h"
 #include "ctl/client.h"
 #include "ctl/explaining.h"
+#include "ctl/importing.h"
 #include "ctl/show.h"
 
 #include <getopt.h>
@@ -20,6 +21,8 @@ static const char usage[] =
     "                                       with -c by that configuration, without a running\n"
     "                                       interceptd; - reads targets from standard input\n"
     "  reload                               read the configuration again\n"
+    "  import FILE [ignore_hosts]           the patterns in a config.yaml of mitmproxy's, for file "
+    "=\n"
     "\n"
     "  -j, --json          one JSON document instead of text for people\n"
     "  -s, --socket PATH   the control socket (/run/interceptd/control.sock)\n"
@@ -90,14 +93,22 @@ static enum status run_explain(const struct options *options, int count, char **
     return explaining(&options->client, options->config, options->json, count, arguments);
 }
 
+static enum status run_import(const struct options *options, int count, char **arguments)
+{
+    (void)options;
+    if (count == 0)
+        return complain("import needs a FILE, such as ~/.mitmproxy/config.yaml", "");
+    if (count > 2)
+        return complain("unexpected argument ", arguments[2]);
+    return importing(arguments[0], count == 2 ? arguments[1] : "ignore_hosts");
+}
+
 static const struct {
     const char *name;
     enum status (*run)(const struct options *options, int count, char **arguments);
 } commands[] = {
-    {"status", run_status},
-    {"ignored", run_ignored},
-    {"explain", run_explain},
-    {"reload", run_reload},
+    {"status", run_status}, {"ignored", run_ignored}, {"explain", run_explain},
+    {"reload", run_reload}, {"import", run_import},
 };
 
 static enum status run_command(const struct options *options, int count, char **arguments)

@@ -13,6 +13,7 @@ import pki
 from lab import BUILD, ORIGIN4, PATIENCE, ROOT, wait_for
 
 INSTALL = ROOT / "scripts/install"
+PRESETS = sorted((INSTALL / "presets").glob("*.list"))
 
 
 def files(command, dest, prefix="/usr/local", sysconf="/etc"):
@@ -39,7 +40,8 @@ def test_everything_has_its_place(tmp_path, prefix, sysconf, unit):
         base + "/share/man/man5/interceptd.conf.5", base + "/share/interceptd/interceptd.nft",
         base + "/share/bash-completion/completions/interceptctl",
         base + "/lib/sysusers.d/interceptd.conf",
-        base + "/share/bash-completion/completions/interceptd"])
+        base + "/share/bash-completion/completions/interceptd",
+        *(base + "/share/interceptd/presets/" + preset.name for preset in PRESETS)])
     text = (tmp_path / unit).read_text()
     assert "ExecStart=%s/sbin/interceptd -c %s/interceptd.conf" % (prefix, sysconf) in text
     files("uninstall", tmp_path, prefix, sysconf)
@@ -109,6 +111,37 @@ def test_every_commented_key_is_a_good_one(tmp_path):
     result = subprocess.run([BUILD / "interceptd", "-t", "-c", tmp_path / "interceptd.conf"],
                             capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
+def test_a_preset_is_good_and_gives_its_reasons(tmp_path, preset):
+    config = tmp_path / "interceptd.conf"
+    config.write_text("[ignore]\nmatch = address sni\nfile = %s\n" % preset)
+    result = subprocess.run([BUILD / "interceptd", "-t", "-c", config], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    head, *blocks = re.split(r"\n\n+", preset.read_text().strip())
+    assert re.match(r"# interceptd preset: .+\n# Version \d+, \d{4}-\d\d-\d\d\. ", head)
+    with_patterns = [block for block in blocks if re.search("^[^#]", block, re.M)]
+    assert with_patterns and all(block.startswith("# ") for block in with_patterns)
+
+
+@pytest.mark.parametrize("target,preset", [
+    ("gdmf.apple.com:443", "updates"), ("au.download.windowsupdate.com:80", "updates"),
+    ("play.googleapis.com:443", "stores"), ("is1-ssl.mzstatic.com:443", "stores"),
+    ("17.57.144.10:5223", "push"), ("alt3-mtalk.google.com:5228", "push"),
+    ("connectivitycheck.gstatic.com:80", "connectivity"), ("www.msftconnecttest.com:80", "connectivity"),
+    ("time.cloudflare.com:4460", "time"), ("203.0.113.1:443", None), ("www.google.com:443", None),
+    ("www.apple.com:443", None), ("mtalk.google.com.evil.test:443", None),
+])
+def test_presets_name_what_they_say(tmp_path, target, preset):
+    config = tmp_path / "interceptd.conf"
+    config.write_text("[ignore]\nmatch = address sni\n" + "".join("file = %s\n" % path for path in PRESETS))
+    answer = subprocess.run([BUILD / "interceptctl", "explain", "-c", config, target], capture_output=True,
+                            text=True, check=True).stdout
+    if preset:
+        assert answer.startswith(target + " ignore by ") and "/presets/%s.list:" % preset in answer
+    else:
+        assert answer.startswith(target + " intercept ")
 
 
 @pytest.mark.parametrize("page", ["interceptd.8", "interceptctl.8", "interceptd.conf.5"])
@@ -243,7 +276,7 @@ def complete(words, program="interceptctl"):
 
 
 def test_completion():
-    assert complete(["interceptctl", ""]) == ["status", "ignored", "explain", "reload"]
+    assert complete(["interceptctl", ""]) == ["status", "ignored", "explain", "reload", "import"]
     assert complete(["interceptctl", "-j", "ig"]) == ["ignored"]
     assert "--config" in complete(["interceptctl", "explain", "--c"])
     assert "--config" not in complete(["interceptctl", "status", "--c"])

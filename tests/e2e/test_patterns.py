@@ -216,3 +216,40 @@ def test_patterns_from_files_tell_their_lines(lab, engine, tmp_path):
     assert "interceptd lab" in lab.issuer(ORIGIN4[1])
     started.wait_log(r"^ignored 203\.0\.113\.2:443 by \^203\\.0\\.113\\.2:443\$ \(%s:3\)$"
                      % re.escape(str(listed)))
+
+
+def test_mitmproxys_patterns_can_be_taken_over(tmp_path):
+    """What its configuration ignores is ignored by the list that is made of it."""
+    theirs, ours = tmp_path / "config.yaml", tmp_path / "interceptd.conf"
+    theirs.write_text("mode: transparent\nignore_hosts:\n- ^203\\.0\\.113\\.2:443$\n- '#x'\n"
+                      "allow_hosts: [\"^192\\\\.\", '(?!a)b']\n")
+    for option, patterns in [("ignore_hosts", ["^203\\.0\\.113\\.2:443$", "\\#x"]),
+                             ("allow_hosts", ["^192\\.", "(?!a)b"])]:
+        imported = subprocess.run([BUILD / "interceptctl", "import", theirs, option], capture_output=True,
+                                  text=True, check=True).stdout
+        assert imported == "# %s of %s\n%s\n" % (option, theirs, "\n".join(patterns))
+        (tmp_path / option).write_text(imported)
+    ours.write_text("[ignore]\nfile = ignore_hosts\n")
+    explained = subprocess.run([BUILD / "interceptctl", "explain", "-c", ours, "203.0.113.2:443", "#x:1"],
+                               capture_output=True, text=True, check=True).stdout.splitlines()
+    assert [line.split()[1] for line in explained] == ["ignore", "ignore"]
+
+
+@pytest.mark.parametrize("text,reason", [
+    ("ignore_hosts: x\n", ":1: expected a list of patterns"),
+    ("mode: a\nignore_hosts:\n- {a: b}\n", ":3: expected a pattern"),
+    ("ignore_hosts:\n- a\n- ' b'\n", ":3: a pattern with a blank at an end: write [ ] for it"),
+    ("ignore_hosts: ['']\n", ":1: a pattern that is empty, or more than a line"),
+    ("ignore_hosts: [\"a\\0b\"]\n", ":1: a pattern that is empty, or more than a line"),
+    ("ignore_hosts: [\n", ":2: did not find expected node content"),
+    ("- a\n", ":1: expected options, a `name: value` each"),
+    ("", ":1: expected options, a `name: value` each"),
+    ("mode: a\n", ": there is no ignore_hosts in it"),
+    (None, ": No such file or directory"),
+])
+def test_what_cannot_be_taken_over_is_told(tmp_path, text, reason):
+    theirs = tmp_path / "config.yaml"
+    if text is not None:
+        theirs.write_text(text)
+    result = subprocess.run([BUILD / "interceptctl", "import", theirs], capture_output=True, text=True)
+    assert result.returncode == 1 and result.stderr == "interceptctl: %s%s\n" % (theirs, reason)
