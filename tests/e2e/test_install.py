@@ -120,7 +120,7 @@ def test_a_preset_is_good_and_gives_its_reasons(tmp_path, preset):
     result = subprocess.run([BUILD / "interceptd", "-t", "-c", config], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     head, *blocks = re.split(r"\n\n+", preset.read_text().strip())
-    assert re.match(r"# interceptd preset: .+\n# Version \d+, \d{4}-\d\d-\d\d\. ", head)
+    assert re.match(r"# SPDX.*\n# interceptd preset: .+\n# Version \d+, \d{4}-\d\d-\d\d\. ", head)
     with_patterns = [block for block in blocks if re.search("^[^#]", block, re.M)]
     assert with_patterns and all(block.startswith("# ") for block in with_patterns)
 
