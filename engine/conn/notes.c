@@ -45,17 +45,13 @@ static bool is_recorded(const struct conn *conn)
     return recorder_wants(conn->pool->options.feed, OUTPUT_EVENTS);
 }
 
-static const char *make_ja4(struct conn *conn, const struct hello *hello)
+static void note_fingerprints(struct conn *conn, const struct hello *hello, const char **ja4,
+                              const char **ja3)
 {
-    char text[JA4_SIZE];
-    fingerprint_ja4(hello, text);
-    return arena_strdup(&conn->arena, text);
-}
-
-static const char *make_ja3(struct conn *conn, const struct hello *hello)
-{
-    char text[JA3_SIZE];
-    return fingerprint_ja3(hello, text) ? arena_strdup(&conn->arena, text) : NULL;
+    char ja4_text[JA4_SIZE], ja3_text[JA3_SIZE];
+    fingerprint_ja4(hello, ja4_text);
+    *ja4 = arena_strdup(&conn->arena, ja4_text);
+    *ja3 = fingerprint_ja3(hello, ja3_text) ? arena_strdup(&conn->arena, ja3_text) : NULL;
 }
 
 /* A message callback. Of the first handshake message of ours there is all to be known; a second one
@@ -69,10 +65,9 @@ static void see_own_hello(int ours, int version, int type, const void *bytes, si
     if (!ours || type != SSL3_RT_HANDSHAKE)
         return;
     SSL_set_msg_callback(ssl, NULL);
-    if (hello_parse_message(&hello, bytes, length) != HELLO_COMPLETE)
-        return;
-    conn->record.upstream.ja4 = make_ja4(conn, &hello);
-    conn->record.upstream.ja3 = make_ja3(conn, &hello);
+    struct record_session *upstream = &conn->record.upstream;
+    if (hello_parse_message(&hello, bytes, length) == HELLO_COMPLETE)
+        note_fingerprints(conn, &hello, &upstream->ja4, &upstream->ja3);
 }
 
 void notes_own_hello(struct conn *conn)
@@ -87,10 +82,8 @@ void notes_own_hello(struct conn *conn)
 void notes_hello(struct conn *conn, const struct hello *hello)
 {
     struct record *record = &conn->record;
-    if (is_recorded(conn)) {
-        record->ja4 = make_ja4(conn, hello);
-        record->ja3 = make_ja3(conn, hello);
-    }
+    if (is_recorded(conn))
+        note_fingerprints(conn, hello, &record->ja4, &record->ja3);
     if (!record->starttls)
         record->app_proto = "tls";
     record->ech = hello->has_ech;

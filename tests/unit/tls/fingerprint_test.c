@@ -14,18 +14,25 @@
 static uint8_t message_buffer[HELLO_LIMIT];
 static struct bytes extensions, message, wire;
 
-static void assert_fingerprint(uint16_t version, const uint16_t *ciphers, size_t count,
-                               const char *expected)
+/* With the extensions that were put before; the next one begins with none. */
+static struct hello make_hello(uint16_t version, const uint16_t *ciphers, size_t count)
 {
     struct hello hello;
-    char text[JA4_SIZE];
     message.length = wire.length = 0;
     put_hello(&message, version, ciphers, count, extensions.length > 0 ? &extensions : NULL);
     put_records(&wire, &message, 16384);
     assert_int_equal(hello_parse(&hello, wire.at, wire.length, message_buffer), HELLO_COMPLETE);
+    extensions.length = 0;
+    return hello;
+}
+
+static void assert_ja4(uint16_t version, const uint16_t *ciphers, size_t count,
+                       const char *expected)
+{
+    struct hello hello = make_hello(version, ciphers, count);
+    char text[JA4_SIZE];
     fingerprint_ja4(&hello, text);
     assert_string_equal(text, expected);
-    extensions.length = 0;
 }
 
 /* What Chrome sends, in its order; with GREASE at the places where Chrome has it. */
@@ -72,16 +79,16 @@ static void the_published_vector(void **state)
 {
     (void)state;
     put_chrome_extensions(false);
-    assert_fingerprint(0x0303, chrome_ciphers + 1, ARRAY_SIZE(chrome_ciphers) - 1,
-                       "t13d1516h2_8daaf6152771_e5627efa2ab1");
+    assert_ja4(0x0303, chrome_ciphers + 1, ARRAY_SIZE(chrome_ciphers) - 1,
+               "t13d1516h2_8daaf6152771_e5627efa2ab1");
 }
 
 static void grease_changes_nothing(void **state)
 {
     (void)state;
     put_chrome_extensions(true);
-    assert_fingerprint(0x0303, chrome_ciphers, ARRAY_SIZE(chrome_ciphers),
-                       "t13d1516h2_8daaf6152771_e5627efa2ab1");
+    assert_ja4(0x0303, chrome_ciphers, ARRAY_SIZE(chrome_ciphers),
+               "t13d1516h2_8daaf6152771_e5627efa2ab1");
 }
 
 /* Chrome shuffles its extensions since 110; signature algorithms keep their order. */
@@ -91,26 +98,25 @@ static void the_order_of_ciphers_and_extensions_does_not_count(void **state)
     static const uint16_t forth[] = {0x0401, 0x0403}, back[] = {0x0403, 0x0401};
     put_list_extension(&extensions, EXTENSION_SIGNATURES, 2, forth, 2);
     put_extension(&extensions, 0x0023, "", 0);
-    assert_fingerprint(0x0303, (const uint16_t[]){0xc02f, 0x009c}, 2,
-                       "t12i020200_08dfa304a768_06b827fefa6b");
+    assert_ja4(0x0303, (const uint16_t[]){0xc02f, 0x009c}, 2,
+               "t12i020200_08dfa304a768_06b827fefa6b");
     put_extension(&extensions, 0x0023, "", 0);
     put_list_extension(&extensions, EXTENSION_SIGNATURES, 2, forth, 2);
-    assert_fingerprint(0x0303, (const uint16_t[]){0x009c, 0xc02f}, 2,
-                       "t12i020200_08dfa304a768_06b827fefa6b");
+    assert_ja4(0x0303, (const uint16_t[]){0x009c, 0xc02f}, 2,
+               "t12i020200_08dfa304a768_06b827fefa6b");
     put_extension(&extensions, 0x0023, "", 0);
     put_list_extension(&extensions, EXTENSION_SIGNATURES, 2, back, 2);
-    assert_fingerprint(0x0303, (const uint16_t[]){0x009c, 0xc02f}, 2,
-                       "t12i020200_08dfa304a768_ca16d4344dc5");
+    assert_ja4(0x0303, (const uint16_t[]){0x009c, 0xc02f}, 2,
+               "t12i020200_08dfa304a768_ca16d4344dc5");
 }
 
 static void a_hello_of_almost_nothing(void **state)
 {
     (void)state;
-    assert_fingerprint(0x0301, NULL, 0, "t10i000000_000000000000_000000000000");
-    assert_fingerprint(0x0301, (const uint16_t[]){0x002f}, 1,
-                       "t10i010000_ba72b8082249_000000000000");
-    assert_fingerprint(0x0303, (const uint16_t[]){0x0a0a, 0xfafa}, 2,
-                       "t12i000000_000000000000_000000000000");
+    assert_ja4(0x0301, NULL, 0, "t10i000000_000000000000_000000000000");
+    assert_ja4(0x0301, (const uint16_t[]){0x002f}, 1, "t10i010000_ba72b8082249_000000000000");
+    assert_ja4(0x0303, (const uint16_t[]){0x0a0a, 0xfafa}, 2,
+               "t12i000000_000000000000_000000000000");
 }
 
 static void the_name_and_the_protocols_are_counted_but_not_hashed(void **state)
@@ -118,17 +124,17 @@ static void the_name_and_the_protocols_are_counted_but_not_hashed(void **state)
     (void)state;
     put_name_extension(&extensions, "a.test", 6);
     put_alpn_extension(&extensions, "\2h2");
-    assert_fingerprint(0x0303, NULL, 0, "t12d0002h2_000000000000_000000000000");
+    assert_ja4(0x0303, NULL, 0, "t12d0002h2_000000000000_000000000000");
     put_name_extension(&extensions, "a.test", 6);
     put_extension(&extensions, 0x0023, "", 0);
-    assert_fingerprint(0x0303, NULL, 0, "t12d000200_000000000000_e78b541c01a9");
+    assert_ja4(0x0303, NULL, 0, "t12d000200_000000000000_e78b541c01a9");
 }
 
 static void a_name_that_is_none_is_still_a_name_sent(void **state)
 {
     (void)state;
     put_name_extension(&extensions, "a b", 3);
-    assert_fingerprint(0x0303, NULL, 0, "t12d000100_000000000000_000000000000");
+    assert_ja4(0x0303, NULL, 0, "t12d000100_000000000000_000000000000");
 }
 
 static void versions_have_two_characters(void **state)
@@ -148,7 +154,7 @@ static void versions_have_two_characters(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         if (cases[i].offered != 0)
             put_list_extension(&extensions, EXTENSION_VERSIONS, 1, &cases[i].offered, 1);
-        assert_fingerprint(cases[i].legacy, NULL, 0, cases[i].expected);
+        assert_ja4(cases[i].legacy, NULL, 0, cases[i].expected);
     }
 }
 
@@ -170,7 +176,7 @@ static void the_first_protocol_is_told_by_its_ends(void **state)
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         put_alpn_extension(&extensions, cases[i].protocols);
-        assert_fingerprint(0x0303, NULL, 0, cases[i].expected);
+        assert_ja4(0x0303, NULL, 0, cases[i].expected);
     }
 }
 
@@ -182,8 +188,7 @@ static void more_than_99_are_99(void **state)
         ciphers[i] = (uint16_t)(i + 1);
         put_extension(&extensions, (uint16_t)(0x1000 + i), "", 0);
     }
-    assert_fingerprint(0x0303, ciphers, ARRAY_SIZE(ciphers),
-                       "t12i999900_0f8860b09f90_3ec5f12e055a");
+    assert_ja4(0x0303, ciphers, ARRAY_SIZE(ciphers), "t12i999900_0f8860b09f90_3ec5f12e055a");
 }
 
 /* As many of everything as a hello can hold: the text keeps its form. */
@@ -191,17 +196,13 @@ static void the_largest_hello_has_a_fingerprint(void **state)
 {
     (void)state;
     static uint16_t many[7000];
-    struct hello hello;
     char text[JA4_SIZE];
     for (size_t i = 0; i < ARRAY_SIZE(many); i++)
         many[i] = (uint16_t)(0x2000 + i);
     put_list_extension(&extensions, EXTENSION_SIGNATURES, 2, many, ARRAY_SIZE(many));
     for (size_t i = 0; i < ARRAY_SIZE(many); i++)
         put_extension(&extensions, many[i], "", 0);
-    message.length = wire.length = 0;
-    put_hello(&message, 0x0303, many, ARRAY_SIZE(many), &extensions);
-    put_records(&wire, &message, 16384);
-    assert_int_equal(hello_parse(&hello, wire.at, wire.length, message_buffer), HELLO_COMPLETE);
+    struct hello hello = make_hello(0x0303, many, ARRAY_SIZE(many));
     fingerprint_ja4(&hello, text);
     assert_int_equal(strlen(text), JA4_SIZE - 1);
     assert_memory_equal(text, "t12i999900_", 11);
@@ -210,7 +211,6 @@ static void the_largest_hello_has_a_fingerprint(void **state)
     assert_int_equal(strspn(text + 24, "0123456789abcdef"), 12);
     assert_true(fingerprint_ja3(&hello, text));
     assert_int_equal(strspn(text, "0123456789abcdef"), JA3_SIZE - 1);
-    extensions.length = 0;
 }
 
 /* ---- JA3: the vectors are those of its README ---- */
@@ -218,15 +218,10 @@ static void the_largest_hello_has_a_fingerprint(void **state)
 static void assert_ja3(uint16_t version, const uint16_t *ciphers, size_t count,
                        const char *expected)
 {
-    struct hello hello;
+    struct hello hello = make_hello(version, ciphers, count);
     char text[JA3_SIZE];
-    message.length = wire.length = 0;
-    put_hello(&message, version, ciphers, count, extensions.length > 0 ? &extensions : NULL);
-    put_records(&wire, &message, 16384);
-    assert_int_equal(hello_parse(&hello, wire.at, wire.length, message_buffer), HELLO_COMPLETE);
     assert_true(fingerprint_ja3(&hello, text));
     assert_string_equal(text, expected);
-    extensions.length = 0;
 }
 
 static void ja3_of_a_published_hello(void **state)
