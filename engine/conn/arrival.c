@@ -59,6 +59,7 @@ void arrival_start(struct pool *pool, int fd, const struct address *device,
 
     dial_tune(fd);
     neighbours_find(&pool->neighbours, &conn->flow, pool->loop.now);
+    policy_describe(conn->policy->view, &conn->flow, &conn->arena);
     notes_start(conn);
     if (conn_watch_device(conn))
         decide(conn);

@@ -103,7 +103,7 @@ static void log_end(const struct conn *conn, enum ending ending)
 
 void conn_tell_tls(struct conn *conn)
 {
-    if (conn->flow.hello_read && !conn->tls_told)
+    if (conn->flow.opened && !conn->tls_told)
         eve_write(conn->pool->options.feed, EVE_TLS, &conn->record);
     conn->tls_told = true;
 }

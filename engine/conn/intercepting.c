@@ -41,7 +41,7 @@ static bool is_ip_literal(const char *name)
 /* The device's name, unless it is none that TLS could ask for (RFC 6066, section 3). */
 static const char *name_for_origin(const struct conn *conn)
 {
-    const char *name = conn->flow.name;
+    const char *name = conn->flow.sni;
     return name != NULL && !is_ip_literal(name) ? name : NULL;
 }
 
@@ -178,7 +178,7 @@ static bool may_be_refused_yet(const struct conn *conn)
 static void leave_to_device(struct conn *conn)
 {
     char device[INET6_ADDRSTRLEN], origin[ADDRESS_TEXT_SIZE];
-    const char *name = conn->flow.name;
+    const char *name = conn->flow.sni;
     log_info("%s (%s) asks %s for a certificate: its connections there pass untouched for an hour",
              address_text(&conn->flow.origin, origin), name != NULL ? name : "no name",
              address_ip_text(&conn->flow.device, device));
@@ -281,7 +281,7 @@ static bool bind_tickets(struct conn *conn)
     const struct ticket_scope scope = {
         .device = &conn->flow.device,
         .origin = &conn->flow.origin,
-        .name = conn->flow.name,
+        .name = conn->flow.sni,
         .leaf = conn->leaf->sha256,
         .revision = policy_revision(policy_view_policy(conn->policy->view)),
     };
@@ -447,7 +447,8 @@ static void follow_http1(struct conn *conn)
     struct relay *relay = &conn->through.relay;
     bool is_other = device->alpn_length > 0 &&
                     (device->alpn_length != 8 || memcmp(device->alpn, "http/1.1", 8) != 0);
-    struct altsvc *altsvc = is_other ? NULL : arena_alloc(&conn->arena, sizeof(*altsvc));
+    struct altsvc *altsvc =
+        is_other || conn->rules.uninterpreted ? NULL : arena_alloc(&conn->arena, sizeof(*altsvc));
     if (altsvc == NULL)
         return;
     relay->up.filter = (struct relay_filter){.run = see_request, .context = altsvc};

@@ -14,7 +14,7 @@ static bool digest_flow(const struct flow *flow, unsigned char out[static DIGEST
     digest_init(&digest);
     digest_address(&digest, &device);
     digest_address(&digest, &flow->origin);
-    digest_text(&digest, flow->name);
+    digest_text(&digest, flow->sni);
     return digest_final(&digest, out);
 }
 

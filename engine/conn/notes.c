@@ -88,8 +88,8 @@ void notes_hello(struct conn *conn, const struct hello *hello)
         record->app_proto = "tls";
     record->ech = hello->has_ech;
     if (hello->name[0] != '\0')
-        conn->flow.name = record->sni = arena_strdup(&conn->arena, hello->name);
-    conn->flow.hello_read = true;
+        conn->flow.sni = record->sni = arena_strdup(&conn->arena, hello->name);
+    conn->flow.opened = true;
     if (hello->has_alpn)
         note_alpn(conn, hello->alpn);
     conn->offered_version = hello->max_version;

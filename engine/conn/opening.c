@@ -62,6 +62,7 @@ static void decide_by_hello(struct conn *conn, const struct hello *hello)
         passing_as(conn, REASON_MTLS);
         return;
     }
+    policy_hint(conn->policy->view, &conn->flow);
     notes_decision(conn, &decision, "intercept");
     eve_write(conn->pool->options.feed, EVE_INTERCEPT, &conn->record);
     if (conn->offered_version < conn->rules.min_version)

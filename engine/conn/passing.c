@@ -9,7 +9,7 @@
 static void teach_kernel(struct conn *conn)
 {
     struct decided decided = {.origin = conn->flow.origin, .verdict = VERDICT_PASS};
-    if (!conn->pool->options.teach_kernel || !conn->decision.by_destination ||
+    if (!conn->pool->options.teach_kernel || conn->decision.holds != HOLDS_FOR_ALL ||
         conn->policy != conn->pool->policy)
         return;
     admission_comment(&conn->decision, decided.comment);

@@ -63,12 +63,13 @@ void pool_fini(struct pool *pool)
     loop_fini(&pool->loop);
 }
 
-struct pool_policy *pool_policy_new(struct policy *policy, const struct tls_settings *settings)
+struct pool_policy *pool_policy_new(struct policy *policy, struct known *known,
+                                    const struct tls_settings *settings)
 {
     struct pool_policy *made = calloc(1, sizeof(*made));
     CHECK(made != NULL);
     made->references = 1;
-    made->view = policy_view_new(policy);
+    made->view = policy_view_new(policy, known);
     if (made->view == NULL)
         log_error("there is not enough memory for the policy");
     if (made->view != NULL && tls_context_init(&made->tls, settings))

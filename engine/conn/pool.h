@@ -90,7 +90,7 @@ void pool_fini(struct pool *pool);
 
 /* NULL after the reason was logged. May be handed to another thread, once; from then on it is that
  * thread's. */
-struct pool_policy *pool_policy_new(struct policy *policy,
+struct pool_policy *pool_policy_new(struct policy *policy, struct known *known,
                                     const struct tls_settings *settings) must_check;
 struct pool_policy *pool_policy_ref(struct pool_policy *policy);
 void pool_policy_unref(struct pool_policy *policy);

@@ -60,7 +60,7 @@ static const char *answer_explain(struct control *control, const json_t *argumen
                                   struct jsonw *data)
 {
     const json_t *targets = json_object_get(arguments, "targets");
-    struct policy_view *view = policy_view_new(control->engine->policy);
+    struct policy_view *view = policy_view_new(control->engine->policy, control->engine->known);
     const char *error = NULL;
     if (!json_is_array(targets))
         error = "targets is to be an array";

@@ -61,7 +61,7 @@ static struct pool_policy *make_worker_policy(const struct engine *engine, struc
         .keylog = config->keylog != NULL ? keylog : NULL,
         .keylog_context = engine->worker_feeds[index],
     };
-    return pool_policy_new(policy, &settings);
+    return pool_policy_new(policy, engine->known, &settings);
 }
 
 static void free_change(struct engine_change *change)
@@ -141,7 +141,7 @@ static bool fill_change(struct engine_change *change, const struct engine *engin
         if (change->workers[i] == NULL)
             return false;
     }
-    struct policy_view *view = policy_view_new(change->policy);
+    struct policy_view *view = policy_view_new(change->policy, engine->known);
     if (view == NULL) {
         log_error("there is not enough memory for the policy");
         return false;
@@ -416,7 +416,8 @@ struct engine *engine_start(struct policy *policy, struct signer *signer)
     engine->worker_count = engine->signer.channel_count;
     engine->workers = calloc(engine->worker_count, sizeof(*engine->workers));
     engine->worker_feeds = calloc(engine->worker_count, sizeof(*engine->worker_feeds));
-    CHECK(engine->workers != NULL && engine->worker_feeds != NULL);
+    engine->known = known_new();
+    CHECK(engine->workers != NULL && engine->worker_feeds != NULL && engine->known != NULL);
     if (start(engine, policy))
         return engine;
     engine_stop(engine, false);
@@ -461,6 +462,7 @@ void engine_stop(struct engine *engine, bool orderly)
     leaf_maker_fini(&engine->leaf_maker);
     signer_fini(&engine->signer);
     policy_unref(engine->policy);
+    known_free(engine->known);
     free(engine->workers);
     free(engine->worker_feeds);
     free(engine);

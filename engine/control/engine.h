@@ -13,6 +13,7 @@
 
 struct engine {
     struct policy *policy; /* in force */
+    struct known *known;   /* of the devices; outlives policies */
     struct signer signer;
     struct leaf_maker leaf_maker;
     struct leaf_cache *leaves;

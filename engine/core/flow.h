@@ -10,6 +10,7 @@
 #include "core/address.h"
 
 #include <net/if.h>
+#include <string.h>
 
 #define MAC_SIZE 6
 #define MAC_TEXT_SIZE 18
@@ -22,14 +23,46 @@ struct flow {
     bool has_mac;             /* `mac` is known */
     uint8_t mac[MAC_SIZE];    /* the device's Ethernet address */
     char interface[IFNAMSIZ]; /* where the device is; empty if unknown */
-    bool hello_read;          /* the ClientHello was read: no better name will come */
-    const char *name;         /* the SNI, or the name an operator asks about; NULL if unknown */
+    const char *device_name;  /* as the operator or the network calls it; NULL if unknown */
+
+    bool opened;      /* the device's first bytes were read: no better name will come */
+    const char *sni;  /* in the ClientHello, or the name an operator asks about; NULL if unknown */
+    const char *host; /* in a plain HTTP request; NULL if unknown */
+    /* What the device was told by DNS to be at the origin's address, the latest first. */
+    const char *const *names;
+    size_t name_count;
 };
+
+/* Whom a device is known by: its MAC address or, where there is none, its IP address. Equal keys
+ * are equal bytes. */
+struct device_key {
+    uint8_t size;
+    uint8_t bytes[16];
+};
+
+static inline struct device_key flow_device_key(const struct flow *flow)
+{
+    struct device_key key = {.size = MAC_SIZE};
+    if (flow->has_mac) {
+        memcpy(key.bytes, flow->mac, MAC_SIZE);
+        return key;
+    }
+    key.size = (uint8_t)address_ip_size(&flow->device);
+    memcpy(key.bytes, &flow->device.ip, key.size);
+    return key;
+}
 
 /* What happens to a connection. */
 enum verdict {
     VERDICT_PASS, /* goes to its destination untouched */
     VERDICT_TAKE, /* is intercepted */
+};
+
+/* For which other connections to the same address and port that holds, too. */
+enum holds {
+    HOLDS_ONCE,
+    HOLDS_FOR_DEVICE, /* those of the same device */
+    HOLDS_FOR_ALL,    /* whoever asks */
 };
 
 /* "02:00:5e:10:00:01". Returns `text`. */

@@ -39,7 +39,7 @@ static struct policy_view *open_view(const char *path)
     if (config != NULL)
         policy = policy_new(config, 1, false, &report);
     if (policy != NULL)
-        view = policy_view_new(policy);
+        view = policy_view_new(policy, NULL);
     policy_unref(policy);
     report_log(&report);
     report_fini(&report);

@@ -29,6 +29,7 @@ extern const struct decided_set decided_sets[DECIDED_SETS];
 #define DECIDED_COMMENT_SIZE 120
 
 struct decided {
+    struct address device; /* whose connections; family 0: everybody's. The port does not count. */
     struct address origin;
     uint8_t protocol;
     enum verdict verdict; /* TAKE is for UDP: it is what refuses QUIC */

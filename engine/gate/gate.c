@@ -44,6 +44,7 @@ struct gate {
     struct lesson lessons[LESSONS_LIMIT];
     struct decided remembered[LESSONS_LIMIT]; /* of the lesson with the same index */
     size_t lesson_count;
+    struct arena arena; /* of what the judge has added to flows */
 };
 
 /* ---- deciding ---- */
@@ -88,7 +89,7 @@ static void add_lesson(struct gate *gate, const struct lesson *lesson)
  * would fill the queue. TCP that is taken is not: each connection is to be seen here. */
 static bool is_worth_remembering(const struct flow *flow, const struct gate_answer *answer)
 {
-    return answer->remember && (answer->verdict == VERDICT_PASS || flow->protocol == IPPROTO_UDP);
+    return answer->holds == HOLDS_FOR_ALL && (answer->verdict == VERDICT_PASS || flow->protocol == IPPROTO_UDP);
 }
 
 static uint32_t mark_for(const struct gate *gate, const struct flow *flow, enum verdict verdict)
@@ -126,7 +127,7 @@ static void answer_packet(struct queue *queue, const struct queued_packet *packe
             queue_accept(queue, lesson.id, lesson.mark);
         return;
     }
-    lesson.answer = judge->decide(gate->policy, &lesson.flow);
+    lesson.answer = judge->decide(gate->policy, &lesson.flow, &gate->arena);
     lesson.mark |= mark_for(gate, &lesson.flow, lesson.answer.verdict);
     counter_add(
         lesson.answer.verdict == VERDICT_PASS ? &gate->counters.passed : &gate->counters.taken, 1);
@@ -144,6 +145,7 @@ static void queue_ready(struct watch *watch, uint32_t events)
     struct gate *gate = container_of(watch, struct gate, queue_watch);
     queue_read(&gate->queue);
     teach_lessons(gate);
+    arena_fini(&gate->arena);
 }
 
 /* ---- what changes around us ---- */

@@ -9,6 +9,7 @@
 #ifndef GATE_GATE_H
 #define GATE_GATE_H
 
+#include "core/arena.h"
 #include "core/counter.h"
 #include "core/flow.h"
 #include "core/log.h"
@@ -19,7 +20,7 @@
 /* What the judge says of a connection. */
 struct gate_answer {
     enum verdict verdict;
-    bool remember; /* the kernel may decide all connections to this destination so */
+    enum holds holds; /* for so many connections the kernel may remember it */
     int reason;    /* the judge's own: why */
     const void *rule;
 };
@@ -27,8 +28,9 @@ struct gate_answer {
 /* Who decides. `policy` is what gate_open() or gate_reload() was given last; all calls come from
  * the gate's thread, and those about an answer before the policy changes. */
 struct gate_judge {
-    /* The packet waits for this. */
-    struct gate_answer (*decide)(void *policy, const struct flow *flow);
+    /* The packet waits for this. What else is known of the flow is added to it, and lives in the
+     * arena, which is emptied when the packet was noted. */
+    struct gate_answer (*decide)(void *policy, struct flow *flow, struct arena *arena);
     /* And for this: why, for whoever lists the kernel's rules. */
     void (*explain)(const struct gate_answer *answer, char comment[static DECIDED_COMMENT_SIZE]);
     /* The packet has gone on: the time to write it down. */

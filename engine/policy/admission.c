@@ -74,11 +74,13 @@ static struct decision decide_now(const struct admission *admission, const struc
     return decision;
 }
 
-static struct gate_answer decide(void *policy, const struct flow *flow)
+static struct gate_answer decide(void *policy, struct flow *flow, struct arena *arena)
 {
-    struct decision decision = decide_now(policy, flow);
+    const struct admission *admission = policy;
+    policy_describe(admission->view, flow, arena);
+    struct decision decision = decide_now(admission, flow);
     return (struct gate_answer){.verdict = decision.verdict,
-                                .remember = decision.by_destination,
+                                .holds = decision.holds,
                                 .reason = (int)decision.reason,
                                 .rule = decision.rule};
 }
@@ -88,7 +90,7 @@ static struct decision decision_of(const struct gate_answer *answer)
     return (struct decision){.verdict = answer->verdict,
                              .reason = (enum reason)answer->reason,
                              .rule = answer->rule,
-                             .by_destination = answer->remember};
+                             .holds = answer->holds};
 }
 
 static void explain_answer(const struct gate_answer *answer,

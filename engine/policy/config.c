@@ -145,6 +145,9 @@ static bool enter_device(struct parser *parser, const char *title)
     *parser->device_tail = device;
     parser->device_tail = &device->next;
     begin_object(parser, "device", device, &device->scope, title);
+    device->name =
+        arena_copy(&config->arena, title + strlen("[device "), strlen(title) - strlen("[device ]"));
+    CHECK(device->name != NULL);
     return true;
 }
 
@@ -346,9 +349,10 @@ static void check_devices(const struct parser *parser)
 {
     const struct device_config *device = parser->config->devices;
     for (; device != NULL; device = device->next)
-        if (!device->has_mac && !device->has_address)
+        if (!device->has_mac && !device->has_address && device->interface == NULL)
             report_error(parser->report, device->scope.place, 0,
-                         "%s needs mac or address, to know it by", device->scope.section);
+                         "%s needs mac, address or interface, to know it by",
+                         device->scope.section);
 }
 
 static void check_destinations(const struct parser *parser)

@@ -28,7 +28,13 @@ struct pattern_list {
 };
 
 /* Which texts a pattern is tried against, beside the address. */
-enum match { MATCH_ADDRESS = 1, MATCH_SNI = 2 };
+enum match {
+    MATCH_ADDRESS = 1,
+    MATCH_DNS = 2,  /* names that the device has resolved to the address */
+    MATCH_SNI = 4,  /* the name in the ClientHello */
+    MATCH_HOST = 8, /* the name in a plain HTTP request */
+};
+#define MATCH_NAMES (MATCH_DNS | MATCH_SNI | MATCH_HOST)
 
 struct rules_config {
     struct pattern_list patterns;
@@ -42,6 +48,26 @@ struct port_range {
 struct words {
     const char **items;
     size_t count;
+};
+
+/* Whether DNS answers are read: AUTO means where something depends on it. */
+enum watching { WATCH_AUTO, WATCH_NO, WATCH_YES };
+
+/* What becomes of QUIC to what is intercepted. */
+enum quic {
+    QUIC_UNSET,
+    QUIC_REFUSE, /* it is refused at once, so that TCP is used */
+    QUIC_PASS,   /* it flows, unseen */
+};
+
+/* What is made of devices that refuse our certificate. */
+enum learn { LEARN_OFF, LEARN_SUGGEST, LEARN_AUTO };
+
+struct learn_config {
+    enum learn mode;
+    uint32_t after;  /* so many refusals */
+    uint32_t within; /* seconds */
+    uint32_t keep;   /* seconds that a finding lives */
 };
 
 struct network_config {
@@ -60,6 +86,13 @@ struct network_config {
     uint32_t drain_timeout; /* seconds */
     uint32_t route_table;
     uint32_t workers; /* 0: one a core */
+    enum watching watch_dns;
+    bool listed_devices;     /* only devices with a section of their own are looked at */
+    struct words leases;     /* files of DHCP servers; */
+    bool leases_auto;        /* those that are usual */
+    bool watch_mdns;         /* names that devices tell by multicast DNS */
+    const char *vendor_file; /* whose MAC addresses are whose; NULL: none */
+    enum quic quic;
 };
 
 /* How far an origin's own failings are passed on to the device. */
@@ -119,10 +152,15 @@ struct destination_config {
 
 struct device_config {
     struct tls_scope scope;
+    const char *name; /* as the section is called */
     bool has_mac, has_address;
     uint8_t mac[MAC_SIZE];
-    struct address address;
+    struct address address; /* or the network of these addresses: */
+    uint8_t prefix;         /* so many bits of it count */
+    const char *interface;  /* NULL: any */
     bool intercept;
+    enum quic quic;
+    struct rules_config ignore; /* beside those for all */
     struct device_config *next;
 };
 
@@ -131,13 +169,16 @@ struct config {
     const char *path;
     struct network_config network;
     struct rules_config ignore, allow;
-    uint32_t ignore_after_rejections; /* 0: never */
+    struct rules_config tcp; /* TLS is ended, and what is in it is not interpreted */
+    struct learn_config learn;
     struct tls_config tls;
     struct destination_config *destinations; /* in the order of the file */
     struct device_config *devices;           /* likewise */
     struct credentials *credentials;         /* all that were read, to be freed */
     const char *events_file;                 /* NULL: no records are kept */
+    bool ignored_events;                     /* also of what passes in the kernel */
     const char *control_socket;
+    const char *read_socket; /* of those who may only ask; NULL: beside the other */
     const char *state_directory;
     bool has_user; /* the engine is to run as: */
     uid_t user;

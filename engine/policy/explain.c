@@ -16,21 +16,21 @@ static bool parse_name(const char *target, char *name, uint16_t *port)
 
 static bool sees_no_names(const struct rules_config *rules)
 {
-    return rules->patterns.count > 0 && (rules->match & MATCH_SNI) == 0;
+    return rules->patterns.count > 0 && (rules->match & MATCH_NAMES) == 0;
 }
 
 bool explain_target(struct explanation *explanation, const struct policy_view *view,
                     const char *target)
 {
     char name[EXPLAIN_TARGET_LIMIT];
-    struct flow flow = {.protocol = IPPROTO_TCP, .hello_read = true};
+    struct flow flow = {.protocol = IPPROTO_TCP, .opened = true};
     if (strlen(target) >= EXPLAIN_TARGET_LIMIT)
         return false;
     bool is_name = !address_parse(&flow.origin, target);
     if (is_name) {
         if (!parse_name(target, name, &flow.origin.port))
             return false;
-        flow.name = name;
+        flow.sni = name;
     }
     const struct config *config = policy_config(policy_view_policy(view));
     explanation->decision = policy_decide(view, &flow);

@@ -27,20 +27,16 @@ struct entry {
 
 struct learned {
     pthread_mutex_t lock;
-    uint32_t limit;
-    uint64_t life; /* ms */
     struct entry *entries;
     size_t count;
     TAILQ_HEAD(entry_queue, entry) by_age;
 };
 
-struct learned *learned_new(uint32_t limit, uint32_t life)
+struct learned *learned_new(void)
 {
     struct learned *learned = calloc(1, sizeof(*learned));
     CHECK(learned != NULL);
     pthread_mutex_init(&learned->lock, NULL);
-    learned->limit = limit;
-    learned->life = (uint64_t)life * 1000;
     TAILQ_INIT(&learned->by_age);
     return learned;
 }
@@ -68,8 +64,8 @@ static void make_key(const struct flow *flow, char key[static KEY_SIZE])
     char device[INET6_ADDRSTRLEN], origin[ADDRESS_TEXT_SIZE], mac[MAC_TEXT_SIZE];
     const char *from =
         flow->has_mac ? mac_text(flow->mac, mac) : address_ip_text(&flow->device, device);
-    if (flow->name != NULL)
-        snprintf(key, KEY_SIZE, "%s %s:%u", from, flow->name, (unsigned)flow->origin.port);
+    if (flow->sni != NULL)
+        snprintf(key, KEY_SIZE, "%s %s:%u", from, flow->sni, (unsigned)flow->origin.port);
     else
         snprintf(key, KEY_SIZE, "%s %s", from, address_text(&flow->origin, origin));
 }
@@ -88,16 +84,17 @@ static void forget_expired(struct learned *learned, uint64_t now)
         drop(learned, entry);
 }
 
-bool learned_is_pinned(struct learned *learned, const struct flow *flow, uint64_t now)
+bool learned_is_pinned(struct learned *learned, const struct learn_config *config,
+                       const struct flow *flow, uint64_t now)
 {
     char key[KEY_SIZE];
-    if (learned->limit == 0)
+    if (config->mode != LEARN_AUTO)
         return false;
     make_key(flow, key);
     pthread_mutex_lock(&learned->lock);
     forget_expired(learned, now);
     const struct entry *entry = find(learned, key);
-    bool pinned = entry != NULL && entry->refusals >= learned->limit;
+    bool pinned = entry != NULL && entry->refusals >= config->after;
     pthread_mutex_unlock(&learned->lock);
     return pinned;
 }
@@ -121,10 +118,11 @@ static struct entry *find_or_add(struct learned *learned, const char *key)
     return entry;
 }
 
-bool learned_note_refusal(struct learned *learned, const struct flow *flow, uint64_t now)
+bool learned_note_refusal(struct learned *learned, const struct learn_config *config,
+                          const struct flow *flow, uint64_t now)
 {
     char key[KEY_SIZE] = "";
-    if (learned->limit == 0)
+    if (config->mode == LEARN_OFF)
         return false;
     make_key(flow, key);
     pthread_mutex_lock(&learned->lock);
@@ -132,8 +130,8 @@ bool learned_note_refusal(struct learned *learned, const struct flow *flow, uint
     struct entry *entry = find_or_add(learned, key);
     bool decides = false;
     if (entry != NULL) {
-        entry->expires = now + learned->life;
-        decides = ++entry->refusals == learned->limit;
+        entry->expires = now + (uint64_t)config->keep * 1000;
+        decides = ++entry->refusals == config->after;
     }
     pthread_mutex_unlock(&learned->lock);
     return decides;
@@ -142,8 +140,6 @@ bool learned_note_refusal(struct learned *learned, const struct flow *flow, uint
 void learned_note_acceptance(struct learned *learned, const struct flow *flow)
 {
     char key[KEY_SIZE];
-    if (learned->limit == 0)
-        return;
     make_key(flow, key);
     pthread_mutex_lock(&learned->lock);
     struct entry *entry = find(learned, key);

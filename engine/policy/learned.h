@@ -5,28 +5,30 @@
  *
  * Kept for a device together with the name it asks for, or the address where it asks for none. A
  * refusal is forgotten after a time, and at once when data shows that a certificate was accepted.
- * One policy's, shared by all workers; every function may be called from any thread. */
+ * Shared by all threads that decide; every function may be called from any thread. */
 #ifndef POLICY_LEARNED_H
 #define POLICY_LEARNED_H
 
 #include "core/flow.h"
 #include "core/macros.h"
+#include "policy/config.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct learned;
 
-/* `limit` refusals in a row make it pass; 0: never. `life` in seconds. Times below are those of
- * clock_ms(). */
-struct learned *learned_new(uint32_t limit, uint32_t life) must_check;
+struct learned *learned_new(void) must_check;
 void learned_free(struct learned *learned);
 
-/* True if connections like this one are to pass. */
-bool learned_is_pinned(struct learned *learned, const struct flow *flow, uint64_t now);
+/* True if connections like this one are to pass: for a flow whose name is known, or that has none.
+ * Times are those of clock_ms(). */
+bool learned_is_pinned(struct learned *learned, const struct learn_config *config,
+                       const struct flow *flow, uint64_t now);
 
 /* True if this refusal is the one that decides. */
-bool learned_note_refusal(struct learned *learned, const struct flow *flow, uint64_t now);
+bool learned_note_refusal(struct learned *learned, const struct learn_config *config,
+                          const struct flow *flow, uint64_t now);
 void learned_note_acceptance(struct learned *learned, const struct flow *flow);
 
 #endif

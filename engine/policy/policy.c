@@ -3,6 +3,8 @@
 
 #include "core/log.h"
 #include "core/loop.h"
+#include "policy/candidates.h"
+#include "policy/device.h"
 #include "policy/learned.h"
 #include "tls/constraints.h"
 
@@ -14,15 +16,18 @@ struct policy {
     atomic_uint references;
     uint64_t revision;
     struct config *config;
-    struct patterns *ignore, *allow;
-    struct learned *learned;        /* the one part that changes: it has a lock of its own */
+    struct patterns *ignore, *allow, *tcp;
     struct patterns **destinations; /* as many as the configuration has, in its order */
     size_t destination_count;
+    struct patterns **devices; /* likewise */
+    size_t device_count;
+    atomic_bool *hinted; /* by ignore pattern: the operator was told that it wants names */
     NAME_CONSTRAINTS *constraints; /* of our CA; NULL: none */
 };
 
 struct policy_view {
     struct policy *policy;
+    struct known *known; /* or NULL */
     struct pattern_scratch *scratch;
 };
 
@@ -56,24 +61,47 @@ static struct patterns *compile(const struct config *config, const struct rules_
     return patterns_compile(&rules->patterns, cache, report);
 }
 
+/* One set a section; `name` is the sections'. */
+static bool compile_section(struct policy *policy, struct patterns **patterns,
+                            const struct rules_config *rules, const char *name, size_t index,
+                            bool use_cache, struct report *report)
+{
+    char cache[48];
+    snprintf(cache, sizeof(cache), "%s-%zu.hsdb", name, index + 1);
+    *patterns = compile(policy->config, rules,
+                        use_cache && rules->patterns.count > 0 ? cache : NULL, report);
+    return *patterns != NULL;
+}
+
 static bool compile_destinations(struct policy *policy, bool use_cache, struct report *report)
 {
     const struct destination_config *destination = policy->config->destinations;
-    size_t count = 0;
     bool good = true;
     for (; destination != NULL; destination = destination->next)
-        count++;
-    policy->destinations = calloc(count + 1, sizeof(struct patterns *));
+        policy->destination_count++;
+    policy->destinations = calloc(policy->destination_count + 1, sizeof(struct patterns *));
     CHECK(policy->destinations != NULL);
-    policy->destination_count = count;
     destination = policy->config->destinations;
-    for (size_t i = 0; i < count; i++, destination = destination->next) {
-        char cache[48];
-        snprintf(cache, sizeof(cache), "destination-%zu.hsdb", i + 1);
-        policy->destinations[i] =
-            compile(policy->config, &destination->rules, use_cache ? cache : NULL, report);
-        good = good && policy->destinations[i] != NULL;
-    }
+    for (size_t i = 0; destination != NULL; i++, destination = destination->next)
+        if (!compile_section(policy, &policy->destinations[i], &destination->rules, "destination",
+                             i, use_cache, report))
+            good = false;
+    return good;
+}
+
+static bool compile_devices(struct policy *policy, bool use_cache, struct report *report)
+{
+    const struct device_config *device = policy->config->devices;
+    bool good = true;
+    for (; device != NULL; device = device->next)
+        policy->device_count++;
+    policy->devices = calloc(policy->device_count + 1, sizeof(struct patterns *));
+    CHECK(policy->devices != NULL);
+    device = policy->config->devices;
+    for (size_t i = 0; device != NULL; i++, device = device->next)
+        if (!compile_section(policy, &policy->devices[i], &device->ignore, "device", i, use_cache,
+                             report))
+            good = false;
     return good;
 }
 
@@ -87,11 +115,15 @@ struct policy *policy_new(struct config *config, uint64_t revision, bool use_cac
     policy->config = config;
     policy->constraints =
         constraints_new(config->tls.name_constraints.items, config->tls.name_constraints.count);
-    policy->learned = learned_new(config->ignore_after_rejections, config->network.pass_timeout);
     policy->ignore = compile(config, &config->ignore, use_cache ? "ignore.hsdb" : NULL, report);
     policy->allow = compile(config, &config->allow, use_cache ? "allow.hsdb" : NULL, report);
+    policy->tcp = compile(config, &config->tcp, use_cache ? "tcp.hsdb" : NULL, report);
     bool has_destinations = compile_destinations(policy, use_cache, report);
-    if (policy->ignore == NULL || policy->allow == NULL || !has_destinations) {
+    bool has_devices = compile_devices(policy, use_cache, report);
+    policy->hinted = calloc(config->ignore.patterns.count + 1, sizeof(*policy->hinted));
+    CHECK(policy->hinted != NULL);
+    if (policy->ignore == NULL || policy->allow == NULL || policy->tcp == NULL ||
+        !has_destinations || !has_devices) {
         policy_unref(policy);
         return NULL;
     }
@@ -104,11 +136,15 @@ void policy_unref(struct policy *policy)
         return;
     patterns_free(policy->ignore);
     patterns_free(policy->allow);
+    patterns_free(policy->tcp);
     for (size_t i = 0; i < policy->destination_count; i++)
         patterns_free(policy->destinations[i]);
     free(policy->destinations);
+    for (size_t i = 0; i < policy->device_count; i++)
+        patterns_free(policy->devices[i]);
+    free(policy->devices);
+    free(policy->hinted);
     NAME_CONSTRAINTS_free(policy->constraints);
-    learned_free(policy->learned);
     config_free(policy->config);
     free(policy);
 }
@@ -131,18 +167,22 @@ const struct patterns *policy_ignore(const struct policy *policy)
 static bool grow_scratch(struct pattern_scratch **scratch, const struct policy *policy)
 {
     bool good = pattern_scratch_grow(scratch, policy->ignore) &&
-                pattern_scratch_grow(scratch, policy->allow);
+                pattern_scratch_grow(scratch, policy->allow) &&
+                pattern_scratch_grow(scratch, policy->tcp);
     for (size_t i = 0; i < policy->destination_count && good; i++)
         good = pattern_scratch_grow(scratch, policy->destinations[i]);
+    for (size_t i = 0; i < policy->device_count && good; i++)
+        good = pattern_scratch_grow(scratch, policy->devices[i]);
     return good;
 }
 
-struct policy_view *policy_view_new(struct policy *policy)
+struct policy_view *policy_view_new(struct policy *policy, struct known *known)
 {
     struct policy_view *view = calloc(1, sizeof(*view));
     if (view == NULL)
         return NULL;
     view->policy = policy;
+    view->known = known;
     atomic_fetch_add(&policy->references, 1);
     if (!grow_scratch(&view->scratch, policy)) {
         policy_view_free(view);
@@ -167,133 +207,241 @@ const struct policy *policy_view_policy(const struct policy_view *view)
 
 /* ---- deciding ---- */
 
-#define CANDIDATE_SIZE 320 /* a name of 255 bytes, a colon, a port */
-
-/* The texts that patterns are tried against. */
-struct candidates {
-    const char *texts[3];
-    size_t count;
-    char storage[3][CANDIDATE_SIZE];
-};
-
-static void add_candidate(struct candidates *candidates, const char *format, const char *host,
-                          uint16_t port)
-{
-    char *text = candidates->storage[candidates->count];
-    snprintf(text, CANDIDATE_SIZE, format, host, (unsigned)port);
-    candidates->texts[candidates->count++] = text;
-}
-
-/* A flow without an address is an operator's question about a name: that is then all there is. */
-static void find_candidates(struct candidates *candidates, const struct flow *flow, unsigned match)
-{
-    const struct address *origin = &flow->origin;
-    bool has_address = origin->family != 0;
-    candidates->count = 0;
-    if (has_address && (match & MATCH_ADDRESS) != 0) {
-        char ip[INET6_ADDRSTRLEN];
-        address_ip_text(origin, ip);
-        add_candidate(candidates, "%s:%u", ip, origin->port);
-        if (origin->family == AF_INET6)
-            add_candidate(candidates, "[%s]:%u", ip, origin->port);
-    }
-    if (flow->name != NULL && (!has_address || (match & MATCH_SNI) != 0))
-        add_candidate(candidates, "%s:%u", flow->name, origin->port);
-}
-
 static const struct pattern_source *find_rule(const struct policy_view *view,
-                                              const struct patterns *patterns,
-                                              const struct rules_config *rules,
+                                              const struct patterns *patterns, unsigned match,
                                               const struct flow *flow)
 {
-    if (patterns_count(patterns) == 0)
+    return candidates_find(patterns, view->scratch, flow, match);
+}
+
+/* What these patterns say of the flow with the name that it has; NULL if nothing. `reach` is for
+ * whom they are. */
+static const struct pattern_source *ignored_by(const struct policy_view *view,
+                                               const struct patterns *patterns, unsigned match,
+                                               const struct flow *flow, enum holds reach,
+                                               enum holds *holds)
+{
+    const struct pattern_source *rule = find_rule(view, patterns, match, flow);
+    if (rule == NULL)
         return NULL;
-    struct candidates candidates;
-    find_candidates(&candidates, flow, rules->match);
-    return patterns_match(patterns, view->scratch, candidates.texts, candidates.count);
+    /* A name is one device's, and may be another one tomorrow; an address is an address. */
+    bool by_address = (match & MATCH_NAMES) == 0 ||
+                      find_rule(view, patterns, match & MATCH_ADDRESS, flow) != NULL;
+    *holds = by_address && flow->origin.family != 0 ? reach : HOLDS_ONCE;
+    return rule;
 }
 
-/* The first that it is known by; NULL if there is none. */
-static const struct device_config *find_device(const struct config *config, const struct flow *flow)
+/* Nothing that may yet come to be known could change what these rules say. */
+static bool is_all_known(unsigned match, const struct flow *flow)
 {
-    const struct device_config *device = config->devices;
-    for (; device != NULL; device = device->next) {
-        bool same_mac =
-            device->has_mac && flow->has_mac && memcmp(device->mac, flow->mac, MAC_SIZE) == 0;
-        bool same_address = device->has_address && address_same_ip(&device->address, &flow->device);
-        if (same_mac || same_address)
-            break;
+    bool resolved = (match & MATCH_DNS) != 0 && flow->name_count > 0;
+    return flow->opened || resolved || (match & (MATCH_SNI | MATCH_HOST)) == 0;
+}
+
+/* Before the first bytes the name from DNS is the one that will be asked for. */
+static bool is_pinned(const struct policy_view *view, const struct flow *flow)
+{
+    if (view->known == NULL || (!flow->opened && flow->name_count == 0))
+        return false;
+    struct flow asked = *flow;
+    if (!flow->opened)
+        asked.sni = flow->names[0];
+    return learned_is_pinned(view->known->learned, &view->policy->config->learn, &asked,
+                             clock_ms());
+}
+
+/* A flow of which one name is known at most. */
+static struct decision decide_one(const struct policy_view *view, const struct flow *flow)
+{
+    const struct policy *policy = view->policy;
+    const struct config *config = policy->config;
+    size_t index;
+    const struct device_config *device = device_find(config, flow, &index);
+    struct decision decision = {.verdict = VERDICT_PASS, .reason = REASON_RULE};
+    if (device != NULL)
+        decision.rule = ignored_by(view, policy->devices[index], device->ignore.match, flow,
+                                   HOLDS_FOR_DEVICE, &decision.holds);
+    if (decision.rule == NULL)
+        decision.rule = ignored_by(view, policy->ignore, config->ignore.match, flow, HOLDS_FOR_ALL,
+                                   &decision.holds);
+    if (decision.rule != NULL)
+        return decision;
+
+    bool has_allow = patterns_count(policy->allow) > 0;
+    bool allow_by_address = !has_allow || (config->allow.match & MATCH_NAMES) == 0;
+    if (has_allow && is_all_known(config->allow.match, flow) &&
+        find_rule(view, policy->allow, config->allow.match, flow) == NULL)
+        return (struct decision){
+            .verdict = VERDICT_PASS,
+            .reason = REASON_NOT_ALLOWED,
+            .holds = allow_by_address && flow->origin.family != 0 ? HOLDS_FOR_ALL : HOLDS_ONCE};
+    if (flow->sni != NULL && !constraints_permit(policy->constraints, flow->sni, strlen(flow->sni)))
+        return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_CONSTRAINTS};
+    if (is_pinned(view, flow))
+        return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_PINNED};
+    bool by_address = flow->origin.family != 0 && allow_by_address && config->devices == NULL &&
+                      (config->ignore.match & MATCH_NAMES) == 0;
+    return (struct decision){.verdict = VERDICT_TAKE,
+                             .reason = REASON_DEFAULT,
+                             .holds = by_address ? HOLDS_FOR_ALL : HOLDS_ONCE};
+}
+
+static struct decision decide_named(const struct policy_view *view, const struct flow *flow,
+                                    size_t name)
+{
+    struct flow one = *flow;
+    if (flow->name_count > 0) {
+        one.names = &flow->names[name];
+        one.name_count = 1;
     }
-    return device;
+    return decide_one(view, &one);
 }
 
-/* Could a name have changed, or yet change, what these rules say of the flow? */
-static bool by_address_alone(const struct rules_config *rules, const struct flow *flow)
+/* Before the first bytes any of the names may be meant. Where they all pass, it holds for the
+ * device: a name that it resolves later takes the kernel's rule away (gate.h). */
+static struct decision decide_unopened(const struct policy_view *view, const struct flow *flow)
 {
-    return flow->origin.family != 0 && (rules->match & MATCH_SNI) == 0;
+    struct decision decision = decide_named(view, flow, 0);
+    for (size_t i = 1; i < flow->name_count; i++) {
+        struct decision other = decide_named(view, flow, i);
+        if (other.verdict != VERDICT_PASS || decision.verdict != VERDICT_PASS)
+            return (struct decision){.verdict = VERDICT_TAKE, .reason = REASON_DEFAULT};
+    }
+    if (flow->name_count > 0 && decision.verdict == VERDICT_PASS && decision.holds == HOLDS_ONCE)
+        decision.holds = HOLDS_FOR_DEVICE;
+    return decision;
+}
+
+/* The place of the name that the device has asked for among those from DNS; -1 if it is none. */
+static int find_name(const struct flow *flow, const char *asked)
+{
+    for (size_t i = 0; asked != NULL && i < flow->name_count; i++)
+        if (strcasecmp(flow->names[i], asked) == 0)
+            return (int)i;
+    return -1;
+}
+
+/* Names and address agree by DNS, and every connection of this device's to the address would pass,
+ * whichever of the names it asks for. */
+static bool all_names_pass(const struct policy_view *view, const struct flow *flow)
+{
+    for (size_t i = 0; i < flow->name_count; i++) {
+        struct flow one = *flow;
+        one.names = &flow->names[i];
+        one.name_count = 1;
+        one.sni = flow->sni != NULL ? flow->names[i] : NULL;
+        one.host = flow->host != NULL ? flow->names[i] : NULL;
+        if (decide_one(view, &one).verdict != VERDICT_PASS)
+            return false;
+    }
+    return true;
+}
+
+static struct decision decide_opened(const struct policy_view *view, const struct flow *flow)
+{
+    int name = find_name(flow, flow->sni != NULL ? flow->sni : flow->host);
+    struct decision decision = decide_named(view, flow, name >= 0 ? (size_t)name : 0);
+    if (decision.verdict == VERDICT_PASS && decision.holds == HOLDS_ONCE && name >= 0 &&
+        all_names_pass(view, flow))
+        decision.holds = HOLDS_FOR_DEVICE;
+    return decision;
 }
 
 struct decision policy_decide(const struct policy_view *view, const struct flow *flow)
 {
-    const struct policy *policy = view->policy;
-    const struct config *config = policy->config;
-    const struct device_config *device = find_device(config, flow);
-    if (device != NULL && !device->intercept)
+    const struct config *config = view->policy->config;
+    size_t index;
+    const struct device_config *device = device_find(config, flow, &index);
+    if (device != NULL ? !device->intercept : config->network.listed_devices)
         return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_DEVICE};
     if (flow->to_this_box)
         return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_LOCAL};
+    return flow->opened ? decide_opened(view, flow) : decide_unopened(view, flow);
+}
 
-    bool ignore_by_address = by_address_alone(&config->ignore, flow);
-    const struct pattern_source *rule = find_rule(view, policy->ignore, &config->ignore, flow);
-    if (rule != NULL)
-        return (struct decision){.verdict = VERDICT_PASS,
-                                 .reason = REASON_RULE,
-                                 .rule = rule,
-                                 .by_destination = ignore_by_address || flow->name == NULL};
+void policy_describe(const struct policy_view *view, struct flow *flow, struct arena *arena)
+{
+    if (view->known != NULL)
+        known_describe(view->known, flow, arena, clock_ms());
+}
 
-    bool has_allow = patterns_count(policy->allow) > 0;
-    bool allow_by_address = !has_allow || by_address_alone(&config->allow, flow);
-    if (has_allow && (allow_by_address || flow->hello_read) &&
-        find_rule(view, policy->allow, &config->allow, flow) == NULL)
-        return (struct decision){.verdict = VERDICT_PASS,
-                                 .reason = REASON_NOT_ALLOWED,
-                                 .by_destination = allow_by_address};
-    if (flow->name != NULL &&
-        !constraints_permit(policy->constraints, flow->name, strlen(flow->name)))
-        return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_CONSTRAINTS};
-    if (flow->hello_read && learned_is_pinned(policy->learned, flow, clock_ms()))
-        return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_PINNED};
-    return (struct decision){.verdict = VERDICT_TAKE,
-                             .reason = REASON_DEFAULT,
-                             .by_destination =
-                                 ignore_by_address && allow_by_address && config->devices == NULL};
+/* ---- patterns that are meant for names ---- */
+
+static const char *best_name(const struct flow *flow)
+{
+    if (flow->sni != NULL)
+        return flow->sni;
+    if (flow->host != NULL)
+        return flow->host;
+    return flow->name_count > 0 ? flow->names[0] : NULL;
+}
+
+/* As it is to be written: mitmproxy's tutorial has the user do that by hand. */
+static const char *pattern_for(const struct address *origin,
+                               char text[static 2 * ADDRESS_TEXT_SIZE])
+{
+    char plain[ADDRESS_TEXT_SIZE];
+    size_t length = 0;
+    text[length++] = '^';
+    for (const char *at = address_text(origin, plain); *at != '\0'; at++) {
+        if (strchr(".[]", *at) != NULL)
+            text[length++] = '\\';
+        text[length++] = *at;
+    }
+    text[length++] = '$';
+    text[length] = '\0';
+    return text;
+}
+
+void policy_hint(const struct policy_view *view, const struct flow *flow)
+{
+    const struct policy *policy = view->policy;
+    const struct rules_config *ignore = &policy->config->ignore;
+    char place[RULE_PLACE_SIZE], pattern[2 * ADDRESS_TEXT_SIZE];
+    const char *name = best_name(flow);
+    if (name == NULL || (ignore->match & MATCH_NAMES) != 0)
+        return;
+    struct flow named = *flow;
+    named.sni = name;
+    const struct pattern_source *rule = find_rule(view, policy->ignore, MATCH_SNI, &named);
+    if (rule == NULL || atomic_exchange(&policy->hinted[rule - ignore->patterns.items], true))
+        return;
+    log_info("%s (%s) would be found in %s:%u, but only addresses are looked at: set match = "
+             "address dns sni in [ignore], or use the pattern %s",
+             rule->text, rule_place(rule, place), name, (unsigned)flow->origin.port,
+             pattern_for(&flow->origin, pattern));
 }
 
 struct tls_rules policy_tls(const struct policy_view *view, const struct flow *flow)
 {
     const struct policy *policy = view->policy;
     const struct destination_config *destination = policy->config->destinations;
-    const struct device_config *device = find_device(policy->config, flow);
+    const struct config *config = policy->config;
+    size_t index;
+    const struct device_config *device = device_find(config, flow, &index);
     struct tls_rules rules = {0};
     for (size_t i = 0; destination != NULL; i++, destination = destination->next)
-        if (find_rule(view, policy->destinations[i], &destination->rules, flow) != NULL)
+        if (find_rule(view, policy->destinations[i], destination->rules.match, flow) != NULL)
             rules_add_destination(&rules, destination);
+    rules.uninterpreted = find_rule(view, policy->tcp, config->tcp.match, flow) != NULL;
     if (device != NULL)
         rules_add(&rules, &device->scope);
-    rules_add(&rules, &policy->config->tls.scope);
+    rules_add(&rules, &config->tls.scope);
     return rules;
 }
 
 void policy_note_outcome(const struct policy_view *view, const struct flow *flow, bool accepted)
 {
     char device[ADDRESS_TEXT_SIZE], origin[ADDRESS_TEXT_SIZE];
-    struct learned *learned = view->policy->learned;
+    if (view->known == NULL)
+        return;
+    struct learned *learned = view->known->learned;
     if (accepted)
         learned_note_acceptance(learned, flow);
-    else if (learned_note_refusal(learned, flow, clock_ms()))
+    else if (learned_note_refusal(learned, &view->policy->config->learn, flow, clock_ms()))
         log_info("%s does not accept our certificate for %s (%s): pinned, or our CA is missing on "
                  "it; it passes from now on",
-                 address_text(&flow->device, device), flow->name != NULL ? flow->name : "any name",
+                 address_text(&flow->device, device), flow->sni != NULL ? flow->sni : "any name",
                  address_text(&flow->origin, origin));
 }
 

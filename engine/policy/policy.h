@@ -4,14 +4,14 @@
  *
  * A policy is an immutable snapshot of the configuration with everything that is made of it. The
  * control thread makes a new one for each reload; each thread that decides holds a view of its own,
- * which is handed to it by mailbox. So nothing that decides waits or locks, but for one thing: with
- * after-rejections, what was learned is shared, under a lock that is held for a look-up
- * (learned.h).
- */
+ * which is handed to it by mailbox. So nothing that decides waits, and it locks for one thing only:
+ * what is known of the devices (known.h) changes all the time, under locks that are held for a
+ * look-up. */
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
 
 #include "policy/config.h"
+#include "policy/known.h"
 #include "policy/patterns.h"
 #include "policy/rules.h"
 
@@ -35,9 +35,7 @@ struct decision {
     enum verdict verdict;
     enum reason reason;
     const struct pattern_source *rule; /* for REASON_RULE; lives as long as the policy */
-    /* Every other connection to this address and port would be decided alike, whoever asks: the
-     * kernel may remember it. */
-    bool by_destination;
+    enum holds holds;
 };
 
 struct policy;
@@ -56,15 +54,22 @@ const struct patterns *policy_ignore(const struct policy *policy);
 /* One thread's hold on a policy, with the working memory that matching needs. */
 struct policy_view;
 
-/* Takes a reference. NULL if there is no memory. The view may be handed to another thread, once;
+/* Takes a reference to the policy, and borrows what is known (NULL: nothing). NULL if there is no
+ * memory. The view may be handed to another thread, once;
  * from then on it is that thread's. */
-struct policy_view *policy_view_new(struct policy *policy) must_check;
+struct policy_view *policy_view_new(struct policy *policy, struct known *known) must_check;
 void policy_view_free(struct policy_view *view);
 const struct policy *policy_view_policy(const struct policy_view *view);
 
-/* The only place that decides: at the SYN, at the ClientHello, and for `interceptctl explain`. In
- * this order: device excluded, destination local, ignore, allow, name constraints, learned,
- * intercept. */
+/* Tells of the flow what is known of its device; see known_describe(). */
+void policy_describe(const struct policy_view *view, struct flow *flow, struct arena *arena);
+
+/* The only place that decides: at the SYN, at the device's first bytes, and for `interceptctl
+ * explain`. In this order: device excluded, destination local, ignore (the device's own patterns,
+ * then those for all), allow, name constraints, learned, intercept.
+ *
+ * Where a device has resolved several names to one address, and they would be decided differently,
+ * a connection is taken until its first bytes tell which name is meant. */
 struct decision policy_decide(const struct policy_view *view, const struct flow *flow);
 
 /* What came of an interception: the policy learns from it (learned.h). `accepted`: the device has
@@ -73,6 +78,11 @@ void policy_note_outcome(const struct policy_view *view, const struct flow *flow
 
 /* How TLS is to be spoken on a connection that is taken: asked when the ClientHello is read. */
 struct tls_rules policy_tls(const struct policy_view *view, const struct flow *flow);
+
+/* Patterns are looked for in addresses alone, and one would have been found in a name of this flow:
+ * says so in the log, once for each pattern, with the pattern to use. To be called for what is
+ * intercepted, when its first bytes were read. */
+void policy_hint(const struct policy_view *view, const struct flow *flow);
 
 /* "file:line" of a rule, for people. Returns `text`. */
 #define RULE_PLACE_SIZE 512

@@ -72,9 +72,8 @@ static const char *parse_workers(const struct value *value, void *field)
 static const char *parse_rejections(const struct value *value, void *field)
 {
     uint64_t number = 0;
-    if (strcmp(value->text, "off") != 0 &&
-        (!parse_whole_number(value->text, 1000, &number) || number == 0))
-        return "expected off, or a number from 1 to 1000";
+    if (!parse_whole_number(value->text, 1000, &number) || number == 0)
+        return "expected a number from 1 to 1000";
     *(uint32_t *)field = (uint32_t)number;
     return NULL;
 }
@@ -160,6 +159,13 @@ DEFINE_CHOICE(parse_yes_no, bool, false, "expected yes or no", "no", "yes")
 DEFINE_CHOICE(parse_answer, enum answer, ANSWER_NO, "expected yes or no", "no", "yes")
 DEFINE_CHOICE(parse_upstream, enum upstream_mode, UPSTREAM_MIRROR,
               "expected mirror, verify or ignore", "mirror", "verify", "ignore")
+
+DEFINE_CHOICE(parse_watching, enum watching, WATCH_AUTO, "expected auto, no or yes", "auto", "no",
+              "yes")
+DEFINE_CHOICE(parse_quic, enum quic, QUIC_REFUSE, "expected refuse or pass", "refuse", "pass")
+DEFINE_CHOICE(parse_learn, enum learn, LEARN_OFF, "expected off, suggest or auto", "off", "suggest",
+              "auto")
+DEFINE_CHOICE(parse_devices, bool, false, "expected all or listed", "all", "listed")
 
 DEFINE_CHOICE(parse_revocation, enum revocation, REVOCATION_OFF, "expected off, staple or crl",
               "off", "staple", "crl")
@@ -353,11 +359,11 @@ static const char *parse_ports(const struct value *value, void *field)
 
 static const char *use_match(const struct value *value, const char *word, void *field)
 {
-    static const char *const words[] = {"address", "sni", NULL};
+    static const char *const words[] = {"address", "dns", "sni", "host", NULL};
     (void)value;
     int index = word_index(word, words);
     if (index < 0)
-        return "expected address, sni, or both";
+        return "expected some of address, dns, sni, host";
     *(unsigned *)field |= 1u << index;
     return NULL;
 }
@@ -410,15 +416,52 @@ static const char *parse_mac(const struct value *value, void *field)
                : "expected a MAC address such as 02:00:5e:10:00:01";
 }
 
+/* "192.0.2.7" or, for all of a network, "192.0.2.0/24". */
 static const char *parse_address(const struct value *value, void *field)
 {
+    static const char expected[] =
+        "expected an IPv4 or IPv6 address, or a network such as 192.0.2.0/24";
     struct device_config *device = container_of(field, struct device_config, address);
     char text[ADDRESS_TEXT_SIZE + 8];
+    const char *slash = strchrnul(value->text, '/');
     device->has_address = true;
-    int size = snprintf(text, sizeof(text), "%s:0", value->text);
+    int size = snprintf(text, sizeof(text), "%.*s:0", (int)(slash - value->text), value->text);
     if (size < 0 || (size_t)size >= sizeof(text) || !address_parse(&device->address, text))
-        return "expected an IPv4 or IPv6 address";
+        return expected;
+    const uint64_t bits = address_ip_size(&device->address) * 8;
+    uint64_t prefix = bits;
+    if (*slash == '/' && !parse_whole_number(slash + 1, bits, &prefix))
+        return expected;
+    device->prefix = (uint8_t)prefix;
     return NULL;
+}
+
+static const char *parse_interface(const struct value *value, void *field)
+{
+    if (strlen(value->text) >= IFNAMSIZ || strpbrk(value->text, "/ \t") != NULL)
+        return "expected the name of a network interface";
+    *(const char **)field = arena_strdup(&value->config->arena, value->text);
+    return *(const char **)field != NULL ? NULL : no_memory;
+}
+
+static const char *use_lease_file(const struct value *value, const char *word, void *field)
+{
+    if (value->config->network.leases_auto || strcmp(word, "auto") == 0)
+        return "auto cannot stand beside paths";
+    if (word[0] != '/')
+        return "expected auto, or paths that start with /";
+    return add_word(&value->config->arena, field, word);
+}
+
+static const char *parse_leases(const struct value *value, void *field)
+{
+    struct words *leases = field;
+    if (strcmp(value->text, "none") == 0)
+        return NULL;
+    if (strcmp(value->text, "auto") != 0)
+        return each_word(value, field, use_lease_file);
+    value->config->network.leases_auto = true;
+    return leases->count == 0 ? NULL : "auto cannot stand beside paths";
 }
 
 #define FIELD(member) offsetof(struct config, member)
@@ -438,14 +481,27 @@ const struct schema_key schema[] = {
     {"network", "drain-timeout", "10s", false, parse_duration, FIELD(network.drain_timeout)},
     {"network", "route-table", "77", false, parse_table, FIELD(network.route_table)},
     {"network", "workers", "auto", false, parse_workers, FIELD(network.workers)},
+    {"network", "watch-dns", "auto", false, parse_watching, FIELD(network.watch_dns)},
+    {"network", "devices", "all", false, parse_devices, FIELD(network.listed_devices)},
+    {"network", "leases", "auto", true, parse_leases, FIELD(network.leases)},
+    {"network", "watch-mdns", "yes", false, parse_yes_no, FIELD(network.watch_mdns)},
+    {"network", "vendors", "/usr/share/ieee-data/oui.txt", false, parse_path,
+     FIELD(network.vendor_file)},
+    {"network", "quic", "refuse", false, parse_quic, FIELD(network.quic)},
 
     {"ignore", "pattern", NULL, true, parse_pattern, FIELD(ignore.patterns)},
     {"ignore", "file", NULL, true, parse_pattern_file, FIELD(ignore.patterns)},
     {"ignore", "match", "address", true, parse_match, FIELD(ignore.match)},
-    {"ignore", "after-rejections", "off", false, parse_rejections, FIELD(ignore_after_rejections)},
+    {"ignore", "learn", "off", false, parse_learn, FIELD(learn.mode)},
+    {"ignore", "after-rejections", "3", false, parse_rejections, FIELD(learn.after)},
+    {"ignore", "rejections-within", "1h", false, parse_duration, FIELD(learn.within)},
+    {"ignore", "learned-for", "30d", false, parse_duration, FIELD(learn.keep)},
     {"allow", "pattern", NULL, true, parse_pattern, FIELD(allow.patterns)},
     {"allow", "file", NULL, true, parse_pattern_file, FIELD(allow.patterns)},
     {"allow", "match", "address", true, parse_match, FIELD(allow.match)},
+    {"tcp", "pattern", NULL, true, parse_pattern, FIELD(tcp.patterns)},
+    {"tcp", "file", NULL, true, parse_pattern_file, FIELD(tcp.patterns)},
+    {"tcp", "match", "address sni", true, parse_match, FIELD(tcp.match)},
 
     {"tls", "ca", "/var/lib/interceptd/ca.pem", false, parse_path, FIELD(tls.ca)},
     {"tls", "name-constraints", NULL, true, parse_domains, FIELD(tls.name_constraints)},
@@ -470,16 +526,23 @@ const struct schema_key schema[] = {
 
     {"device", "mac", NULL, false, parse_mac, DEVICE(mac)},
     {"device", "address", NULL, false, parse_address, DEVICE(address)},
+    {"device", "interface", NULL, false, parse_interface, DEVICE(interface)},
     {"device", "intercept", "yes", false, parse_yes_no, DEVICE(intercept)},
+    {"device", "quic", NULL, false, parse_quic, DEVICE(quic)},
+    {"device", "pattern", NULL, true, parse_pattern, DEVICE(ignore.patterns)},
+    {"device", "file", NULL, true, parse_pattern_file, DEVICE(ignore.patterns)},
+    {"device", "match", "address", true, parse_match, DEVICE(ignore.match)},
     {"device", "upstream", NULL, false, parse_upstream, DEVICE(scope.upstream)},
     {"device", "min-version", NULL, false, parse_version, DEVICE(scope.min_version)},
     {"device", "legacy-server", NULL, false, parse_answer, DEVICE(scope.legacy_server)},
     {"device", "client-certificate", NULL, false, parse_client, DEVICE(scope.client)},
 
     {"events", "file", NULL, false, parse_path, FIELD(events_file)},
+    {"events", "ignored", "yes", false, parse_yes_no, FIELD(ignored_events)},
 
     {"control", "socket", "/run/interceptd/control.sock", false, parse_socket,
      FIELD(control_socket)},
+    {"control", "read-socket", NULL, false, parse_socket, FIELD(read_socket)},
     {"control", "user", "auto", false, parse_user, FIELD(user)},
     {"control", "state", "/var/lib/interceptd", false, parse_path, FIELD(state_directory)},
 };

@@ -42,7 +42,7 @@ static struct policy_view *make_view(size_t patterns, double *compiling)
     struct policy *policy = policy_new(config, 1, false, &report);
     CHECK(policy != NULL);
     *compiling = seconds() - start;
-    struct policy_view *view = policy_view_new(policy);
+    struct policy_view *view = policy_view_new(policy, NULL);
     CHECK(view != NULL);
     policy_unref(policy);
     report_fini(&report);

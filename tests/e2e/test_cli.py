@@ -87,7 +87,7 @@ a = 1
         ":18: [tls] upstream = perhaps: expected mirror, verify or ignore",
         ":19: [tls] trust = relative/path: expected a path that starts with /",
         ":20: [tls] min-version = 0.9: expected 1.0, 1.1, 1.2 or 1.3",
-        ":21: [device cam] needs mac or address, to know it by",
+        ":21: [device cam] needs mac, address or interface, to know it by",
         ":23: unknown section [elsewhere]",
     ]:
         assert any(expected in line for line in lines), "%s\nis not in\n%s" % (expected, result.stderr)

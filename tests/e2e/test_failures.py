@@ -85,7 +85,7 @@ def test_E4_versions_and_ciphers_that_do_not_meet(lab, engine):
 
 def test_E5_a_device_that_refuses_us_again_and_again_passes(lab, engine):
     """Data counts, and handshakes do not: wget finishes them."""
-    started = engine({"ignore": {"after-rejections": 3}, "network": {"pass-timeout": "5s"}})
+    started = engine({"ignore": {"learn": "auto", "after-rejections": 3}, "network": {"pass-timeout": "5s"}})
     for count in range(1, 4):
         assert wget(lab).returncode == 5
         started.wait_records("flow", count)
@@ -102,7 +102,7 @@ def test_E5_a_device_that_refuses_us_again_and_again_passes(lab, engine):
 
 
 def test_E5_an_acceptance_starts_the_count_again(lab, engine):
-    started = engine({"ignore": {"after-rejections": 2}})
+    started = engine({"ignore": {"learn": "auto", "after-rejections": 2}})
     for attempt in range(3):
         assert wget(lab).returncode == 5
         assert wget(lab, "--ca-certificate", str(started.ca)).returncode == 0
@@ -116,7 +116,7 @@ def connected(lab):
 
 def test_E5_an_acceptance_counts_while_its_connection_lasts(lab, engine):
     """One that lasts, begun before the refusals, excuses none of them when it ends."""
-    started = engine({"ignore": {"after-rejections": 2}})
+    started = engine({"ignore": {"learn": "auto", "after-rejections": 2}})
     with connected(lab) as lasting:
         lasting.sendall(b"GET /hello HTTP/1.1\r\nHost: origin.test\r\n\r\n")
         assert lasting.recv(1000)
@@ -128,7 +128,7 @@ def test_E5_an_acceptance_counts_while_its_connection_lasts(lab, engine):
 
 
 def test_E5_an_acceptance_is_known_before_its_connection_ends(lab, engine):
-    started = engine({"ignore": {"after-rejections": 2}})
+    started = engine({"ignore": {"learn": "auto", "after-rejections": 2}})
     connected(lab).close()
     started.wait_records("flow", 1)
     with connected(lab) as lasting:
@@ -143,7 +143,7 @@ def test_E5_an_acceptance_is_known_before_its_connection_ends(lab, engine):
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
 def test_E5_a_resumed_session_shows_no_certificate_to_refuse(lab, engine, version):
-    started = engine({"ignore": {"after-rejections": 1}})
+    started = engine({"ignore": {"learn": "auto", "after-rejections": 1}})
     context = peers.client_context()
     context.minimum_version = context.maximum_version = getattr(ssl.TLSVersion, version)
     with context.wrap_socket(lab.device.connect(ORIGIN4[0]), server_hostname="origin.test") as first:
@@ -160,7 +160,7 @@ def test_E5_a_resumed_session_shows_no_certificate_to_refuse(lab, engine, versio
 
 
 def test_E5_what_the_device_would_have_refused_anyway_does_not_count(lab, engine, tmp_path):
-    started = engine({"ignore": {"after-rejections": 1}, "network": {"port": 4433}})
+    started = engine({"ignore": {"learn": "auto", "after-rejections": 1}, "network": {"port": 4433}})
     certificate, key = pki.make().write(tmp_path, "self-signed")
     with s_server(lab, "-cert", certificate, "-key", key):
         for count in range(1, 4):

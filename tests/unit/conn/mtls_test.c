@@ -12,7 +12,7 @@ static struct mtls mtls;
 
 static struct flow flow_of(const char *device, const char *origin, const char *name)
 {
-    struct flow flow = {.name = name};
+    struct flow flow = {.sni = name};
     assert_true(address_parse(&flow.device, device));
     assert_true(address_parse(&flow.origin, origin));
     return flow;

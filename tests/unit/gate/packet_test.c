@@ -189,7 +189,7 @@ static void the_rest_of_the_flow_is_left_as_it_was(void **state)
     struct flow flow = {
         .has_mac = true, .mac = {1, 2, 3, 4, 5, 6}, .interface = "br0", .to_this_box = true};
     assert_true(parse(&flow, bytes, sizeof(bytes)));
-    assert_true(flow.has_mac && flow.to_this_box && !flow.hello_read && flow.name == NULL);
+    assert_true(flow.has_mac && flow.to_this_box && !flow.opened && flow.sni == NULL);
     assert_int_equal(flow.mac[5], 6);
     assert_string_equal(flow.interface, "br0");
 }

@@ -333,12 +333,13 @@ static void each_mistake_is_told_with_its_line(void **state)
         {"[nothing]\na = b\n", "/etc/test.conf:1: unknown section [nothing]"},
         {"[nothing]\n", "/etc/test.conf:1: unknown section [nothing]"},
         {"[tls]\n[ignore] pattern = a\n", "/etc/test.conf:2:10: unexpected text behind [ignore]"},
-        {"[device a]\n", "/etc/test.conf:1: [device a] needs mac or address, to know it by"},
+        {"[device a]\n",
+         "/etc/test.conf:1: [device a] needs mac, address or interface, to know it by"},
         {"[allow]\nfile = /dev/null\n",
          "/etc/test.conf:2: [allow] has no pattern: everything would be intercepted"},
         {"[device]\nmac = 02:00:5e:10:00:01\n", "/etc/test.conf:1: expected [device NAME]"},
         {"[device a]\nintercept = no\n",
-         "/etc/test.conf:1: [device a] needs mac or address, to know it by"},
+         "/etc/test.conf:1: [device a] needs mac, address or interface, to know it by"},
         {"[device a]\nmac = 02:00:5e:10:00:01\n[tls]\nca = /ca\n[device a]\naddress = ::1\n",
          "/etc/test.conf:5: [device a] stands at line 1 already"},
         {"[device ]\nmac = 02:00:5e:10:00:01\n", "/etc/test.conf:1: expected [device NAME]"},
@@ -365,7 +366,7 @@ static void each_mistake_is_told_with_its_line(void **state)
         {"[device a]\naddress = ::1\nintercept = maybe\n",
          "/etc/test.conf:3: [device a] intercept = maybe: expected yes or no"},
         {"[events]\nfiles = /x\n",
-         "/etc/test.conf:2: unknown key files in [events]; known are: file"},
+         "/etc/test.conf:2: unknown key files in [events]; known are: file, ignored"},
         {"[device a]\naddress = ::1\nmca = 1\n",
          "/etc/test.conf:3: unknown key mca in [device]; known are: mac, address, intercept, "
          "upstream, min-version, legacy-server, client-certificate"},
@@ -419,7 +420,7 @@ static void everything_that_is_wrong_is_told_in_the_order_of_the_file(void **sta
         "/etc/test.conf:2: expected key = value",
         "/etc/test.conf:3: [network] listen-port = 0: expected a port from 1 to 65535",
         "/etc/test.conf:4: unknown section [nets]",
-        "/etc/test.conf:8: unknown key files in [events]; known are: file",
+        "/etc/test.conf:8: unknown key files in [events]; known are: file, ignored",
         "/etc/test.conf:10: expected key = value",
     };
     struct report report = {0};

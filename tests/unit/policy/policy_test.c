@@ -27,7 +27,7 @@ static void assert_decision(const struct policy_view *view, const struct flow *f
     struct decision decision = policy_decide(view, flow);
     assert_int_equal(decision.verdict, verdict);
     assert_string_equal(reason_name(decision.reason), reason_name(reason));
-    assert_int_equal(decision.by_destination, by_destination);
+    assert_int_equal(decision.holds == HOLDS_FOR_ALL, by_destination);
     assert_int_equal(decision.rule != NULL, reason == REASON_RULE);
 }
 
@@ -46,8 +46,8 @@ static void without_rules_everything_is_taken_whoever_asks(void **state)
     struct policy_view *view = view_of("");
     struct flow flow = flow_to("198.51.100.1:443");
     assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, true);
-    flow.name = "a.test";
-    flow.hello_read = true;
+    flow.sni = "a.test";
+    flow.opened = true;
     assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, true);
     policy_view_free(view);
 }
@@ -100,8 +100,8 @@ static void a_name_means_nothing_where_only_addresses_are_matched(void **state)
     (void)state;
     struct policy_view *view = view_of("[ignore]\npattern = a\\.test\n");
     struct flow flow = flow_to("198.51.100.1:443");
-    flow.name = "a.test";
-    flow.hello_read = true;
+    flow.sni = "a.test";
+    flow.opened = true;
     assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, true);
     policy_view_free(view);
 }
@@ -115,10 +115,10 @@ static void a_name_lets_a_connection_pass_and_only_this_one(void **state)
     struct flow flow = flow_to("198.51.100.1:443");
     /* At the SYN nobody knows yet; and another name may come to the same address. */
     assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
-    flow.name = "A.test";
-    flow.hello_read = true;
+    flow.sni = "A.test";
+    flow.opened = true;
     assert_decision(view, &flow, VERDICT_PASS, REASON_RULE, false);
-    flow.name = "b.test";
+    flow.sni = "b.test";
     assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
     policy_view_free(view);
 }
@@ -139,7 +139,7 @@ static void an_address_is_not_looked_at_where_only_names_are(void **state)
     struct policy_view *view = view_of("[ignore]\npattern = :443$\nmatch = sni\n");
     struct flow flow = flow_to("198.51.100.1:443");
     assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
-    flow.name = "a.test";
+    flow.sni = "a.test";
     assert_decision(view, &flow, VERDICT_PASS, REASON_RULE, false);
     policy_view_free(view);
 }
@@ -152,8 +152,8 @@ static void the_longest_name_is_matched_to_its_end(void **state)
     name[255] = '\0';
     struct policy_view *view = view_of("[ignore]\npattern = ^a{255}:65535$\nmatch = sni\n");
     struct flow flow = flow_to("198.51.100.1:65535");
-    flow.name = name;
-    flow.hello_read = true;
+    flow.sni = name;
+    flow.opened = true;
     assert_decision(view, &flow, VERDICT_PASS, REASON_RULE, false);
     policy_view_free(view);
 }
@@ -188,11 +188,11 @@ static void allowing_by_name_waits_for_the_client_hello(void **state)
     struct policy_view *view = view_of("[allow]\npattern = ^a\\.test:443$\nmatch = sni\n");
     struct flow flow = flow_to("198.51.100.1:443");
     assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
-    flow.hello_read = true; /* it had no name */
+    flow.opened = true; /* it had no name */
     assert_decision(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, false);
-    flow.name = "b.test";
+    flow.sni = "b.test";
     assert_decision(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, false);
-    flow.name = "a.test";
+    flow.sni = "a.test";
     assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
     policy_view_free(view);
 }
@@ -381,7 +381,7 @@ static void threads_decide_with_views_of_their_own_and_the_last_one_frees(void *
     struct policy *policy = policy_new(config, 1, false, &report);
     assert_non_null(policy);
     for (size_t i = 0; i < ARRAY_SIZE(deciders); i++) {
-        deciders[i] = (struct decider){.view = policy_view_new(policy),
+        deciders[i] = (struct decider){.view = policy_view_new(policy, NULL),
                                        .ignored = flow_to("198.51.100.1:443"),
                                        .other = flow_to("203.0.113.1:443")};
         assert_non_null(deciders[i].view);
@@ -414,11 +414,11 @@ static void each_key_is_the_first_matching_destinations_then_the_devices(void **
                 "upstream = verify\nmin-version = 1.3\n"
                 "[device tv]\nmac = 02:00:5e:10:00:01\nupstream = mirror\n");
     struct flow flow = flow_to("198.51.100.1:443");
-    flow.name = "A.test";
-    flow.hello_read = true;
+    flow.sni = "A.test";
+    flow.opened = true;
     assert_upstream(view, &flow, "verify", "[destination strict]");
     assert_int_equal(policy_tls(view, &flow).min_version, TLS1_VERSION);
-    flow.name = "b.test";
+    flow.sni = "b.test";
     assert_upstream(view, &flow, "mirror", "[device tv]");
     assert_int_equal(policy_tls(view, &flow).min_version, TLS1_2_VERSION);
     flow.has_mac = false;
@@ -438,9 +438,9 @@ static void a_destination_may_be_meant_by_its_address_or_its_name_alone(void **s
                                        "upstream = verify\n");
     struct flow flow = flow_to("198.51.100.1:443");
     assert_upstream(view, &flow, "mirror", "[tls]");
-    flow.name = "a.test";
+    flow.sni = "a.test";
     assert_upstream(view, &flow, "mirror", "[tls]");
-    flow.name = "b.test";
+    flow.sni = "b.test";
     assert_upstream(view, &flow, "ignore", "[destination a]");
     policy_view_free(view);
 }

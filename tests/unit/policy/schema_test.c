@@ -290,7 +290,7 @@ static void matches_add_up(void **state)
     store_good(&stored, "allow", "match", " address,\tsni address");
     assert_int_equal(stored.config.allow.match, MATCH_ADDRESS | MATCH_SNI);
     discard(&stored);
-    assert_refused("ignore", "match", "expected address, sni, or both",
+    assert_refused("ignore", "match", "expected some of address, dns, sni, host",
                    TEXTS("dns", "address host", "Address"));
     assert_refused("ignore", "match", "expected a value", TEXTS(" ", ",,"));
 }
@@ -424,15 +424,18 @@ static void revocation_is_off_or_one_of_two_ways(void **state)
     assert_refused("tls", "revocation", "expected off, staple or crl", TEXTS("ocsp", "on", "crl "));
 }
 
-static void rejections_are_off_or_a_number(void **state)
+static void refusals_are_learned_from_as_configured(void **state)
 {
     (void)state;
     struct stored stored = {0};
+    store_good(&stored, "ignore", "learn", "auto");
+    assert_int_equal(stored.config.learn.mode, LEARN_AUTO);
+    store_good(&stored, "ignore", "learn", "suggest");
+    assert_int_equal(stored.config.learn.mode, LEARN_SUGGEST);
+    assert_refused("ignore", "learn", "expected off, suggest or auto", TEXTS("on", "yes"));
     store_good(&stored, "ignore", "after-rejections", "3");
-    assert_int_equal(stored.config.ignore_after_rejections, 3);
-    store_good(&stored, "ignore", "after-rejections", "off");
-    assert_int_equal(stored.config.ignore_after_rejections, 0);
-    assert_refused("ignore", "after-rejections", "expected off, or a number from 1 to 1000",
+    assert_int_equal(stored.config.learn.after, 3);
+    assert_refused("ignore", "after-rejections", "expected a number from 1 to 1000",
                    TEXTS("0", "1001", "-1", "three"));
 }
 
@@ -463,9 +466,13 @@ static void device_addresses_are_of_either_family(void **state)
     assert_true(address_parse(&expected, "[2001:db8::7]:0"));
     assert_true(address_same_ip(&stored.device.address, &expected));
     store_good(&stored, "device", "address", "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255");
-    assert_refused("device", "address", "expected an IPv4 or IPv6 address",
-                   TEXTS("192.0.2.7:443", "192.0.2.0/24", "192.0.2", "cam.lan", "2001:db8::g",
-                         "[2001:db8::7]:443", "1:2:3:4:5:6:7",
+    assert_int_equal(stored.device.prefix, 128);
+    store_good(&stored, "device", "address", "192.0.2.0/24");
+    assert_int_equal(stored.device.prefix, 24);
+    assert_refused("device", "address",
+                   "expected an IPv4 or IPv6 address, or a network such as 192.0.2.0/24",
+                   TEXTS("192.0.2.7:443", "192.0.2.0/33", "192.0.2.0/", "192.0.2.0/x", "192.0.2",
+                         "cam.lan", "2001:db8::g", "[2001:db8::7]:443", "1:2:3:4:5:6:7",
                          "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000"));
 }
 
@@ -613,7 +620,7 @@ int main(void)
         cmocka_unit_test(a_servers_request_for_a_certificate_has_three_answers),
         cmocka_unit_test(paths_are_absolute_and_copied),
         cmocka_unit_test(revocation_is_off_or_one_of_two_ways),
-        cmocka_unit_test(rejections_are_off_or_a_number),
+        cmocka_unit_test(refusals_are_learned_from_as_configured),
         cmocka_unit_test(mac_addresses_have_six_bytes),
         cmocka_unit_test(device_addresses_are_of_either_family),
         cmocka_unit_test(a_pattern_keeps_its_text_and_place),

@@ -65,7 +65,7 @@ static inline struct policy_view *view_of(const char *text)
     struct policy *policy = policy_new(good_config(text), 1, false, &report);
     assert_nothing_reported(&report);
     assert_non_null(policy);
-    struct policy_view *view = policy_view_new(policy);
+    struct policy_view *view = policy_view_new(policy, NULL);
     assert_non_null(view);
     policy_unref(policy);
     return view;

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "policy/known.h"
+
+struct known *known_new(void)
+{
+    struct known *known = calloc(1, sizeof(*known));
+    if (known == NULL)
+        return NULL;
+    known->learned = learned_new();
+    return known;
+}
+
+void known_free(struct known *known)
+{
+    if (known == NULL)
+        return;
+    learned_free(known->learned);
+    free(known);
+}
+
+void known_describe(struct known *known, struct flow *flow, struct arena *arena, uint64_t now)
+{
+    (void)known, (void)flow, (void)arena, (void)now;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * known.h - what is known of the devices: it changes all the time, and outlives every policy.
+ *
+ * The engine's, shared by all threads that decide: each part has a lock of its own. */
+#ifndef POLICY_KNOWN_H
+#define POLICY_KNOWN_H
+
+#include "core/arena.h"
+#include "core/flow.h"
+#include "policy/config.h"
+#include "policy/learned.h"
+
+struct known {
+    struct learned *learned; /* where our certificate is refused */
+};
+
+/* NULL if there is no memory. */
+struct known *known_new(void) must_check;
+void known_free(struct known *known);
+
+/* Tells of the flow what is known of its device: to be called before it is decided. What it points
+ * to lives in the arena. `now` as clock_ms() has it. */
+void known_describe(struct known *known, struct flow *flow, struct arena *arena, uint64_t now);
+
+#endif
