@@ -368,8 +368,9 @@ static void each_mistake_is_told_with_its_line(void **state)
         {"[events]\nfiles = /x\n",
          "/etc/test.conf:2: unknown key files in [events]; known are: file, ignored"},
         {"[device a]\naddress = ::1\nmca = 1\n",
-         "/etc/test.conf:3: unknown key mca in [device]; known are: mac, address, intercept, "
-         "upstream, min-version, legacy-server, client-certificate"},
+         "/etc/test.conf:3: unknown key mca in [device]; known are: mac, address, interface, "
+         "intercept, quic, pattern, file, match, upstream, min-version, legacy-server, "
+         "client-certificate"},
         {"[ignore]\nfile = none/such.list\n", "/etc/test.conf:2: [ignore] file = none/such.list: "
                                               "No such file or directory"},
         {"[1234567890123456789012345678901234567890123456789]\na = b\n",
