@@ -438,7 +438,8 @@ static const char *parse_address(const struct value *value, void *field)
 
 static const char *parse_interface(const struct value *value, void *field)
 {
-    if (strlen(value->text) >= IFNAMSIZ || strpbrk(value->text, "/ \t") != NULL)
+    if (*value->text == '\0' || strlen(value->text) >= IFNAMSIZ ||
+        strpbrk(value->text, "/ \t") != NULL)
         return "expected the name of a network interface";
     *(const char **)field = arena_strdup(&value->config->arena, value->text);
     return *(const char **)field != NULL ? NULL : no_memory;

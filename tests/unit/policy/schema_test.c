@@ -291,7 +291,7 @@ static void matches_add_up(void **state)
     assert_int_equal(stored.config.allow.match, MATCH_ADDRESS | MATCH_SNI);
     discard(&stored);
     assert_refused("ignore", "match", "expected some of address, dns, sni, host",
-                   TEXTS("dns", "address host", "Address"));
+                   TEXTS("name", "address hosts", "Address"));
     assert_refused("ignore", "match", "expected a value", TEXTS(" ", ",,"));
 }
 
