@@ -6,9 +6,13 @@
 #include "conn/passing.h"
 #include "conn/upgrading.h"
 #include "event/eve.h"
+#include "tap/host.h"
 
 #include <errno.h>
 #include <sys/socket.h>
+
+/* A longer header passes without its host being known. */
+#define HOST_REQUEST_LIMIT ((size_t)16 << 10)
 
 /* epoll(7) then tells of them once so many are there: a ClientHello in a thousand pieces costs two
  * wake-ups. */
@@ -18,10 +22,30 @@ static void want_bytes(struct conn *conn, size_t count)
     (void)setsockopt(conn->device.endpoint.fd, SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof(mark));
 }
 
+/* Then the time is the origin's, whatever the device has begun to say. */
+static bool is_dialling(const struct conn *conn)
+{
+    return conn->state == CONN_SILENT && !conn->origin_connected;
+}
+
 static void pass_as_not_tls(struct conn *conn)
 {
     want_bytes(conn, 1);
     passing_as(conn, REASON_NOT_TLS);
+}
+
+/* Plain HTTP is not intercepted, but rules may know its host. */
+static void pass_plain(struct conn *conn)
+{
+    struct decision decision = {.verdict = VERDICT_TAKE};
+    if (conn->flow.host != NULL) {
+        conn->flow.opened = true;
+        decision = policy_decide(conn->policy->view, &conn->flow);
+    }
+    if (decision.verdict == VERDICT_PASS)
+        passing_begin(conn, &decision);
+    else
+        passing_as(conn, REASON_NOT_TLS);
 }
 
 /* Bytes that are no TLS: perhaps the start of a dialogue that leads to it. */
@@ -31,7 +55,34 @@ static void go_on_without_tls(struct conn *conn, const uint8_t *bytes, size_t le
     want_bytes(conn, 1);
     notes_protocol(conn, bytes, length, by_device);
     if (!upgrading_begin(conn, bytes, length, by_device))
-        passing_as(conn, REASON_NOT_TLS);
+        pass_plain(conn);
+}
+
+/* True if more of a plain HTTP request is to come, with the host in it that rules ask for. */
+static bool is_host_awaited(struct conn *conn, const uint8_t *bytes, size_t length)
+{
+    char host[HOST_SIZE];
+    if (!policy_wants_host(conn->policy->view))
+        return false;
+    switch (host_read(host, bytes, length)) {
+    case HOST_FOUND:
+        conn->flow.host = arena_strdup(&conn->arena, host);
+        return false;
+    case HOST_MORE:
+        return length < HOST_REQUEST_LIMIT;
+    case HOST_NONE:
+        return false;
+    }
+    return false;
+}
+
+/* The device has begun to speak, and has `need` bytes to say before it is known what. */
+static void await_bytes(struct conn *conn, size_t need)
+{
+    want_bytes(conn, need);
+    if (!conn->hello_begun && !is_dialling(conn))
+        conn_timeout(conn, &conn->pool->hello_time);
+    conn->hello_begun = true;
 }
 
 /* Edge-triggered: what we have looked at stays in the socket, and there are bytes that the kernel
@@ -74,12 +125,6 @@ static void decide_by_hello(struct conn *conn, const struct hello *hello)
         conn_enter(conn, CONN_DIAL);
 }
 
-/* Then the time is the origin's, whatever the device has begun to say. */
-static bool is_dialling(const struct conn *conn)
-{
-    return conn->state == CONN_SILENT && !conn->origin_connected;
-}
-
 static void look_at_device(struct conn *conn, uint32_t events)
 {
     struct pool *pool = conn->pool;
@@ -91,12 +136,10 @@ static void look_at_device(struct conn *conn, uint32_t events)
     }
     if (length < 0)
         return;
+    const bool is_all = (events & (EPOLLRDHUP | EPOLLHUP)) != 0;
     enum hello_result result = hello_parse(&hello, pool->peeked, (size_t)length, pool->message);
-    if (result == HELLO_MORE && (events & (EPOLLRDHUP | EPOLLHUP)) == 0) {
-        want_bytes(conn, hello.need);
-        if (!conn->hello_begun && !is_dialling(conn))
-            conn_timeout(conn, &pool->hello_time);
-        conn->hello_begun = true;
+    if (result == HELLO_MORE && !is_all) {
+        await_bytes(conn, hello.need);
         return;
     }
     if (result == HELLO_COMPLETE) {
@@ -104,7 +147,10 @@ static void look_at_device(struct conn *conn, uint32_t events)
         decide_by_hello(conn, &hello);
         return;
     }
-    go_on_without_tls(conn, pool->peeked, (size_t)length, true);
+    if (is_host_awaited(conn, pool->peeked, (size_t)length) && !is_all)
+        await_bytes(conn, (size_t)length + 1);
+    else
+        go_on_without_tls(conn, pool->peeked, (size_t)length, true);
 }
 
 /* After STARTTLS it is the device's turn, and silence means nothing. */

@@ -62,6 +62,8 @@ void explanation_write(struct jsonw *json, const char *target,
     if (decision->verdict == VERDICT_TAKE) {
         jsonw_string(json, "upstream", upstream_mode_name(explanation->rules.upstream));
         jsonw_string(json, "upstream_from", explanation->rules.upstream_from->section);
+        if (explanation->rules.uninterpreted)
+            jsonw_bool(json, "interpreted", false);
     }
     if (explanation->name_unseen)
         jsonw_bool(json, "name_unseen", true);

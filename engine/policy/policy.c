@@ -365,6 +365,21 @@ void policy_describe(const struct policy_view *view, struct flow *flow, struct a
         known_describe(view->known, flow, arena, clock_ms());
 }
 
+static bool looks_at_host(const struct rules_config *rules)
+{
+    return rules->patterns.count > 0 && (rules->match & MATCH_HOST) != 0;
+}
+
+bool policy_wants_host(const struct policy_view *view)
+{
+    const struct config *config = view->policy->config;
+    const struct device_config *device = config->devices;
+    bool wants = looks_at_host(&config->ignore) || looks_at_host(&config->allow);
+    for (; device != NULL && !wants; device = device->next)
+        wants = looks_at_host(&device->ignore);
+    return wants;
+}
+
 /* ---- patterns that are meant for names ---- */
 
 static const char *best_name(const struct flow *flow)

@@ -79,6 +79,9 @@ void policy_note_outcome(const struct policy_view *view, const struct flow *flow
 /* How TLS is to be spoken on a connection that is taken: asked when the ClientHello is read. */
 struct tls_rules policy_tls(const struct policy_view *view, const struct flow *flow);
 
+/* True if any rule looks at the host of plain HTTP requests. */
+bool policy_wants_host(const struct policy_view *view);
+
 /* Patterns are looked for in addresses alone, and one would have been found in a name of this flow:
  * says so in the log, once for each pattern, with the pattern to use. To be called for what is
  * intercepted, when its first bytes were read. */

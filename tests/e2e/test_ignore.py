@@ -263,3 +263,45 @@ def test_a_name_in_the_client_hello_is_spliced(lab, engine):
 def test_allow_by_name(lab, engine, match, issuer):
     engine({"allow": {"pattern": r"^origin\.test:443$", "match": match}})
     assert issuer in lab.issuer(ORIGIN4[0])
+
+
+def ask_in_pieces(connection, request):
+    for byte in request:
+        connection.sendall(bytes([byte]))
+        time.sleep(0.001)
+    answer = b""
+    while data := connection.recv(1000):
+        answer += data
+    return answer
+
+
+@pytest.mark.parametrize("host,reason", [("origin.test", "rule"), ("other.test", "not_tls")])
+@pytest.mark.parametrize("origin", [ORIGIN4[0], ORIGIN6[0]], ids=["ipv4", "ipv6"])
+def test_the_host_of_a_plain_request_is_known_to_rules(lab, engine, origin, host, reason):
+    """Plain HTTP passes either way; the rule that is meant for it is in its record, with what it costs."""
+    started = engine({"ignore": {"pattern": r"^origin\.test:80$", "match": "host"}, "network": {"port": 80}})
+    request = b"GET /hello HTTP/1.1\r\nHost: %s:80\r\nConnection: close\r\n\r\n" % host.encode()
+    with lab.device.connect(origin, 80) as connection:
+        assert b"hello from the origin" in ask_in_pieces(connection, request)
+    (flow,) = started.wait_records("flow")
+    assert flow["intercept"]["reason"] == reason and flow["intercept"]["action"] == "passthrough"
+    assert flow["app_proto"] == "http"
+
+
+def test_a_pattern_that_is_meant_for_names_is_told_once(lab, engine):
+    """With the pattern that works: addresses alone are looked at."""
+    started = engine({"ignore": {"pattern": r"^origin\.test:443$"}})
+    for _ in range(2):
+        assert "O = interceptd," in lab.issuer(ORIGIN4[0])
+    found = started.wait_log(r"would be found in origin\.test:443, but only addresses are looked at: "
+                             r"set match = address dns sni in \[ignore\], or use the pattern (\S+)")
+    assert found.group(1) == r"^203\.0\.113\.1:443$"
+    assert len(re.findall("would be found in", started.log())) == 1
+
+
+def test_what_tcp_names_is_not_interpreted(lab, engine):
+    """TLS is ended all the same."""
+    started = engine({"tcp": {"pattern": r"^origin\.test:443$"}})
+    assert "O = interceptd," in lab.issuer(ORIGIN4[0])
+    explained = started.ctl("-j", "explain", "origin.test:443", "other.test:443").stdout
+    assert [answer.get("interpreted") for answer in json.loads(explained)] == [False, None]

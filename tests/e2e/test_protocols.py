@@ -127,6 +127,23 @@ def test_W1_only_quic_is_taken_out_of_alt_svc(lab, engine, piece, sent, left):
     assert seen == [REQUEST.replace(b"GET", method) for method in methods * 2]
 
 
+def test_W1_what_tcp_names_is_not_interpreted(lab, engine):
+    """[tcp], mitmproxy's tcp_hosts: TLS is ended, and what is in it goes through as it comes."""
+    response = b"HTTP/1.1 200 OK\r\nAlt-Svc: h3=\":443\"\r\nContent-Length: 0\r\n\r\n"
+
+    def answer(connection):
+        read_until(connection, b"\r\n\r\n")
+        connection.sendall(response)
+
+    with serve_tls(lab, answer):
+        started = engine({**TAKEN, "tcp": {"pattern": r"^origin\.test:"}})
+        with connect_tls(lab) as connection:
+            connection.sendall(REQUEST)
+            assert read_until(connection, b"\r\n\r\n") == response
+    (flow,) = started.wait_records("flow")
+    assert flow["intercept"]["action"] == "intercept"
+
+
 def test_W1_what_is_not_http_is_not_touched(lab, engine):
     """After an upgrade, and where it never was HTTP."""
     engine(TAKEN)
