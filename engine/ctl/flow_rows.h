@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * flow_rows.h - the list of connections as it stands on the screen: made anew from each answer to
+ * `flows`, while the selection stays where it was.
+ *
+ * The newest stand first. A connection that has ended stays for a while, marked. */
+#ifndef CTL_FLOW_ROWS_H
+#define CTL_FLOW_ROWS_H
+
+#include "core/macros.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How long an ended connection stays, in ms. */
+#define FLOW_ROWS_ENDED_TIME 20000
+
+/* What a connection is, for drawing; text is safe for a terminal, and cut. */
+struct flow_row {
+    uint64_t id;                   /* its flow_id, or what tells it from others */
+    uint64_t started;              /* ms, on the caller's clock */
+    uint64_t ended;                /* likewise; 0 while it is open */
+    char device[64];               /* name or address */
+    char name[256];                /* of the destination; "" if unknown */
+    char address[64];              /* "192.0.2.1:443" */
+    char protocol[8];              /* "TCP" */
+    char action[16];               /* "intercept", "passthrough", "bypass" */
+    char why[256];                 /* the rule and its place, or the reason */
+    uint64_t to_server, to_client; /* bytes */
+};
+
+struct flow_rows {
+    struct flow_row *items;
+    size_t count;
+    uint64_t total; /* that are open, also those that were not told */
+    size_t selected;
+    char search[128]; /* "" shows all */
+};
+
+void flow_rows_fini(struct flow_rows *rows);
+
+/* Takes over an answer. `now` in ms. */
+void flow_rows_update(struct flow_rows *rows, const json_t *answer, uint64_t now);
+
+/* Moves the selection by so many rows that are shown; it stops at the ends. */
+void flow_rows_move(struct flow_rows *rows, long by);
+
+/* The rows in which this is found, whatever the case, are shown from now on. */
+void flow_rows_search(struct flow_rows *rows, const char *text);
+bool flow_rows_shows(const struct flow_rows *rows, const struct flow_row *row);
+
+/* NULL if nothing is shown. */
+const struct flow_row *flow_rows_selected(const struct flow_rows *rows);
+
+#endif
