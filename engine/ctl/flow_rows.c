@@ -146,6 +146,7 @@ void flow_rows_update(struct flow_rows *rows, const json_t *answer, uint64_t now
     rows->items = calloc(json_array_size(flows) + old.count + 1, sizeof(*rows->items));
     CHECK(rows->items != NULL);
     rows->count = 0;
+    rows->now = now;
     rows->total = number_of(answer, "total");
     json_array_foreach(flows, index, flow) read_row(&rows->items[rows->count++], flow, now);
     keep_old(rows, &old, now);

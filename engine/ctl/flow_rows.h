@@ -34,6 +34,7 @@ struct flow_rows {
     struct flow_row *items;
     size_t count;
     uint64_t total; /* that are open, also those that were not told */
+    uint64_t now;   /* of the last answer, in ms */
     size_t selected;
     char search[128]; /* "" shows all */
 };

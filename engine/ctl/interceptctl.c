@@ -6,6 +6,7 @@
 #include "ctl/client.h"
 #include "ctl/explaining.h"
 #include "ctl/importing.h"
+#include "ctl/screen.h"
 #include "ctl/show.h"
 
 #include <getopt.h>
@@ -162,6 +163,7 @@ int main(int argc, char **argv)
         }
     }
     if (optind == argc)
-        return (int)complain("which command?", "");
+        return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) ? (int)screen_run(&options.client)
+                                                             : (int)complain("which command?", "");
     return (int)run_command(&options, argc - optind, argv + optind);
 }
