@@ -4,6 +4,7 @@
 #include "conn/notes.h"
 #include "core/log.h"
 #include "event/eve.h"
+#include "policy/outcome.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -123,6 +124,18 @@ static bool is_about_certificate(int alert)
            alert == SSL_AD_DECRYPT_ERROR;
 }
 
+/* An event of its own, beside those of the connection that it was learned from. */
+static void tell_learned(const struct conn *conn, const struct learned_finding *finding)
+{
+    char evidence[LEARNED_EVIDENCE_SIZE];
+    struct record record = conn->record;
+    record.action = "learned";
+    record.reason = reason_name(REASON_PINNED);
+    record.evidence = learned_evidence_text(&finding->evidence, evidence);
+    record.learned = finding->id;
+    eve_write(conn->pool->options.feed, EVE_INTERCEPT, &record);
+}
+
 /* A device that refuses what its own checks would have refused without us has told nothing; nor has
  * one that resumes, to which no certificate was shown. */
 static void learn(const struct conn *conn)
@@ -132,8 +145,12 @@ static void learn(const struct conn *conn)
         ending == ENDING_DEVICE_NO_DATA ||
         (ending == ENDING_DEVICE_ALERT && is_about_certificate(conn->device.endpoint.alert_in));
     bool shown = conn->leaf != NULL && !conn->record.client.resumed;
-    if (shown && refused && !conn->accepted && conn->verify.count == 0)
-        policy_note_outcome(conn->policy->view, &conn->flow, false);
+    struct learned_finding finding;
+    if (!shown || !refused || conn->accepted || conn->verify.count > 0)
+        return;
+    int alert = ending == ENDING_DEVICE_ALERT ? conn->device.endpoint.alert_in : LEARNED_SILENT;
+    if (outcome_refused(conn->policy->view, &conn->flow, alert, &finding) == LEARNED_PINNED)
+        tell_learned(conn, &finding);
 }
 
 static void close_side(struct conn *conn, struct conn_side *side, bool reset)

@@ -3,6 +3,7 @@
 
 #include "conn/conn.h"
 #include "core/log.h"
+#include "policy/suggest.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -92,18 +93,10 @@ static enum ending ending_for(int error)
 /* The line that a user reads to find out what to ignore, with the pattern ready to use. */
 static void log_serverconnect(const struct address *origin)
 {
-    char text[ADDRESS_TEXT_SIZE], ip[INET6_ADDRSTRLEN], escaped[2 * INET6_ADDRSTRLEN];
-    size_t at = 0;
-    if (!log_shows(LOG_LEVEL_VERBOSE))
-        return;
-    for (const char *c = address_ip_text(origin, ip); *c != '\0'; c++) {
-        if (*c == '.')
-            escaped[at++] = '\\';
-        escaped[at++] = *c;
-    }
-    escaped[at] = '\0';
-    log_verbose("serverconnect -> %s   (to ignore it: --ignore '^%s:%u$')",
-                address_text(origin, text), escaped, (unsigned)origin->port);
+    char text[ADDRESS_TEXT_SIZE], pattern[SUGGEST_SIZE];
+    if (log_shows(LOG_LEVEL_VERBOSE))
+        log_verbose("serverconnect -> %s   (to ignore it: --ignore '%s')",
+                    address_text(origin, text), suggest_address(origin, pattern));
 }
 
 bool dial_origin(struct conn *conn)

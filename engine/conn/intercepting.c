@@ -6,6 +6,7 @@
 #include "conn/notes.h"
 #include "conn/passing.h"
 #include "core/log.h"
+#include "policy/outcome.h"
 #include "tap/altsvc.h"
 
 #include <arpa/inet.h>
@@ -396,7 +397,7 @@ static void note_acceptance(struct conn *conn)
     if (conn->accepted || conn->through.relay.up.bytes == 0)
         return;
     conn->accepted = true;
-    policy_note_outcome(conn->policy->view, &conn->flow, true);
+    outcome_accepted(conn->policy->view, &conn->flow);
 }
 
 static void relay_step(struct conn *conn, bool device_news, bool origin_news)

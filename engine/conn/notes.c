@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "conn/notes.h"
 
+#include "policy/outcome.h"
 #include "tap/detect.h"
 #include "tls/certificate.h"
 #include "tls/fingerprint.h"
@@ -106,6 +107,8 @@ void notes_decision(struct conn *conn, const struct decision *decision, const ch
     record->reason = reason_name(decision->reason);
     record->policy_revision = policy_revision(policy_view_policy(conn->policy->view));
     record->rule = record->rule_place = NULL;
+    record->learned = decision->learned;
+    record->evidence = outcome_evidence(conn->policy->view, decision, &conn->arena);
     if (decision->rule == NULL)
         return;
     record->rule = decision->rule->text;

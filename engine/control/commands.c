@@ -5,6 +5,7 @@
 #include "control/stats.h"
 #include "gate/decided.h"
 #include "policy/explain.h"
+#include "policy/learned_json.h"
 
 #include <errno.h>
 #include <string.h>
@@ -54,6 +55,42 @@ static const char *answer_ignored(struct control *control, const json_t *argumen
     return done ? NULL : strerror(error);
 }
 
+/* ---- what was learned ---- */
+
+static const char *answer_learned(struct control *control, const json_t *arguments,
+                                  struct jsonw *data)
+{
+    (void)arguments;
+    learned_write(data, control->engine->known->learned, true);
+    return NULL;
+}
+
+/* The kernel may have been told by it. */
+static const char *answer_learned_forget(struct control *control, const json_t *arguments,
+                                         struct jsonw *data)
+{
+    const json_t *id = json_object_get(arguments, "id");
+    const bool all = json_is_true(json_object_get(arguments, "all"));
+    (void)data;
+    if (!all && json_integer_value(id) <= 0)
+        return "which finding: a number, or all";
+    if (!learned_forget(control->engine->known->learned,
+                        all ? 0 : (uint64_t)json_integer_value(id)))
+        return "there is no such finding";
+    gate_flush(control->engine->gate);
+    return NULL;
+}
+
+static const char *answer_learned_keep(struct control *control, const json_t *arguments,
+                                       struct jsonw *data)
+{
+    const json_int_t id = json_integer_value(json_object_get(arguments, "id"));
+    (void)data;
+    return id > 0 && learned_keep(control->engine->known->learned, (uint64_t)id)
+               ? NULL
+               : "there is no such finding";
+}
+
 /* ---- questions ---- */
 
 static const char *answer_explain(struct control *control, const json_t *arguments,
@@ -95,6 +132,9 @@ static const struct {
     {"status", answer_status},
     {"ignored", answer_ignored},
     {"explain", answer_explain},
+    {"learned", answer_learned},
+    {"learned.forget", answer_learned_forget},
+    {"learned.keep", answer_learned_keep},
     {"reload", answer_reload},
 };
 

@@ -230,9 +230,11 @@ bool control_run(struct engine *engine, const struct reload_source *source)
     if (done) {
         tell_running(&control);
         start_watchdog(&control);
+        learning_start(&control.learning, engine, &control.loop);
         loop_run(&control.loop);
         finish_reload(&control);
     }
+    learning_stop(&control.learning);
     control_socket_close(control.socket);
     /* Threads that still owe an answer to a ping have this mailbox's address. */
     while (control.unanswered > 0)

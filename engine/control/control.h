@@ -4,6 +4,7 @@
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H
 
+#include "control/learning.h"
 #include "control/reload.h"
 
 struct control {
@@ -13,6 +14,7 @@ struct control {
     struct mailbox mailbox;
     struct watch signal_watch;
     struct control_socket *socket;
+    struct learning learning;
     uint64_t started; /* ms */
 
     bool reloading, reload_again;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "control/engine.h"
 
+#include "control/learning.h"
 #include "core/log.h"
 #include "tls/authority.h"
 #include "tls/constraints.h"
@@ -388,6 +389,7 @@ static bool start(struct engine *engine, struct policy *policy)
 {
     const struct config *config = policy_config(policy);
     engine->state.fail_closed = config->network.fail_closed;
+    learning_load(engine->known, config);
     if (!open_leaves(engine, config) || !open_records(engine, config)) {
         policy_unref(policy);
         return false;

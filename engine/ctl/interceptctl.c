@@ -6,6 +6,7 @@
 #include "ctl/client.h"
 #include "ctl/explaining.h"
 #include "ctl/importing.h"
+#include "ctl/learned.h"
 #include "ctl/show.h"
 
 #include <getopt.h>
@@ -20,6 +21,8 @@ static const char usage[] =
     "  explain [-c FILE] [-j] TARGET...     what happens to host:port, and which pattern decides;\n"
     "                                       with -c by that configuration, without a running\n"
     "                                       interceptd; - reads targets from standard input\n"
+    "  learned [list]                       where devices refuse our certificate: pinned apps\n"
+    "  learned forget ID|all | keep ID      decide anew from now on; let it pass for good\n"
     "  reload                               read the configuration again\n"
     "  import FILE [OPTION]                 the ignore_hosts of mitmproxy's config.yaml, as a "
     "list\n"
@@ -103,12 +106,17 @@ static enum status run_import(const struct options *options, int count, char **a
     return importing(arguments[0], count == 2 ? arguments[1] : "ignore_hosts");
 }
 
+static enum status run_learned(const struct options *options, int count, char **arguments)
+{
+    return learned_command(&options->client, options->json, count, arguments);
+}
+
 static const struct {
     const char *name;
     enum status (*run)(const struct options *options, int count, char **arguments);
 } commands[] = {
     {"status", run_status}, {"ignored", run_ignored}, {"explain", run_explain},
-    {"reload", run_reload}, {"import", run_import},
+    {"reload", run_reload}, {"import", run_import},   {"learned", run_learned},
 };
 
 static enum status run_command(const struct options *options, int count, char **arguments)

@@ -185,6 +185,9 @@ static void write_intercept(struct jsonw *json, const struct record *record)
     jsonw_string(json, "reason", record->reason);
     jsonw_string(json, "rule", record->rule);
     jsonw_string(json, "rule_place", record->rule_place);
+    if (record->learned != 0)
+        jsonw_uint(json, "learned", record->learned);
+    jsonw_string(json, "evidence", record->evidence);
     jsonw_uint(json, "policy_rev", record->policy_revision);
     write_device(json, record->flow);
     if (record->starttls)

@@ -51,6 +51,8 @@ struct record {
     const char *reason;
     const char *rule;       /* the pattern that decided */
     const char *rule_place; /* "file:line" */
+    uint64_t learned;       /* the number of the finding that decided, or was made; 0: none */
+    const char *evidence;   /* what it rests on */
     uint64_t policy_revision;
     enum ending ending;
     const char *phase; /* how far it was by then: the state's name, "after_handshake", "data" */

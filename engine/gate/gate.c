@@ -89,7 +89,8 @@ static void add_lesson(struct gate *gate, const struct lesson *lesson)
  * would fill the queue. TCP that is taken is not: each connection is to be seen here. */
 static bool is_worth_remembering(const struct flow *flow, const struct gate_answer *answer)
 {
-    return answer->holds == HOLDS_FOR_ALL && (answer->verdict == VERDICT_PASS || flow->protocol == IPPROTO_UDP);
+    return answer->holds == HOLDS_FOR_ALL &&
+           (answer->verdict == VERDICT_PASS || flow->protocol == IPPROTO_UDP);
 }
 
 static uint32_t mark_for(const struct gate *gate, const struct flow *flow, enum verdict verdict)
@@ -185,6 +186,13 @@ void gate_lan_text(struct gate *gate, char *text, size_t size)
 
 /* ---- messages from other threads ---- */
 
+static void flush(void *context)
+{
+    struct gate *gate = context;
+    if (!gate->ending && !decided_flush(&gate->nftables))
+        log_error("the kernel's decisions could not be flushed: %m");
+}
+
 struct reload_message {
     struct message message;
     void *policy;
@@ -198,8 +206,7 @@ static void deliver_reload(struct message *message, void *receiver)
     gate->policy = reload->policy;
     free(reload);
     /* Between the two no packet is answered: this thread is the one that answers. */
-    if (!gate->ending && !decided_flush(&gate->nftables))
-        log_error("the kernel's decisions could not be flushed: %m");
+    flush(gate);
 }
 
 void gate_reload(struct gate *gate, void *policy)
@@ -233,6 +240,11 @@ void gate_remember(struct gate *gate, const struct decided *decided)
     mail->message.deliver = deliver_remember;
     mail->decided = *decided;
     mailbox_post(&gate->mailbox, &mail->message);
+}
+
+void gate_flush(struct gate *gate)
+{
+    mailbox_call(&gate->mailbox, flush, gate);
 }
 
 /* With a queue it is the judge who lets everything pass. */

@@ -21,7 +21,8 @@
 struct gate_answer {
     enum verdict verdict;
     enum holds holds; /* for so many connections the kernel may remember it */
-    int reason;    /* the judge's own: why */
+    int reason;       /* the judge's own: why, */
+    uint64_t number;  /* and by what */
     const void *rule;
 };
 
@@ -83,6 +84,10 @@ void gate_reload(struct gate *gate, void *policy);
 /* A worker has decided a connection that the kernel may decide by itself from now on. Any thread.
  */
 void gate_remember(struct gate *gate, const struct decided *decided);
+
+/* The kernel forgets what it was told: every connection from then on is asked about again. Any
+ * thread. */
+void gate_flush(struct gate *gate);
 
 /* Calls `pong(context)` from the gate's thread: it is alive. Any thread. */
 void gate_ping(struct gate *gate, void (*pong)(void *context), void *context);

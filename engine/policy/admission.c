@@ -3,6 +3,7 @@
 
 #include "core/log.h"
 #include "event/eve.h"
+#include "policy/outcome.h"
 
 struct admission {
     struct policy_view *view;
@@ -25,6 +26,9 @@ void admission_comment(const struct decision *decision, char comment[static DECI
     if (decision->rule != NULL)
         snprintf(comment, DECIDED_COMMENT_SIZE, "%s %s", rule_place(decision->rule, place),
                  decision->rule->text);
+    else if (decision->reason == REASON_PINNED)
+        snprintf(comment, DECIDED_COMMENT_SIZE, "pinned: learned %llu",
+                 (unsigned long long)decision->learned);
     else
         snprintf(comment, DECIDED_COMMENT_SIZE, "%s", reason_name(decision->reason));
 }
@@ -46,6 +50,7 @@ static void record_bypass(const struct admission *admission, const struct flow *
                           const struct decision *decision)
 {
     char place[RULE_PLACE_SIZE];
+    struct arena arena = {0};
     struct record record = {
         .flow_id = record_new_flow_id(),
         .flow = flow,
@@ -59,7 +64,10 @@ static void record_bypass(const struct admission *admission, const struct flow *
         record.rule = decision->rule->text;
         record.rule_place = rule_place(decision->rule, place);
     }
+    record.learned = decision->learned;
+    record.evidence = outcome_evidence(admission->view, decision, &arena);
     eve_write(admission->feed, EVE_INTERCEPT, &record);
+    arena_fini(&arena);
 }
 
 static struct decision decide_now(const struct admission *admission, const struct flow *flow)
@@ -82,6 +90,7 @@ static struct gate_answer decide(void *policy, struct flow *flow, struct arena *
     return (struct gate_answer){.verdict = decision.verdict,
                                 .holds = decision.holds,
                                 .reason = (int)decision.reason,
+                                .number = decision.learned,
                                 .rule = decision.rule};
 }
 
@@ -89,6 +98,7 @@ static struct decision decision_of(const struct gate_answer *answer)
 {
     return (struct decision){.verdict = answer->verdict,
                              .reason = (enum reason)answer->reason,
+                             .learned = answer->number,
                              .rule = answer->rule,
                              .holds = answer->holds};
 }

@@ -5,12 +5,13 @@
 #include "core/loop.h"
 #include "policy/candidates.h"
 #include "policy/device.h"
-#include "policy/learned.h"
+#include "policy/suggest.h"
 #include "tls/constraints.h"
 
 #include <limits.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 struct policy {
     atomic_uint references;
@@ -205,6 +206,11 @@ const struct policy *policy_view_policy(const struct policy_view *view)
     return view->policy;
 }
 
+struct known *policy_view_known(const struct policy_view *view)
+{
+    return view->known;
+}
+
 /* ---- deciding ---- */
 
 static const struct pattern_source *find_rule(const struct policy_view *view,
@@ -239,15 +245,15 @@ static bool is_all_known(unsigned match, const struct flow *flow)
 }
 
 /* Before the first bytes the name from DNS is the one that will be asked for. */
-static bool is_pinned(const struct policy_view *view, const struct flow *flow)
+static bool is_pinned(const struct policy_view *view, const struct flow *flow, uint64_t *id)
 {
     if (view->known == NULL || (!flow->opened && flow->name_count == 0))
         return false;
     struct flow asked = *flow;
     if (!flow->opened)
         asked.sni = flow->names[0];
-    return learned_is_pinned(view->known->learned, &view->policy->config->learn, &asked,
-                             clock_ms());
+    return learned_is_pinned(view->known->learned, &view->policy->config->learn, &asked, time(NULL),
+                             id);
 }
 
 /* A flow of which one name is known at most. */
@@ -277,10 +283,11 @@ static struct decision decide_one(const struct policy_view *view, const struct f
             .holds = allow_by_address && flow->origin.family != 0 ? HOLDS_FOR_ALL : HOLDS_ONCE};
     if (flow->sni != NULL && !constraints_permit(policy->constraints, flow->sni, strlen(flow->sni)))
         return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_CONSTRAINTS};
-    if (is_pinned(view, flow))
-        return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_PINNED};
+    uint64_t id;
+    if (is_pinned(view, flow, &id))
+        return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_PINNED, .learned = id};
     bool by_address = flow->origin.family != 0 && allow_by_address && config->devices == NULL &&
-                      (config->ignore.match & MATCH_NAMES) == 0;
+                      config->learn.mode != LEARN_AUTO && (config->ignore.match & MATCH_NAMES) == 0;
     return (struct decision){.verdict = VERDICT_TAKE,
                              .reason = REASON_DEFAULT,
                              .holds = by_address ? HOLDS_FOR_ALL : HOLDS_ONCE};
@@ -337,12 +344,21 @@ static bool all_names_pass(const struct policy_view *view, const struct flow *fl
     return true;
 }
 
+/* The device asks for no name there, and has resolved none: it knows the address by itself. */
+static bool is_nameless(const struct policy_view *view, const struct flow *flow)
+{
+    return flow->sni == NULL && flow->host == NULL && flow->name_count == 0 &&
+           policy_watches_dns(view->policy->config);
+}
+
 static struct decision decide_opened(const struct policy_view *view, const struct flow *flow)
 {
     int name = find_name(flow, flow->sni != NULL ? flow->sni : flow->host);
     struct decision decision = decide_named(view, flow, name >= 0 ? (size_t)name : 0);
-    if (decision.verdict == VERDICT_PASS && decision.holds == HOLDS_ONCE && name >= 0 &&
-        all_names_pass(view, flow))
+    if (decision.verdict != VERDICT_PASS || decision.holds != HOLDS_ONCE)
+        return decision;
+    if (name >= 0 ? all_names_pass(view, flow)
+                  : decision.reason == REASON_PINNED && is_nameless(view, flow))
         decision.holds = HOLDS_FOR_DEVICE;
     return decision;
 }
@@ -391,28 +407,11 @@ static const char *best_name(const struct flow *flow)
     return flow->name_count > 0 ? flow->names[0] : NULL;
 }
 
-/* As it is to be written: mitmproxy's tutorial has the user do that by hand. */
-static const char *pattern_for(const struct address *origin,
-                               char text[static 2 * ADDRESS_TEXT_SIZE])
-{
-    char plain[ADDRESS_TEXT_SIZE];
-    size_t length = 0;
-    text[length++] = '^';
-    for (const char *at = address_text(origin, plain); *at != '\0'; at++) {
-        if (strchr(".[]", *at) != NULL)
-            text[length++] = '\\';
-        text[length++] = *at;
-    }
-    text[length++] = '$';
-    text[length] = '\0';
-    return text;
-}
-
 void policy_hint(const struct policy_view *view, const struct flow *flow)
 {
     const struct policy *policy = view->policy;
     const struct rules_config *ignore = &policy->config->ignore;
-    char place[RULE_PLACE_SIZE], pattern[2 * ADDRESS_TEXT_SIZE];
+    char place[RULE_PLACE_SIZE], pattern[SUGGEST_SIZE];
     const char *name = best_name(flow);
     if (name == NULL || (ignore->match & MATCH_NAMES) != 0)
         return;
@@ -424,7 +423,7 @@ void policy_hint(const struct policy_view *view, const struct flow *flow)
     log_info("%s (%s) would be found in %s:%u, but only addresses are looked at: set match = "
              "address dns sni in [ignore], or use the pattern %s",
              rule->text, rule_place(rule, place), name, (unsigned)flow->origin.port,
-             pattern_for(&flow->origin, pattern));
+             suggest_address(&flow->origin, pattern));
 }
 
 struct tls_rules policy_tls(const struct policy_view *view, const struct flow *flow)
@@ -445,19 +444,21 @@ struct tls_rules policy_tls(const struct policy_view *view, const struct flow *f
     return rules;
 }
 
-void policy_note_outcome(const struct policy_view *view, const struct flow *flow, bool accepted)
+static bool looks_at_dns(const struct rules_config *rules)
 {
-    char device[ADDRESS_TEXT_SIZE], origin[ADDRESS_TEXT_SIZE];
-    if (view->known == NULL)
-        return;
-    struct learned *learned = view->known->learned;
-    if (accepted)
-        learned_note_acceptance(learned, flow);
-    else if (learned_note_refusal(learned, &view->policy->config->learn, flow, clock_ms()))
-        log_info("%s does not accept our certificate for %s (%s): pinned, or our CA is missing on "
-                 "it; it passes from now on",
-                 address_text(&flow->device, device), flow->sni != NULL ? flow->sni : "any name",
-                 address_text(&flow->origin, origin));
+    return rules->patterns.count > 0 && (rules->match & MATCH_DNS) != 0;
+}
+
+bool policy_watches_dns(const struct config *config)
+{
+    const struct device_config *device = config->devices;
+    bool watches = looks_at_dns(&config->ignore) || looks_at_dns(&config->allow) ||
+                   config->learn.mode == LEARN_AUTO;
+    if (config->network.watch_dns != WATCH_AUTO)
+        return config->network.watch_dns == WATCH_YES;
+    for (; device != NULL && !watches; device = device->next)
+        watches = looks_at_dns(&device->ignore);
+    return watches;
 }
 
 const char *rule_place(const struct pattern_source *rule, char text[static RULE_PLACE_SIZE])

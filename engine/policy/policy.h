@@ -35,6 +35,7 @@ struct decision {
     enum verdict verdict;
     enum reason reason;
     const struct pattern_source *rule; /* for REASON_RULE; lives as long as the policy */
+    uint64_t learned;                  /* for REASON_PINNED: the finding's number */
     enum holds holds;
 };
 
@@ -60,6 +61,7 @@ struct policy_view;
 struct policy_view *policy_view_new(struct policy *policy, struct known *known) must_check;
 void policy_view_free(struct policy_view *view);
 const struct policy *policy_view_policy(const struct policy_view *view);
+struct known *policy_view_known(const struct policy_view *view); /* or NULL */
 
 /* Tells of the flow what is known of its device; see known_describe(). */
 void policy_describe(const struct policy_view *view, struct flow *flow, struct arena *arena);
@@ -72,9 +74,8 @@ void policy_describe(const struct policy_view *view, struct flow *flow, struct a
  * a connection is taken until its first bytes tell which name is meant. */
 struct decision policy_decide(const struct policy_view *view, const struct flow *flow);
 
-/* What came of an interception: the policy learns from it (learned.h). `accepted`: the device has
- * sent data; otherwise it has refused our certificate. Any thread. */
-void policy_note_outcome(const struct policy_view *view, const struct flow *flow, bool accepted);
+/* True if what is decided depends on the names that devices resolve: DNS is to be watched. */
+bool policy_watches_dns(const struct config *config);
 
 /* How TLS is to be spoken on a connection that is taken: asked when the ClientHello is read. */
 struct tls_rules policy_tls(const struct policy_view *view, const struct flow *flow);

@@ -3,7 +3,7 @@
 
 _interceptctl() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="status ignored explain reload import" options="-j -s -t -h -V --json --socket --timeout --help --version"
+    local commands="status ignored explain learned reload import" options="-j -s -t -h -V --json --socket --timeout --help --version"
     local word command=
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         [[ " $commands " == *" $word "* ]] && command=$word
@@ -17,6 +17,8 @@ _interceptctl() {
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
     elif [[ $command == import ]]; then
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
+    elif [[ $command == learned ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "list forget keep" -- "$current")
     elif [[ -z $command ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
     fi

@@ -276,7 +276,7 @@ def complete(words, program="interceptctl"):
 
 
 def test_completion():
-    assert complete(["interceptctl", ""]) == ["status", "ignored", "explain", "reload", "import"]
+    assert complete(["interceptctl", ""]) == ["status", "ignored", "explain", "learned", "reload", "import"]
     assert complete(["interceptctl", "-j", "ig"]) == ["ignored"]
     assert "--config" in complete(["interceptctl", "explain", "--c"])
     assert "--config" not in complete(["interceptctl", "status", "--c"])
@@ -286,4 +286,4 @@ def test_completion():
 def test_completion_knows_every_command():
     usage = subprocess.run([BUILD / "interceptctl", "--help"], capture_output=True, text=True).stdout
     commands = re.findall(r"^  ([a-z]+) ", usage, re.M)
-    assert complete(["interceptctl", ""]) == commands
+    assert complete(["interceptctl", ""]) == list(dict.fromkeys(commands))

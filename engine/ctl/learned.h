@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * learned.h - `interceptctl learned`: which apps are pinned, by what their devices have done. */
+#ifndef CTL_LEARNED_H
+#define CTL_LEARNED_H
+
+#include "ctl/client.h"
+
+#include <stdbool.h>
+
+/* `learned [list]`, `learned forget ID|all`, `learned keep ID`. */
+enum status learned_command(const struct client *client, bool as_json, int count,
+                            char **arguments) must_check;
+
+#endif
