@@ -53,7 +53,7 @@ static const struct version *find_version(uint32_t number)
     return NULL;
 }
 
-struct quic {
+struct quic_reader {
     EVP_KDF_CTX *extract, *expand;
     EVP_CIPHER *header_cipher, *cipher;
     EVP_CIPHER_CTX *header, *payload;
@@ -68,9 +68,9 @@ static EVP_KDF_CTX *fetch_kdf(const char *name)
     return context;
 }
 
-struct quic *quic_new(void)
+struct quic_reader *quic_reader_new(void)
 {
-    struct quic *quic = calloc(1, sizeof(*quic));
+    struct quic_reader *quic = calloc(1, sizeof(*quic));
     if (quic == NULL)
         return NULL;
     quic->extract = fetch_kdf(OSSL_KDF_NAME_HKDF);
@@ -81,13 +81,13 @@ struct quic *quic_new(void)
     quic->payload = EVP_CIPHER_CTX_new();
     if (quic->extract == NULL || quic->expand == NULL || quic->header == NULL ||
         quic->payload == NULL || quic->header_cipher == NULL || quic->cipher == NULL) {
-        quic_free(quic);
+        quic_reader_free(quic);
         return NULL;
     }
     return quic;
 }
 
-void quic_free(struct quic *quic)
+void quic_reader_free(struct quic_reader *quic)
 {
     if (quic == NULL)
         return;
@@ -112,7 +112,7 @@ static OSSL_PARAM bytes_param(const char *name, const void *bytes, size_t size)
     return OSSL_PARAM_construct_octet_string(name, (void *)bytes, size);
 }
 
-static bool extract(struct quic *quic, const struct version *version,
+static bool extract(struct quic_reader *quic, const struct version *version,
                     const struct quic_hello *hello, uint8_t secret[static SECRET_SIZE])
 {
     int mode = EVP_KDF_HKDF_MODE_EXTRACT_ONLY;
@@ -127,8 +127,8 @@ static bool extract(struct quic *quic, const struct version *version,
 }
 
 /* HKDF-Expand-Label of TLS 1.3, without a context (RFC 8446, section 7.1). */
-static bool expand(struct quic *quic, const uint8_t secret[static SECRET_SIZE], const char *label,
-                   uint8_t *output, size_t size)
+static bool expand(struct quic_reader *quic, const uint8_t secret[static SECRET_SIZE],
+                   const char *label, uint8_t *output, size_t size)
 {
     int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
     const OSSL_PARAM params[] = {
@@ -142,7 +142,7 @@ static bool expand(struct quic *quic, const uint8_t secret[static SECRET_SIZE], 
     return EVP_KDF_derive(quic->expand, output, size, params) == 1;
 }
 
-static bool derive_keys(struct quic *quic, struct quic_hello *hello)
+static bool derive_keys(struct quic_reader *quic, struct quic_hello *hello)
 {
     const struct version *version = find_version(hello->version);
     struct quic_keys *keys = &hello->keys;
@@ -211,7 +211,7 @@ static bool read_packet(struct packet *packet, const uint8_t *bytes, size_t leng
 
 /* Removes the header's protection: the header, with the packet number at its end, is then in
  * `plain`. Returns its length; 0 if there is none (RFC 9001, section 5.4). */
-static size_t open_header(struct quic *quic, const struct quic_keys *keys,
+static size_t open_header(struct quic_reader *quic, const struct quic_keys *keys,
                           const struct packet *packet)
 {
     uint8_t *header = quic->plain, mask[SAMPLE_SIZE];
@@ -242,7 +242,7 @@ static void make_nonce(const struct quic_keys *keys, const uint8_t *number, size
 
 /* The frames of an Initial packet, in `plain`; their length, or 0 if it is not what the client has
  * sent (RFC 9001, section 5.3). */
-static size_t open_initial(struct quic *quic, const struct quic_keys *keys,
+static size_t open_initial(struct quic_reader *quic, const struct quic_keys *keys,
                            const struct packet *packet, const uint8_t **frames)
 {
     uint8_t nonce[QUIC_IV_SIZE];
@@ -266,7 +266,7 @@ static size_t open_initial(struct quic *quic, const struct quic_keys *keys,
 }
 
 /* All Initial packets of a connection attempt have the same keys. */
-static bool is_of_connection(struct quic *quic, struct quic_hello *hello,
+static bool is_of_connection(struct quic_reader *quic, struct quic_hello *hello,
                              const struct packet *packet)
 {
     if (hello->version != 0)
@@ -281,7 +281,8 @@ static bool is_of_connection(struct quic *quic, struct quic_hello *hello,
 }
 
 /* A server looks over what it cannot open, and so do we. */
-static void read_initial(struct quic *quic, struct quic_hello *hello, const struct packet *packet)
+static void read_initial(struct quic_reader *quic, struct quic_hello *hello,
+                         const struct packet *packet)
 {
     const uint8_t *frames;
     if (!is_of_connection(quic, hello, packet))
@@ -294,8 +295,8 @@ static void read_initial(struct quic *quic, struct quic_hello *hello, const stru
         hello->broken = true;
 }
 
-enum quic_result quic_read(struct quic *quic, struct quic_hello *hello, const uint8_t *datagram,
-                           size_t length)
+enum quic_result quic_read(struct quic_reader *quic, struct quic_hello *hello,
+                           const uint8_t *datagram, size_t length)
 {
     struct packet packet;
     size_t at = 0;

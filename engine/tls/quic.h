@@ -40,16 +40,16 @@ enum quic_result {
 };
 
 /* The means of decryption, which are costly to get and cheap to use. One thread. */
-struct quic;
+struct quic_reader;
 
 /* NULL if OpenSSL does not provide what is needed. */
-struct quic *quic_new(void) must_check;
-void quic_free(struct quic *quic);
+struct quic_reader *quic_reader_new(void) must_check;
+void quic_reader_free(struct quic_reader *quic);
 
 /* Reads one more datagram from the device. It may be cut short, or be several that the kernel has
  * joined (UDP GSO). Keys are derived once a flow, and each byte is decrypted once. */
-enum quic_result quic_read(struct quic *quic, struct quic_hello *hello, const uint8_t *datagram,
-                           size_t length);
+enum quic_result quic_read(struct quic_reader *quic, struct quic_hello *hello,
+                           const uint8_t *datagram, size_t length);
 
 /* The version that a first datagram begins with, known to us or not (RFC 8999); 0: no QUIC. */
 uint32_t quic_version(const uint8_t *datagram, size_t length);

@@ -20,7 +20,8 @@ static double seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void measure(struct quic *quic, const char *what, const uint8_t *datagram, size_t length)
+static void measure(struct quic_reader *quic, const char *what, const uint8_t *datagram,
+                    size_t length)
 {
     static struct quic_hello hello;
     struct hello parsed;
@@ -40,7 +41,7 @@ static void measure(struct quic *quic, const char *what, const uint8_t *datagram
 int main(void)
 {
     uint8_t changed[sizeof(client_initial_v1)];
-    struct quic *quic = quic_new();
+    struct quic_reader *quic = quic_reader_new();
     CHECK(quic != NULL);
     measure(quic, "version 1", client_initial_v1, sizeof(client_initial_v1));
     measure(quic, "version 2", client_initial_v2, sizeof(client_initial_v2));
@@ -49,6 +50,6 @@ int main(void)
     measure(quic, "not authentic", changed, sizeof(changed));
     changed[4] = 9;
     measure(quic, "unknown version", changed, sizeof(changed));
-    quic_free(quic);
+    quic_reader_free(quic);
     return 0;
 }

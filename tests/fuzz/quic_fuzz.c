@@ -9,7 +9,7 @@
 
 #define DATAGRAMS_LIMIT 8
 
-static struct quic *quic;
+static struct quic_reader *quic;
 
 /* In memory of just its size. */
 static enum quic_result read_copy(struct quic_hello *hello, struct reader datagram)
@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     static struct quic_hello hello, again;
     struct reader reader = reader_of(bytes, length);
     if (quic == NULL)
-        quic = quic_new();
+        quic = quic_reader_new();
     must_hold(quic != NULL);
     memset(&hello, 0, sizeof hello);
     memset(&again, 0, sizeof again);

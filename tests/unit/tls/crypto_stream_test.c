@@ -277,5 +277,5 @@ int main(void)
         cmocka_unit_test(a_frame_that_is_cut_is_refused),
         cmocka_unit_test(numbers_are_of_one_to_eight_bytes),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("tls/crypto_stream", tests, NULL, NULL);
 }

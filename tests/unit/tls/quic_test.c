@@ -12,7 +12,7 @@
 
 #include <stdlib.h>
 
-static struct quic *quic;
+static struct quic_reader *quic;
 static struct quic_hello hello;
 static struct bytes message, frames, datagram;
 
@@ -312,14 +312,14 @@ static void a_client_that_breaks_the_rules_is_given_up(void **state)
 static int open_means(void **state)
 {
     (void)state;
-    quic = quic_new();
+    quic = quic_reader_new();
     return quic == NULL;
 }
 
 static int close_means(void **state)
 {
     (void)state;
-    quic_free(quic);
+    quic_reader_free(quic);
     return 0;
 }
 
@@ -342,5 +342,5 @@ int main(void)
         cmocka_unit_test(what_no_client_begins_with_is_not_read),
         cmocka_unit_test(a_client_that_breaks_the_rules_is_given_up),
     };
-    return cmocka_run_group_tests(tests, open_means, close_means);
+    return cmocka_run_group_tests_name("tls/quic", tests, open_means, close_means);
 }
