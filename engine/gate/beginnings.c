@@ -25,13 +25,15 @@ struct entry {
     struct beginnings *beginnings;
     struct key key;
     UT_hash_handle hh;
-    TAILQ_ENTRY(entry) by_age;
+    LIST_ENTRY(entry) open_link;
+    STAILQ_ENTRY(entry) decided_link;
 };
 
 struct beginnings_table {
-    struct entry *entries;
+    struct entry *entries; /* all */
     size_t count;
-    TAILQ_HEAD(entry_queue, entry) by_age; /* those that are decided, the oldest first */
+    LIST_HEAD(entry_list, entry) open;
+    STAILQ_HEAD(entry_queue, entry) decided; /* the oldest first */
 };
 
 static struct entry *entry_of(struct beginning *beginning)
@@ -45,7 +47,8 @@ bool beginnings_init(struct beginnings *beginnings, struct loop *loop,
     beginnings->table = calloc(1, sizeof(*beginnings->table));
     if (beginnings->table == NULL)
         return false;
-    TAILQ_INIT(&beginnings->table->by_age);
+    LIST_INIT(&beginnings->table->open);
+    STAILQ_INIT(&beginnings->table->decided);
     beginnings->loop = loop;
     beginnings->expired = expired;
     beginnings->waiting = 0;
@@ -60,13 +63,18 @@ static void stop_waiting(struct beginnings *beginnings, struct beginning *beginn
     timer_stop(&beginning->timer);
 }
 
-static void drop(struct beginnings *beginnings, struct entry *entry)
+static void close_entry(struct beginnings *beginnings, struct entry *entry)
 {
-    struct beginnings_table *table = beginnings->table;
     stop_waiting(beginnings, &entry->beginning);
-    if (entry->beginning.decided)
-        TAILQ_REMOVE(&table->by_age, entry, by_age);
-    HASH_DEL(table->entries, entry);
+    LIST_REMOVE(entry, open_link);
+    STAILQ_INSERT_TAIL(&beginnings->table->decided, entry, decided_link);
+}
+
+static void drop_oldest(struct beginnings_table *table)
+{
+    struct entry *entry = STAILQ_FIRST(&table->decided);
+    STAILQ_REMOVE_HEAD(&table->decided, decided_link);
+    HASH_DEL(table->entries, entry); // NOLINT(clang-analyzer-core.NullDereference): it is in there
     table->count--;
     arena_fini(&entry->beginning.arena);
     free(entry);
@@ -74,17 +82,17 @@ static void drop(struct beginnings *beginnings, struct entry *entry)
 
 void beginnings_forget(struct beginnings *beginnings)
 {
-    while (!TAILQ_EMPTY(&beginnings->table->by_age))
-        drop(beginnings, TAILQ_FIRST(&beginnings->table->by_age));
+    while (!STAILQ_EMPTY(&beginnings->table->decided))
+        drop_oldest(beginnings->table);
 }
 
 void beginnings_fini(struct beginnings *beginnings)
 {
     if (beginnings->table == NULL)
         return;
-    struct entry *entry, *next;
-    HASH_ITER (hh, beginnings->table->entries, entry, next)
-        drop(beginnings, entry);
+    while (!LIST_EMPTY(&beginnings->table->open))
+        close_entry(beginnings, LIST_FIRST(&beginnings->table->open));
+    beginnings_forget(beginnings);
     free(beginnings->table);
     beginnings->table = NULL;
 }
@@ -112,10 +120,10 @@ static struct entry *find(struct beginnings_table *table, const struct key *key)
 static void forget_oldest(struct beginnings *beginnings)
 {
     struct beginnings_table *table = beginnings->table;
-    struct entry *entry;
-    while ((entry = TAILQ_FIRST(&table->by_age)) != NULL &&
+    const struct entry *entry;
+    while ((entry = STAILQ_FIRST(&table->decided)) != NULL &&
            (entry->beginning.until <= beginnings->loop->now || table->count >= BEGINNINGS_LIMIT))
-        drop(beginnings, entry);
+        drop_oldest(table);
 }
 
 struct beginning *beginnings_get(struct beginnings *beginnings, const struct flow *flow,
@@ -133,6 +141,7 @@ struct beginning *beginnings_get(struct beginnings *beginnings, const struct flo
     entry->beginnings = beginnings;
     entry->key = key;
     HASH_ADD(hh, beginnings->table->entries, key, sizeof(key), entry);
+    LIST_INSERT_HEAD(&beginnings->table->open, entry, open_link);
     beginnings->table->count++;
     return &entry->beginning;
 }
@@ -162,11 +171,10 @@ bool beginnings_wait(struct beginnings *beginnings, struct beginning *beginning)
 void beginnings_decide(struct beginnings *beginnings, struct beginning *beginning, uint32_t answer,
                        struct arena *arena)
 {
-    stop_waiting(beginnings, beginning);
+    close_entry(beginnings, entry_of(beginning));
     arena_adopt(arena, &beginning->arena);
     beginning->decided = true;
     beginning->answer = answer;
     beginning->until = beginnings->loop->now + BEGINNINGS_KEPT_MS;
-    TAILQ_INSERT_TAIL(&beginnings->table->by_age, entry_of(beginning), by_age);
 }
 #pragma GCC diagnostic pop

@@ -265,16 +265,22 @@ static size_t open_initial(struct quic_reader *quic, const struct quic_keys *key
     return (size_t)length;
 }
 
+static bool is_addressed_to(const struct quic_hello *hello, struct reader id)
+{
+    return hello->id_length == id.left && (id.left == 0 || memcmp(hello->id, id.at, id.left) == 0);
+}
+
 /* All Initial packets of a connection attempt have the same keys. */
 static bool is_of_connection(struct quic_reader *quic, struct quic_hello *hello,
                              const struct packet *packet)
 {
+    const struct reader id = packet->id;
     if (hello->version != 0)
-        return hello->version == packet->version->number && hello->id_length == packet->id.left &&
-               memcmp(hello->id, packet->id.at, hello->id_length) == 0;
+        return hello->version == packet->version->number && is_addressed_to(hello, id);
     hello->version = packet->version->number;
-    hello->id_length = packet->id.left;
-    memcpy(hello->id, packet->id.at, packet->id.left);
+    hello->id_length = id.left;
+    for (size_t i = 0; i < id.left; i++)
+        hello->id[i] = id.at[i];
     if (!derive_keys(quic, hello))
         hello->broken = true;
     return !hello->broken;
