@@ -90,9 +90,11 @@ static enum ending ending_for(int error)
 }
 
 /* The line that a user reads to find out what to ignore, with the pattern ready to use. */
-static void log_serverconnect(const struct address *origin)
+static void log_serverconnect(const struct flow *flow)
 {
-    char text[ADDRESS_TEXT_SIZE], ip[INET6_ADDRSTRLEN], escaped[2 * INET6_ADDRSTRLEN];
+    const struct address *origin = &flow->origin;
+    char device[DEVICE_TEXT_SIZE], text[ADDRESS_TEXT_SIZE], ip[INET6_ADDRSTRLEN],
+        escaped[2 * INET6_ADDRSTRLEN];
     size_t at = 0;
     if (!log_shows(LOG_LEVEL_VERBOSE))
         return;
@@ -102,8 +104,9 @@ static void log_serverconnect(const struct address *origin)
         escaped[at++] = *c;
     }
     escaped[at] = '\0';
-    log_verbose("serverconnect -> %s   (to ignore it: --ignore '^%s:%u$')",
-                address_text(origin, text), escaped, (unsigned)origin->port);
+    log_verbose("serverconnect -> %s   (to ignore it: --ignore '^%s:%u$')%s",
+                address_text(origin, text), escaped, (unsigned)origin->port,
+                flow_for_device_text(flow, device));
 }
 
 bool dial_origin(struct conn *conn)
@@ -112,7 +115,7 @@ bool dial_origin(struct conn *conn)
     conn_timeout(conn, &pool->dial_time);
     if (conn->origin.endpoint.fd >= 0)
         return true;
-    log_serverconnect(&conn->flow.origin);
+    log_serverconnect(&conn->flow);
     int fd =
         dial_start(&conn->flow.origin, pool->options.source_device ? &conn->flow.device : NULL);
     int error = errno;

@@ -31,15 +31,16 @@ void admission_comment(const struct decision *decision, char comment[static DECI
 
 void admission_log_ignored(const struct flow *flow, const struct decision *decision)
 {
-    char origin[ADDRESS_TEXT_SIZE], place[RULE_PLACE_SIZE];
+    char origin[ADDRESS_TEXT_SIZE], device[DEVICE_TEXT_SIZE], place[RULE_PLACE_SIZE];
     if (!log_shows(LOG_LEVEL_VERBOSE))
         return;
     address_text(&flow->origin, origin);
+    flow_for_device_text(flow, device);
     if (decision->rule != NULL)
-        log_verbose("ignored %s by %s (%s)", origin, decision->rule->text,
-                    rule_place(decision->rule, place));
+        log_verbose("ignored %s by %s (%s)%s", origin, decision->rule->text,
+                    rule_place(decision->rule, place), device);
     else
-        log_verbose("passed %s: %s", origin, reason_name(decision->reason));
+        log_verbose("passed %s: %s%s", origin, reason_name(decision->reason), device);
 }
 
 static void record_bypass(const struct admission *admission, const struct flow *flow,
@@ -102,11 +103,13 @@ static void explain_answer(const struct gate_answer *answer,
 
 static void note(void *policy, const struct flow *flow, const struct gate_answer *answer)
 {
+    const struct admission *admission = policy;
     struct decision decision = decision_of(answer);
+    policy_count(admission->view, flow, decision.verdict);
     if (decision.verdict == VERDICT_TAKE)
         return;
     admission_log_ignored(flow, &decision);
-    record_bypass(policy, flow, &decision);
+    record_bypass(admission, flow, &decision);
 }
 
 static void release(void *policy)

@@ -363,6 +363,15 @@ void policy_describe(const struct policy_view *view, struct flow *flow, struct a
 {
     if (view->known != NULL)
         known_describe(view->known, flow, arena, clock_ms());
+    const char *name = device_name(view->policy->config, flow);
+    if (name != NULL)
+        flow->device_name = name;
+}
+
+void policy_count(const struct policy_view *view, const struct flow *flow, enum verdict verdict)
+{
+    if (view->known != NULL && flow->protocol == IPPROTO_TCP)
+        devices_count(view->known->devices, flow, verdict);
 }
 
 /* ---- patterns that are meant for names ---- */
@@ -432,7 +441,7 @@ struct tls_rules policy_tls(const struct policy_view *view, const struct flow *f
 
 void policy_note_outcome(const struct policy_view *view, const struct flow *flow, bool accepted)
 {
-    char device[ADDRESS_TEXT_SIZE], origin[ADDRESS_TEXT_SIZE];
+    char device[DEVICE_TEXT_SIZE], origin[ADDRESS_TEXT_SIZE];
     if (view->known == NULL)
         return;
     struct learned *learned = view->known->learned;
@@ -441,7 +450,7 @@ void policy_note_outcome(const struct policy_view *view, const struct flow *flow
     else if (learned_note_refusal(learned, &view->policy->config->learn, flow, clock_ms()))
         log_info("%s does not accept our certificate for %s (%s): pinned, or our CA is missing on "
                  "it; it passes from now on",
-                 address_text(&flow->device, device), flow->sni != NULL ? flow->sni : "any name",
+                 flow_device_text(flow, device), flow->sni != NULL ? flow->sni : "any name",
                  address_text(&flow->origin, origin));
 }
 
