@@ -2,6 +2,7 @@
 #include "control/commands.h"
 
 #include "control/control.h"
+#include "control/device_list.h"
 #include "control/stats.h"
 #include "gate/decided.h"
 #include "policy/explain.h"
@@ -54,6 +55,14 @@ static const char *answer_ignored(struct control *control, const json_t *argumen
     return done ? NULL : strerror(error);
 }
 
+static const char *answer_devices(struct control *control, const json_t *arguments,
+                                  struct jsonw *data)
+{
+    (void)arguments;
+    device_list_write(data, control->engine);
+    return NULL;
+}
+
 /* ---- questions ---- */
 
 static const char *answer_explain(struct control *control, const json_t *arguments,
@@ -92,10 +101,8 @@ static const struct {
     const char *name;
     const char *(*answer)(struct control *control, const json_t *arguments, struct jsonw *data);
 } commands[] = {
-    {"status", answer_status},
-    {"ignored", answer_ignored},
-    {"explain", answer_explain},
-    {"reload", answer_reload},
+    {"status", answer_status},   {"ignored", answer_ignored}, {"devices", answer_devices},
+    {"explain", answer_explain}, {"reload", answer_reload},
 };
 
 const char *commands_answer(void *context, const char *command, const json_t *arguments,

@@ -13,7 +13,8 @@ struct control {
     struct mailbox mailbox;
     struct watch signal_watch;
     struct control_socket *socket;
-    uint64_t started; /* ms */
+    struct naming *naming; /* of devices */
+    uint64_t started;      /* ms */
 
     bool reloading, reload_again;
     uint64_t last_revision;
