@@ -44,11 +44,21 @@ size_t nft_key_size(enum nft_key key)
 
 /* ---- the transaction ---- */
 
-void nft_begin(struct nft *nft, struct netlink *netlink, const char *table)
+static void begin(struct nft *nft, struct netlink *netlink, const char *table, size_t size)
 {
     *nft = (struct nft){.table = table};
-    netlink_batch_begin(&nft->batch, netlink);
+    netlink_batch_begin(&nft->batch, netlink, size);
     nft->first_sequence = netlink->sequence;
+}
+
+void nft_begin(struct nft *nft, struct netlink *netlink, const char *table)
+{
+    begin(nft, netlink, table, NETLINK_BATCH_USUAL);
+}
+
+void nft_begin_large(struct nft *nft, struct netlink *netlink, const char *table)
+{
+    begin(nft, netlink, table, NETLINK_BATCH_LARGE);
 }
 
 static struct nlmsghdr *message(struct nft *nft, uint16_t type, uint16_t flags, const char *subject)

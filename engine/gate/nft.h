@@ -35,6 +35,8 @@ enum nft_key {
 size_t nft_key_size(enum nft_key key);
 
 void nft_begin(struct nft *nft, struct netlink *netlink, const char *table);
+/* The same for a transaction of thousands of rules. */
+void nft_begin_large(struct nft *nft, struct netlink *netlink, const char *table);
 /* False with errno; *subject (unless NULL) then names what the kernel refused, or is NULL. */
 bool nft_commit(struct nft *nft, const char **subject) must_check;
 

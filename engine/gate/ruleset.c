@@ -292,7 +292,7 @@ static bool try_install(struct netlink *netlink, const struct ruleset *ruleset, 
                                      [PERSISTENT] = NFT_TABLE_F_OWNER | TABLE_F_PERSIST,
                                      [FREE] = 0};
     struct nft nft;
-    nft_begin(&nft, netlink, RULESET_TABLE);
+    nft_begin_large(&nft, netlink, RULESET_TABLE);
     /* What an engine that failed closed has left behind goes first. */
     nft_add_table(&nft, 0, "table");
     nft_delete_table(&nft);
@@ -395,7 +395,7 @@ bool ruleset_set_lan(struct netlink *netlink, const char (*lan)[IFNAMSIZ], size_
 bool ruleset_renew(struct netlink *netlink, const struct exclusions *exclusions)
 {
     struct nft nft;
-    nft_begin(&nft, netlink, RULESET_TABLE);
+    nft_begin_large(&nft, netlink, RULESET_TABLE);
     decided_flush_in(&nft);
     if (exclusions != NULL) {
         nft_flush_chain(&nft, EXCLUSIONS_CHAIN);
