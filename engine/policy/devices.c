@@ -357,6 +357,7 @@ void devices_set_vendors(struct devices *devices, struct vendors *vendors)
 
 /* ---- listing ---- */
 
+/* Others wait meanwhile: nothing is formatted here. What is copied fits, wherever it comes from. */
 static void describe(const struct device *device, struct device_facts *facts)
 {
     const struct place_seen *place;
@@ -370,9 +371,10 @@ static void describe(const struct device *device, struct device_facts *facts)
     TAILQ_FOREACH (place, &device->places, link)
         facts->addresses[facts->address_count++] = place->address;
     const char *name = name_of(device, &facts->name_source);
-    snprintf(facts->name, sizeof(facts->name), "%s", name != NULL ? name : "");
-    snprintf(facts->vendor, sizeof(facts->vendor), "%s",
-             device->vendor != NULL ? device->vendor : "");
+    if (name != NULL)
+        strcpy(facts->name, name);
+    if (device->vendor != NULL)
+        strcpy(facts->vendor, device->vendor);
 }
 
 struct device_facts *devices_list(struct devices *devices, size_t *count)

@@ -15,7 +15,7 @@
 #include "policy/mdns.h"
 #include "policy/vendors.h"
 
-/* A device with a name and all its addresses takes 1.6 KB. */
+/* A device with a name and all its addresses takes 1.3 KB. */
 #define DEVICES_LIMIT 2048
 /* Of one device; those that were not seen for the longest give way. */
 #define DEVICE_ADDRESSES_LIMIT 8
