@@ -111,7 +111,7 @@ void device_list_write(struct jsonw *json, struct engine *engine)
     jsonw_array(json, NULL);
     if (list != NULL)
         qsort(list, count, sizeof(*list), by_last_seen);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; list != NULL && i < count; i++)
         write_device(json, policy_config(engine->policy), &list[i]);
     jsonw_array_end(json);
     free(list);

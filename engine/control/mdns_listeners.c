@@ -153,16 +153,23 @@ static bool is_wanted(const struct mdns_listener *listener, const struct interfa
     return false;
 }
 
-static void listen_on(struct mdns_listeners *listeners, const char *interface)
+/* The one on this interface, or one that is not in use; NULL if there is none. */
+static struct mdns_listener *listener_for(struct mdns_listeners *listeners, const char *interface)
 {
-    struct mdns_listener *mine = NULL;
+    struct mdns_listener *unused = NULL;
     for (size_t i = 0; i < MDNS_INTERFACES_LIMIT; i++) {
         struct mdns_listener *listener = &listeners->items[i];
-        if (listener->index != 0 && strcmp(listener->interface, interface) == 0)
-            mine = listener;
-        else if (listener->index == 0 && mine == NULL)
-            mine = listener;
+        if (listener->index == 0)
+            unused = listener;
+        else if (strcmp(listener->interface, interface) == 0)
+            return listener;
     }
+    return unused;
+}
+
+static void listen_on(struct mdns_listeners *listeners, const char *interface)
+{
+    struct mdns_listener *mine = listener_for(listeners, interface);
     if (mine == NULL)
         return;
     if (mine->index == 0) {

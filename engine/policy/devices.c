@@ -111,6 +111,8 @@ static void drop_device(struct devices *devices, struct device *device)
 
 static struct device *add_device(struct devices *devices, const struct flow *flow)
 {
+    if (devices->count == DEVICES_LIMIT)
+        drop_device(devices, TAILQ_LAST(&devices->by_age, device_list));
     struct device *device = calloc(1, sizeof(*device));
     if (device == NULL)
         return NULL;
@@ -121,14 +123,15 @@ static struct device *add_device(struct devices *devices, const struct flow *flo
     TAILQ_INIT(&device->places);
     HASH_ADD(hh, devices->by_key, key, sizeof(device->key), device);
     TAILQ_INSERT_HEAD(&devices->by_age, device, link);
-    if (++devices->count > DEVICES_LIMIT)
-        drop_device(devices, TAILQ_LAST(&devices->by_age, device_list));
+    devices->count++;
     return device;
 }
 
 static struct place_seen *add_place(struct devices *devices, struct device *device,
                                     const struct address *address)
 {
+    if (device->place_count == DEVICE_ADDRESSES_LIMIT)
+        drop_place(devices, TAILQ_LAST(&device->places, place_list));
     struct place_seen *place = calloc(1, sizeof(*place));
     if (place == NULL)
         return NULL;
@@ -138,8 +141,7 @@ static struct place_seen *add_place(struct devices *devices, struct device *devi
     place->device = device;
     HASH_ADD(hh, devices->by_address, key, sizeof(place->key), place);
     TAILQ_INSERT_HEAD(&device->places, place, link);
-    if (++device->place_count > DEVICE_ADDRESSES_LIMIT)
-        drop_place(devices, TAILQ_LAST(&device->places, place_list));
+    device->place_count++;
     return place;
 }
 #pragma GCC diagnostic pop

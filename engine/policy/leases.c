@@ -68,8 +68,14 @@ void leases_free(struct leases *leases)
 {
     if (leases == NULL)
         return;
-    while (leases->by_address != NULL)
-        drop(leases, leases->by_address);
+    struct entry *entry = leases->by_address;
+    HASH_CLEAR(by_mac, leases->by_mac);
+    HASH_CLEAR(by_address, leases->by_address);
+    while (entry != NULL) {
+        struct entry *next = entry->by_address.next;
+        free(entry);
+        entry = next;
+    }
     free(leases);
 }
 

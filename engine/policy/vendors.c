@@ -67,10 +67,12 @@ static bool add_name(struct vendors *vendors, struct known_name **known, const c
 
 static void free_known(struct known_name *known)
 {
-    while (known != NULL) {
-        struct known_name *name = known;
-        HASH_DEL(known, name);
+    struct known_name *name = known;
+    HASH_CLEAR(hh, known);
+    while (name != NULL) {
+        struct known_name *next = name->hh.next;
         free(name);
+        name = next;
     }
 }
 #pragma GCC diagnostic pop
@@ -170,7 +172,8 @@ struct vendors *vendors_parse(const char *text, size_t length)
         return NULL;
     }
     fit(vendors);
-    qsort(vendors->prefixes, vendors->count, sizeof(struct prefix), compare);
+    if (vendors->count > 0)
+        qsort(vendors->prefixes, vendors->count, sizeof(struct prefix), compare);
     return vendors;
 }
 
@@ -196,7 +199,7 @@ size_t vendors_memory(const struct vendors *vendors)
 const char *vendors_find(const struct vendors *vendors, const uint8_t mac[static MAC_SIZE])
 {
     const struct prefix wanted = {(uint32_t)mac[0] << 16 | (uint32_t)mac[1] << 8 | mac[2], 0};
-    if (mac_is_randomized(mac))
+    if (vendors->count == 0 || mac_is_randomized(mac))
         return NULL;
     const struct prefix *found =
         bsearch(&wanted, vendors->prefixes, vendors->count, sizeof(wanted), compare);
