@@ -66,7 +66,8 @@ def paths(value, start=""):
 
 
 # What only some connections have.
-RARE = re.compile(r"intercept\.(advice|rule|rule_place|starttls|ech|upstream\.verify_errors|device\.(name|vendor)|"
+RARE = re.compile(r"intercept\.(advice|rule|rule_place|starttls|ech|upstream\.verify_errors|"
+                  r"device\.(name|vendor)|"
                   r"(client|upstream)\.alert_(in|out)(_name)?)")
 
 
