@@ -79,7 +79,7 @@ void conn_timeout(struct conn *conn, struct timeout_class *class)
 
 static void log_end(const struct conn *conn, enum ending ending)
 {
-    char device[ADDRESS_TEXT_SIZE], origin[ADDRESS_TEXT_SIZE], detail[160] = "";
+    char device[DEVICE_TEXT_SIZE], origin[ADDRESS_TEXT_SIZE], detail[160] = "";
     const struct endpoint *origin_end = &conn->origin.endpoint;
     const struct endpoint *device_end = &conn->device.endpoint;
     if (!log_shows(LOG_LEVEL_VERBOSE))
@@ -97,7 +97,7 @@ static void log_end(const struct conn *conn, enum ending ending)
     else if (ending == ENDING_ORIGIN_UNVERIFIED)
         snprintf(detail, sizeof(detail), " (%s)", verify_text(&conn->verify));
     const char *advice = ending_advice(ending);
-    log_verbose("clientdisconnect %s from %s: %s%s%s%s", address_text(&conn->flow.device, device),
+    log_verbose("clientdisconnect %s from %s: %s%s%s%s", flow_device_text(&conn->flow, device),
                 address_text(&conn->flow.origin, origin), ending_sentence(ending), detail,
                 advice[0] != '\0' ? "; " : "", advice);
 }

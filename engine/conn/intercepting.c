@@ -178,11 +178,11 @@ static bool may_be_refused_yet(const struct conn *conn)
 /* The device's ClientHello is still where it was, in its socket: the origin shall have it. */
 static void leave_to_device(struct conn *conn)
 {
-    char device[INET6_ADDRSTRLEN], origin[ADDRESS_TEXT_SIZE];
+    char device[DEVICE_TEXT_SIZE], origin[ADDRESS_TEXT_SIZE];
     const char *name = conn->flow.sni;
     log_info("%s (%s) asks %s for a certificate: its connections there pass untouched for an hour",
              address_text(&conn->flow.origin, origin), name != NULL ? name : "no name",
-             address_ip_text(&conn->flow.device, device));
+             flow_device_ip_text(&conn->flow, device));
     mtls_remember(&conn->pool->mtls, &conn->flow, conn->pool->loop.now);
     conn_drop_origin(conn);
     passing_as(conn, REASON_MTLS);

@@ -2,6 +2,7 @@
 #include "control/commands.h"
 
 #include "control/control.h"
+#include "control/device_list.h"
 #include "control/stats.h"
 #include "gate/decided.h"
 #include "policy/explain.h"
@@ -91,6 +92,14 @@ static const char *answer_learned_keep(struct control *control, const json_t *ar
                : "there is no such finding";
 }
 
+static const char *answer_devices(struct control *control, const json_t *arguments,
+                                  struct jsonw *data)
+{
+    (void)arguments;
+    device_list_write(data, control->engine);
+    return NULL;
+}
+
 /* ---- questions ---- */
 
 static const char *answer_explain(struct control *control, const json_t *arguments,
@@ -131,6 +140,7 @@ static const struct {
 } commands[] = {
     {"status", answer_status},
     {"ignored", answer_ignored},
+    {"devices", answer_devices},
     {"explain", answer_explain},
     {"learned", answer_learned},
     {"learned.forget", answer_learned_forget},

@@ -2,6 +2,7 @@
 #include "control/control.h"
 
 #include "control/commands.h"
+#include "control/naming.h"
 #include "control/notify.h"
 #include "control/socket.h"
 #include "core/log.h"
@@ -40,6 +41,7 @@ static void change_in_force(void *context)
     struct control *control = context;
     log_info("reloaded %s: policy revision %llu", control->source.path,
              (unsigned long long)control->last_revision);
+    naming_reload(control->naming);
     end_reload(control);
 }
 
@@ -197,7 +199,10 @@ static bool set_up(struct control *control, int *signals)
     control->socket =
         control_socket_open(&control->loop, policy_config(control->engine->policy)->control_socket,
                             commands_answer, control);
-    return control->socket != NULL;
+    if (control->socket == NULL)
+        return false;
+    control->naming = naming_open(&control->loop, control->engine);
+    return control->naming != NULL;
 }
 
 /* A reload that is under way uses the engine: it is waited for. */
@@ -243,6 +248,7 @@ bool control_run(struct engine *engine, const struct reload_source *source)
         close(signals);
     if (control.mailbox.receiver != NULL)
         mailbox_fini(&control.mailbox);
+    naming_close(control.naming);
     loop_fini(&control.loop);
     return done;
 }

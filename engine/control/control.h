@@ -15,7 +15,8 @@ struct control {
     struct watch signal_watch;
     struct control_socket *socket;
     struct learning learning;
-    uint64_t started; /* ms */
+    struct naming *naming; /* of devices */
+    uint64_t started;      /* ms */
 
     bool reloading, reload_again;
     uint64_t last_revision;

@@ -3,6 +3,7 @@
 
 #include "control/learning.h"
 #include "core/log.h"
+#include "policy/device.h"
 #include "tls/authority.h"
 #include "tls/constraints.h"
 #include "tls/revocation.h"
@@ -22,6 +23,7 @@
 struct engine_change {
     struct policy *policy;
     void *admission;
+    struct exclusions *exclusions;
     struct engine *engine; /* from here on: once it is applied */
     struct mailbox *mailbox;
     void (*done)(void *context);
@@ -71,6 +73,7 @@ static void free_change(struct engine_change *change)
         pool_policy_unref(change->workers[i]);
     if (change->admission != NULL)
         admission_judge.release(change->admission);
+    free(change->exclusions);
     policy_unref(change->policy);
     free(change);
 }
@@ -148,6 +151,7 @@ static bool fill_change(struct engine_change *change, const struct engine *engin
         return false;
     }
     change->admission = admission_new(view, engine->gate_feed, &engine->state);
+    change->exclusions = device_exclusions(policy_config(change->policy));
     return true;
 }
 
@@ -203,7 +207,7 @@ static void count_worker(void *context)
     struct engine_change *change = context;
     if (--change->awaited > 0)
         return;
-    gate_reload(change->engine->gate, change->admission);
+    gate_reload(change->engine->gate, change->admission, change->exclusions);
     gate_ping(change->engine->gate, gate_has_it, change);
 }
 
@@ -299,7 +303,8 @@ static void set_ports(uint8_t *ports, const struct network_config *network)
             ports[port >> 3] |= (uint8_t)(1u << (port & 7));
 }
 
-static bool open_gate(struct engine *engine, const struct network_config *network, void *admission)
+static bool open_gate(struct engine *engine, const struct network_config *network, void *admission,
+                      struct exclusions *exclusions)
 {
     uint8_t ports[8192] = {0};
     set_ports(ports, network);
@@ -317,6 +322,7 @@ static bool open_gate(struct engine *engine, const struct network_config *networ
         .ports = ports,
         .lan = network->lan.items,
         .lan_count = network->lan.count,
+        .exclusions = exclusions,
         .judge = admission_judge,
         .log = recorder_log_sink,
         .log_context = engine->gate_feed,
@@ -380,8 +386,11 @@ static bool open_parts(struct engine *engine, struct engine_change *change)
 {
     const struct network_config *network = &policy_config(change->policy)->network;
     void *admission = change->admission;
+    struct exclusions *exclusions = change->exclusions;
     change->admission = NULL;
-    if (!open_gate(engine, network, admission) || !open_workers(engine, network, change->workers))
+    change->exclusions = NULL;
+    if (!open_gate(engine, network, admission, exclusions) ||
+        !open_workers(engine, network, change->workers))
         return false;
     return start_threads(engine);
 }

@@ -18,6 +18,7 @@ static const char usage[] =
     "\n"
     "  status                               how interceptd is\n"
     "  ignored                              destinations that the kernel lets pass by itself\n"
+    "  devices                              who is there, and whether it is intercepted\n"
     "  explain [-c FILE] [-j] TARGET...     what happens to host:port, and which pattern decides;\n"
     "                                       with -c by that configuration, without a running\n"
     "                                       interceptd; - reads targets from standard input\n"
@@ -79,6 +80,13 @@ static enum status run_ignored(const struct options *options, int count, char **
                      : show(options, "ignored", show_ignored);
 }
 
+static enum status run_devices(const struct options *options, int count, char **arguments)
+{
+    (void)arguments;
+    return count > 0 ? complain("unexpected argument ", arguments[0])
+                     : show(options, "devices", show_devices);
+}
+
 static enum status run_reload(const struct options *options, int count, char **arguments)
 {
     json_t *data;
@@ -115,8 +123,9 @@ static const struct {
     const char *name;
     enum status (*run)(const struct options *options, int count, char **arguments);
 } commands[] = {
-    {"status", run_status}, {"ignored", run_ignored}, {"explain", run_explain},
-    {"reload", run_reload}, {"import", run_import},   {"learned", run_learned},
+    {"status", run_status},   {"ignored", run_ignored}, {"devices", run_devices},
+    {"explain", run_explain}, {"learned", run_learned}, {"reload", run_reload},
+    {"import", run_import},
 };
 
 static enum status run_command(const struct options *options, int count, char **arguments)

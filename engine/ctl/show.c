@@ -2,9 +2,11 @@
 #include "ctl/show.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -107,6 +109,51 @@ void show_ignored(const json_t *data)
         print_safely(text_of(entry, "rule"));
         putchar('\n');
     }
+}
+
+/* So wide, or wider if need be; what nobody knows is a dash. */
+static void print_column(const char *text, int width)
+{
+    char safe[128];
+    size_t length = 0;
+    for (; *text != '\0' && length < sizeof(safe) - 1; text++)
+        safe[length++] = (unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text;
+    safe[length] = '\0';
+    printf("%-*s ", width, length > 0 ? safe : "-");
+}
+
+static void print_device(const json_t *device, uint64_t now)
+{
+    const uint64_t seen = number_of(device, "last_seen");
+    char ago[24];
+    size_t index;
+    const json_t *address;
+    bool randomized = json_is_true(json_object_get(device, "randomized"));
+    print_column(text_of(device, "name"), 24);
+    print_column(text_of(device, "mac"), 17);
+    print_column(randomized ? "(randomized)" : text_of(device, "vendor"), 24);
+    print_column(text_of(device, "interface"), 9);
+    print_column(duration(now > seen ? now - seen : 0, ago), 8);
+    print_column(json_is_true(json_object_get(device, "intercepted")) ? "yes" : "no", 11);
+    print_column(text_of(device, "section"), 10);
+    printf("%8" PRIu64 " %8" PRIu64 " ", number_of(device, "taken"), number_of(device, "passed"));
+    json_array_foreach(json_object_get(device, "addresses"), index, address)
+        printf(" %s", json_string_value(address));
+    putchar('\n');
+}
+
+void show_devices(const json_t *data)
+{
+    const uint64_t now = (uint64_t)time(NULL);
+    size_t index;
+    const json_t *device;
+    if (json_array_size(data) == 0) {
+        puts("no device was seen yet");
+        return;
+    }
+    printf("%-24s %-17s %-24s %-9s %-8s %-11s %-10s %8s %8s  %s\n", "NAME", "MAC", "VENDOR",
+           "INTERFACE", "SEEN", "INTERCEPTED", "SECTION", "TAKEN", "PASSED", "ADDRESSES");
+    json_array_foreach(data, index, device) print_device(device, now);
 }
 
 static void print_place(const json_t *answer)

@@ -172,10 +172,18 @@ static void write_upstream(struct jsonw *json, const struct record *record)
 static void write_device(struct jsonw *json, const struct flow *flow)
 {
     char mac[MAC_TEXT_SIZE];
-    if (!flow->has_mac)
+    const struct timeval first_seen = {.tv_sec = flow->first_seen};
+    if (!flow->has_mac && flow->device_name == NULL && flow->first_seen == 0)
         return;
     jsonw_object(json, "device");
-    jsonw_string(json, "mac", mac_text(flow->mac, mac));
+    jsonw_string(json, "name", flow->device_name);
+    if (flow->has_mac)
+        jsonw_string(json, "mac", mac_text(flow->mac, mac));
+    if (flow->has_mac && mac_is_randomized(flow->mac))
+        jsonw_bool(json, "randomized", true);
+    jsonw_string(json, "vendor", flow->vendor);
+    if (flow->first_seen != 0)
+        write_time(json, "first_seen", &first_seen);
     jsonw_object_end(json);
 }
 

@@ -63,12 +63,17 @@ bool decided_add(struct netlink *netlink, const struct decided *items, size_t co
     return nft_commit(&nft, NULL);
 }
 
+void decided_flush_in(struct nft *nft)
+{
+    for (size_t i = 0; i < DECIDED_SETS; i++)
+        nft_flush_set(nft, decided_sets[i].name);
+}
+
 bool decided_flush(struct netlink *netlink)
 {
     struct nft nft;
     nft_begin(&nft, netlink, RULESET_TABLE);
-    for (size_t i = 0; i < DECIDED_SETS; i++)
-        nft_flush_set(&nft, decided_sets[i].name);
+    decided_flush_in(&nft);
     return nft_commit(&nft, NULL);
 }
 

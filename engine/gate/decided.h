@@ -42,6 +42,9 @@ bool decided_add(struct netlink *netlink, const struct decided *items, size_t co
 /* Forgets everything, atomically. */
 bool decided_flush(struct netlink *netlink) must_check;
 
+/* The same as part of a transaction. */
+void decided_flush_in(struct nft *nft);
+
 /* One element, as the kernel tells it. */
 struct decided_entry {
     struct decided decided;

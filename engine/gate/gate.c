@@ -40,7 +40,8 @@ struct gate {
     struct lan lan;
     pthread_t thread;
     bool running, routed, installed;
-    bool ending; /* nothing new is taken, or taught, any more */
+    bool ending;          /* nothing new is taken, or taught, any more */
+    bool excludes_others; /* than the kernel knows */
 
     struct lesson lessons[LESSONS_LIMIT];
     struct decided remembered[LESSONS_LIMIT]; /* of the lesson with the same index */
@@ -243,6 +244,14 @@ void gate_lan_text(struct gate *gate, char *text, size_t size)
         lan_text(&gate->lan, text, size);
 }
 
+bool gate_lan(struct gate *gate, struct interfaces *lan)
+{
+    if (gate->options.external_ruleset)
+        return interfaces_find_lan(lan);
+    lan_copy(&gate->lan, lan);
+    return true;
+}
+
 /* ---- messages from other threads ---- */
 
 static void flush(void *context)
@@ -255,7 +264,23 @@ static void flush(void *context)
 struct reload_message {
     struct message message;
     void *policy;
+    struct exclusions *exclusions;
 };
+
+/* Between the two policies no packet is answered: this thread is the one that answers. */
+static void renew_ruleset(struct gate *gate, struct exclusions *exclusions)
+{
+    if (!exclusions_same(gate->options.exclusions, exclusions))
+        gate->excludes_others = !gate->options.external_ruleset;
+    free(gate->options.exclusions);
+    gate->options.exclusions = exclusions;
+    if (gate->ending)
+        return;
+    if (ruleset_renew(&gate->nftables, gate->excludes_others ? exclusions : NULL))
+        gate->excludes_others = false;
+    else
+        log_error("the kernel's decisions could not be flushed: %m");
+}
 
 static void deliver_reload(struct message *message, void *receiver)
 {
@@ -264,17 +289,17 @@ static void deliver_reload(struct message *message, void *receiver)
     gate->options.judge.release(gate->policy);
     gate->policy = reload->policy;
     beginnings_forget(&gate->beginnings);
+    renew_ruleset(gate, reload->exclusions);
     free(reload);
-    /* Between the two no packet is answered: this thread is the one that answers. */
-    flush(gate);
 }
 
-void gate_reload(struct gate *gate, void *policy)
+void gate_reload(struct gate *gate, void *policy, struct exclusions *exclusions)
 {
     struct reload_message *reload = malloc(sizeof(*reload));
     CHECK(reload != NULL);
     reload->message.deliver = deliver_reload;
     reload->policy = policy;
+    reload->exclusions = exclusions;
     mailbox_post(&gate->mailbox, &reload->message);
 }
 
@@ -346,6 +371,7 @@ static bool install(struct gate *gate)
         .ports = gate->ports,
         .lan = gate->lan.now.names,
         .lan_count = gate->lan.now.count,
+        .exclusions = options->exclusions,
     };
     if (!ruleset_install(&gate->nftables, &ruleset))
         return false;
@@ -508,6 +534,7 @@ void gate_free(struct gate *gate)
     loop_fini(&gate->loop);
     gate->options.judge.release(gate->policy);
     lan_fini(&gate->lan);
+    free(gate->options.exclusions);
     free(gate);
 }
 

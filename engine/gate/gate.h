@@ -15,6 +15,7 @@
 #include "core/log.h"
 #include "core/reader.h"
 #include "gate/decided.h"
+#include "gate/exclusions.h"
 #include "gate/interfaces.h"
 #include "gate/ruleset.h"
 
@@ -57,9 +58,10 @@ struct gate_options {
     bool pass_quic;        /* as in struct ruleset */
     uint32_t pass_timeout; /* seconds */
     uint32_t route_table;
-    const uint8_t *ports;   /* as in struct ruleset; borrowed during gate_open() */
-    const char *const *lan; /* names of interfaces, borrowed for the gate's life; */
-    size_t lan_count;       /* none: found, and followed as they change */
+    const uint8_t *ports;          /* as in struct ruleset; borrowed during gate_open() */
+    const char *const *lan;        /* names of interfaces, borrowed for the gate's life; */
+    size_t lan_count;              /* none: found, and followed as they change */
+    struct exclusions *exclusions; /* goes over to the gate */
     struct gate_judge judge;
     log_sink *log; /* where the gate's thread logs to; NULL: to standard error */
     void *log_context;
@@ -78,16 +80,18 @@ struct gate_counters {
 struct gate;
 
 /* Takes hold of everything in the kernel that others could have (queue, table), and starts nothing.
- * `policy` goes over to the gate, also on failure. NULL after the reason was logged. */
+ * `policy` and the exclusions go over to the gate, also on failure. NULL after the reason was
+ * logged. */
 struct gate *gate_open(const struct gate_options *options, void *policy) must_check;
 
 /* Starts the thread and, last of all, puts the ruleset in force. False after the reason was logged.
  */
 bool gate_start(struct gate *gate) must_check;
 
-/* A new policy, which the gate takes over: from one moment on every new connection is decided by
- * it, and what the kernel remembered of the old one is gone. Any thread. */
-void gate_reload(struct gate *gate, void *policy);
+/* A new policy, and who is excluded by it; the gate takes both over. From one moment on every new
+ * connection is decided by it, and what the kernel remembered of the old one is gone. Any thread.
+ */
+void gate_reload(struct gate *gate, void *policy, struct exclusions *exclusions);
 
 /* A worker has decided a connection that the kernel may decide by itself from now on. Any thread.
  */
@@ -116,5 +120,9 @@ uint16_t gate_queue_number(const struct gate *gate); /* if there is a queue */
 /* The devices' interfaces, as they are now, separated by blanks; or that we do not know them. Any
  * thread. */
 void gate_lan_text(struct gate *gate, char *text, size_t size);
+
+/* The same as a list; where the ruleset is another's, the interfaces without a default route. False
+ * if they cannot be found. Any thread. */
+bool gate_lan(struct gate *gate, struct interfaces *lan) must_check;
 
 #endif

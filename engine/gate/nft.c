@@ -9,6 +9,7 @@
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
 #include <libnftnl/udata.h>
+#include <linux/if_arp.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/xt_NFQUEUE.h>
@@ -43,11 +44,21 @@ size_t nft_key_size(enum nft_key key)
 
 /* ---- the transaction ---- */
 
-void nft_begin(struct nft *nft, struct netlink *netlink, const char *table)
+static void begin(struct nft *nft, struct netlink *netlink, const char *table, size_t size)
 {
     *nft = (struct nft){.table = table};
-    netlink_batch_begin(&nft->batch, netlink);
+    netlink_batch_begin(&nft->batch, netlink, size);
     nft->first_sequence = netlink->sequence;
+}
+
+void nft_begin(struct nft *nft, struct netlink *netlink, const char *table)
+{
+    begin(nft, netlink, table, NETLINK_BATCH_USUAL);
+}
+
+void nft_begin_large(struct nft *nft, struct netlink *netlink, const char *table)
+{
+    begin(nft, netlink, table, NETLINK_BATCH_LARGE);
 }
 
 static struct nlmsghdr *message(struct nft *nft, uint16_t type, uint16_t flags, const char *subject)
@@ -215,6 +226,17 @@ void nft_add_element(struct nft *nft, const char *name, enum nft_key key, const 
 
 /* ---- rules ---- */
 
+void nft_flush_chain(struct nft *nft, const char *name)
+{
+    struct nftnl_rule *all = nftnl_rule_alloc();
+    CHECK(all != NULL);
+    nftnl_rule_set_str(all, NFTNL_RULE_TABLE, nft->table);
+    nftnl_rule_set_str(all, NFTNL_RULE_CHAIN, name);
+    nftnl_rule_nlmsg_build_payload(message(nft, NFT_MSG_DELRULE, 0, "chains"), all);
+    message_end(nft);
+    nftnl_rule_free(all);
+}
+
 void nft_rule(struct nft *nft, const char *chain)
 {
     CHECK(nft->rule == NULL);
@@ -370,6 +392,42 @@ void nft_interface_not_in(struct nft *nft, const char *set)
     look_up(nft, set, NFT_LOOKUP_F_INV);
 }
 
+void nft_interface_is(struct nft *nft, const char name[static IFNAMSIZ])
+{
+    char padded[IFNAMSIZ] = "";
+    strncpy(padded, name, sizeof(padded) - 1);
+    load_meta(nft, NFT_META_IIFNAME, NFT_REG_1);
+    compare(nft, NFT_CMP_EQ, padded, sizeof(padded));
+}
+
+void nft_source_mac(struct nft *nft, const uint8_t mac[static 6])
+{
+    const uint16_t ethernet = ARPHRD_ETHER;
+    load_meta(nft, NFT_META_IIFTYPE, NFT_REG_1);
+    compare(nft, NFT_CMP_EQ, &ethernet, sizeof(ethernet));
+    load_payload(nft, NFT_PAYLOAD_LL_HEADER, 6, 6, NFT_REG_1);
+    compare(nft, NFT_CMP_EQ, mac, 6);
+}
+
+void nft_source_in_network(struct nft *nft, const struct address *network, uint8_t prefix)
+{
+    bool ipv4 = network->family == AF_INET;
+    const uint32_t length = (uint32_t)address_ip_size(network);
+    uint8_t mask[16] = {0}, base[16] = {0};
+    nft_family(nft, ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
+    if (prefix == 0)
+        return;
+    for (uint32_t i = 0; i < length; i++) {
+        uint8_t bits = prefix >= (i + 1) * 8 ? 8 : prefix > i * 8 ? (uint8_t)(prefix - i * 8) : 0;
+        mask[i] = (uint8_t)(0xff00 >> bits);
+        base[i] = ((const uint8_t *)&network->ip)[i] & mask[i];
+    }
+    load_payload(nft, NFT_PAYLOAD_NETWORK_HEADER, ipv4 ? 12 : 8, length, NFT_REG_1);
+    if (prefix < length * 8)
+        combine(nft, mask, (const uint8_t[16]){0}, length);
+    compare(nft, NFT_CMP_EQ, base, length);
+}
+
 void nft_destination_in(struct nft *nft, const char *set, enum nft_key key)
 {
     bool ipv4 = key == NFT_KEY_PROTO_ADDR4_PORT;
@@ -440,6 +498,16 @@ void nft_drop(struct nft *nft)
 void nft_goto(struct nft *nft, const char *chain)
 {
     verdict(nft, (uint32_t)NFT_GOTO, chain);
+}
+
+void nft_jump(struct nft *nft, const char *chain)
+{
+    verdict(nft, (uint32_t)NFT_JUMP, chain);
+}
+
+void nft_return(struct nft *nft)
+{
+    verdict(nft, (uint32_t)NFT_RETURN, NULL);
 }
 
 void nft_tproxy(struct nft *nft, uint16_t port)

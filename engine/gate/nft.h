@@ -8,9 +8,10 @@
 #ifndef GATE_NFT_H
 #define GATE_NFT_H
 
+#include "core/address.h"
 #include "gate/netlink.h"
 
-#include <netinet/in.h>
+#include <net/if.h>
 
 struct nftnl_rule;
 
@@ -34,6 +35,8 @@ enum nft_key {
 size_t nft_key_size(enum nft_key key);
 
 void nft_begin(struct nft *nft, struct netlink *netlink, const char *table);
+/* The same for a transaction of thousands of rules. */
+void nft_begin_large(struct nft *nft, struct netlink *netlink, const char *table);
 /* False with errno; *subject (unless NULL) then names what the kernel refused, or is NULL. */
 bool nft_commit(struct nft *nft, const char **subject) must_check;
 
@@ -64,6 +67,8 @@ struct nft_base_chain {
 /* `base` is NULL for a chain that others go to. */
 void nft_add_chain(struct nft *nft, const char *name, const struct nft_base_chain *base);
 
+void nft_flush_chain(struct nft *nft, const char *name);
+
 void nft_rule(struct nft *nft, const char *chain);
 void nft_rule_end(struct nft *nft, const char *subject);
 
@@ -80,6 +85,10 @@ void nft_destination_port(struct nft *nft, uint16_t port);
 void nft_destination_port_in(struct nft *nft, const char *set);
 void nft_destination_not_unicast(struct nft *nft); /* fib daddr type != unicast */
 void nft_interface_not_in(struct nft *nft, const char *set);
+void nft_interface_is(struct nft *nft, const char name[static IFNAMSIZ]);
+void nft_source_mac(struct nft *nft, const uint8_t mac[static 6]); /* ether saddr */
+/* ip saddr NETWORK/PREFIX, or ip6: so many bits of the address count. */
+void nft_source_in_network(struct nft *nft, const struct address *network, uint8_t prefix);
 /* Protocol, destination address and port are in the set, whose key must be one of those. */
 void nft_destination_in(struct nft *nft, const char *set, enum nft_key key);
 void nft_socket_transparent(struct nft *nft); /* socket transparent 1 socket wildcard 0 */
@@ -90,6 +99,8 @@ void nft_set_ct_mark(struct nft *nft, uint32_t mask, uint32_t value); /* the oth
 void nft_accept(struct nft *nft);
 void nft_drop(struct nft *nft);
 void nft_goto(struct nft *nft, const char *chain);
+void nft_jump(struct nft *nft, const char *chain);
+void nft_return(struct nft *nft);
 void nft_tproxy(struct nft *nft, uint16_t port);
 void nft_reject_icmp(struct nft *nft); /* icmpx port-unreachable */
 void nft_reject_tcp(struct nft *nft);  /* tcp reset */

@@ -91,6 +91,7 @@ static void add_chains(struct nft *nft)
     static const struct nft_base_chain input = {NF_INET_LOCAL_IN, NF_IP_PRI_FILTER - 10};
     nft_add_chain(nft, "pass", NULL);
     nft_add_chain(nft, "refuse", NULL);
+    nft_add_chain(nft, EXCLUSIONS_CHAIN, NULL);
     nft_add_chain(nft, "ask", NULL);
     nft_add_chain(nft, "decide", &decide);
     nft_add_chain(nft, "divert", &divert);
@@ -191,6 +192,11 @@ static void add_ask(struct nft *nft, const struct ruleset *ruleset)
     nft_accept(nft);
     nft_rule_end(nft, "fib");
 
+    /* jump exclusions */
+    nft_rule(nft, "ask");
+    nft_jump(nft, EXCLUSIONS_CHAIN);
+    nft_rule_end(nft, "jump");
+
     /* meta l4proto . ip daddr . th dport @refused4 goto refuse, and the same for ip6 */
     for (size_t i = 0; i < DECIDED_SETS; i++) {
         if (decided_sets[i].verdict != VERDICT_TAKE)
@@ -289,7 +295,7 @@ static bool try_install(struct netlink *netlink, const struct ruleset *ruleset, 
                                      [PERSISTENT] = NFT_TABLE_F_OWNER | TABLE_F_PERSIST,
                                      [FREE] = 0};
     struct nft nft;
-    nft_begin(&nft, netlink, RULESET_TABLE);
+    nft_begin_large(&nft, netlink, RULESET_TABLE);
     /* What an engine that failed closed has left behind goes first. */
     nft_add_table(&nft, 0, "table");
     nft_delete_table(&nft);
@@ -302,6 +308,7 @@ static bool try_install(struct netlink *netlink, const struct ruleset *ruleset, 
     add_divert(&nft, ruleset);
     add_forward_and_input(&nft, ruleset);
     add_ports(&nft, ruleset->ports);
+    exclusions_add(&nft, ruleset->exclusions);
     add_lan(&nft, ruleset->lan, ruleset->lan_count);
     return nft_commit(&nft, refused);
 }
@@ -385,6 +392,18 @@ bool ruleset_set_lan(struct netlink *netlink, const char (*lan)[IFNAMSIZ], size_
     nft_begin(&nft, netlink, RULESET_TABLE);
     nft_flush_set(&nft, "lan");
     add_lan(&nft, lan, count);
+    return nft_commit(&nft, NULL);
+}
+
+bool ruleset_renew(struct netlink *netlink, const struct exclusions *exclusions)
+{
+    struct nft nft;
+    nft_begin_large(&nft, netlink, RULESET_TABLE);
+    decided_flush_in(&nft);
+    if (exclusions != NULL) {
+        nft_flush_chain(&nft, EXCLUSIONS_CHAIN);
+        exclusions_add(&nft, exclusions);
+    }
     return nft_commit(&nft, NULL);
 }
 

@@ -12,6 +12,7 @@
 #define GATE_RULESET_H
 
 #include "core/flow.h"
+#include "gate/exclusions.h"
 #include "gate/netlink.h"
 
 #define RULESET_TABLE "interceptd"
@@ -50,6 +51,7 @@ struct ruleset {
     const uint8_t *ports;        /* 65536 bits: the TCP ports that are taken */
     const char (*lan)[IFNAMSIZ]; /* the devices' interfaces */
     size_t lan_count;
+    const struct exclusions *exclusions;
 };
 
 /* The bit of a port in such a map. */
@@ -68,6 +70,10 @@ void ruleset_remove(struct netlink *netlink);
 
 /* Says which interfaces are the devices'. */
 bool ruleset_set_lan(struct netlink *netlink, const char (*lan)[IFNAMSIZ], size_t count) must_check;
+
+/* Forgets every decision and, unless `exclusions` is NULL, says anew which devices are excluded: in
+ * one transaction. */
+bool ruleset_renew(struct netlink *netlink, const struct exclusions *exclusions) must_check;
 
 /* True if a table of this name, with our sets, is there: for `ruleset = external`. */
 bool ruleset_exists(struct netlink *netlink);

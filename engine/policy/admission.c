@@ -42,28 +42,30 @@ void admission_comment(const struct decision *decision, char comment[static DECI
 
 void admission_log_ignored(const struct flow *flow, const struct decision *decision)
 {
-    char origin[ADDRESS_TEXT_SIZE], place[RULE_PLACE_SIZE];
+    char origin[ADDRESS_TEXT_SIZE], device[DEVICE_TEXT_SIZE], place[RULE_PLACE_SIZE];
     if (!log_shows(LOG_LEVEL_VERBOSE))
         return;
     address_text(&flow->origin, origin);
+    flow_for_device_text(flow, device);
     if (decision->rule != NULL)
-        log_verbose("ignored %s by %s (%s)", origin, decision->rule->text,
-                    rule_place(decision->rule, place));
+        log_verbose("ignored %s by %s (%s)%s", origin, decision->rule->text,
+                    rule_place(decision->rule, place), device);
     else
-        log_verbose("passed %s: %s", origin, reason_name(decision->reason));
+        log_verbose("passed %s: %s%s", origin, reason_name(decision->reason), device);
 }
 
 static void log_refused(const struct flow *flow, const struct decision *decision)
 {
-    char origin[ADDRESS_TEXT_SIZE];
+    char origin[ADDRESS_TEXT_SIZE], device[DEVICE_TEXT_SIZE];
     if (!log_shows(LOG_LEVEL_VERBOSE))
         return;
     address_text(&flow->origin, origin);
+    flow_for_device_text(flow, device);
     if (flow->sni != NULL)
-        log_verbose("refused QUIC to %s (%s): %s", origin, flow->sni,
-                    reason_name(decision->reason));
+        log_verbose("refused QUIC to %s (%s): %s%s", origin, flow->sni,
+                    reason_name(decision->reason), device);
     else
-        log_verbose("refused QUIC to %s: %s", origin, reason_name(decision->reason));
+        log_verbose("refused QUIC to %s: %s%s", origin, reason_name(decision->reason), device);
 }
 
 /* What passes in the kernel, and QUIC that is refused there. */
@@ -175,14 +177,16 @@ static void explain_answer(const struct gate_answer *answer,
 
 static void note(void *policy, const struct flow *flow, const struct gate_answer *answer)
 {
+    const struct admission *admission = policy;
     struct decision decision = decision_of(answer);
+    policy_count(admission->view, flow, decision.verdict);
     if (decision.verdict == VERDICT_PASS)
         admission_log_ignored(flow, &decision);
     else if (flow->protocol == IPPROTO_UDP)
         log_refused(flow, &decision);
     else
         return; /* the worker that it goes to tells of it */
-    record_decision(policy, flow, &decision);
+    record_decision(admission, flow, &decision);
 }
 
 static void release(void *policy)

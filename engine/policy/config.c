@@ -137,9 +137,15 @@ static bool enter_device(struct parser *parser, const char *title)
 {
     struct config *config = parser->config;
     struct device_config *device = config->devices;
-    for (; device != NULL; device = device->next)
+    size_t count = 0;
+    for (; device != NULL; device = device->next, count++)
         if (is_taken(parser, &device->scope, title))
             return false;
+    if (count == DEVICE_SECTIONS_LIMIT) {
+        report_error(parser->report, parser->place, 0, "more than %d [device NAME] sections",
+                     DEVICE_SECTIONS_LIMIT);
+        return false;
+    }
     device = arena_alloc(&config->arena, sizeof(*device));
     CHECK(device != NULL);
     *parser->device_tail = device;

@@ -150,6 +150,9 @@ struct destination_config {
     struct destination_config *next;
 };
 
+/* So many rules of three kinds go into one transaction with the kernel. */
+#define DEVICE_SECTIONS_LIMIT 1024
+
 struct device_config {
     struct tls_scope scope;
     const char *name; /* as the section is called */

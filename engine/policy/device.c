@@ -13,9 +13,14 @@ static bool is_in_network(const struct address *network, uint8_t prefix,
            (mask == 0 || ((a[whole] ^ b[whole]) & mask) == 0);
 }
 
+static bool has_mac(const struct device_config *device, const struct flow *flow)
+{
+    return device->has_mac && flow->has_mac && memcmp(device->mac, flow->mac, MAC_SIZE) == 0;
+}
+
 static bool is_device(const struct device_config *device, const struct flow *flow)
 {
-    if (device->has_mac && flow->has_mac && memcmp(device->mac, flow->mac, MAC_SIZE) == 0)
+    if (has_mac(device, flow))
         return true;
     if (device->has_address && is_in_network(&device->address, device->prefix, &flow->device))
         return true;
@@ -35,4 +40,50 @@ const struct device_config *device_find(const struct config *config, const struc
 enum quic device_quic(const struct config *config, const struct device_config *device)
 {
     return device != NULL && device->quic != QUIC_UNSET ? device->quic : config->network.quic;
+}
+
+const char *device_name(const struct config *config, const struct flow *flow)
+{
+    const struct device_config *device = config->devices;
+    for (; device != NULL; device = device->next)
+        if (has_mac(device, flow) ||
+            (device->has_address && device->prefix == address_ip_size(&device->address) * 8 &&
+             address_same_ip(&device->address, &flow->device)))
+            return device->name;
+    return NULL;
+}
+
+/* A section's rules stand together: as in device_find(), any of them will do. */
+static void exclude_device(struct exclusions *exclusions, const struct device_config *device)
+{
+    struct exclusion rule = {.excluded = !device->intercept};
+    if (device->has_mac) {
+        rule.by = EXCLUSION_BY_MAC;
+        memcpy(rule.mac, device->mac, MAC_SIZE);
+        exclusions->rules[exclusions->count++] = rule;
+    }
+    if (device->has_address) {
+        rule.by = EXCLUSION_BY_NETWORK;
+        rule.network = device->address;
+        rule.prefix = device->prefix;
+        exclusions->rules[exclusions->count++] = rule;
+    }
+    if (device->interface != NULL) {
+        rule.by = EXCLUSION_BY_INTERFACE;
+        snprintf(rule.interface, IFNAMSIZ, "%s", device->interface);
+        exclusions->rules[exclusions->count++] = rule;
+    }
+}
+
+struct exclusions *device_exclusions(const struct config *config)
+{
+    const struct device_config *device;
+    size_t limit = 0;
+    for (device = config->devices; device != NULL; device = device->next)
+        limit += 3;
+    struct exclusions *exclusions = exclusions_new(limit);
+    for (device = config->devices; device != NULL; device = device->next)
+        exclude_device(exclusions, device);
+    exclusions->all_others = config->network.listed_devices;
+    return exclusions;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * device.h - whose [device NAME] section a flow falls under. */
+ * device.h - the [device NAME] sections: which one a flow falls under, and what the kernel has to
+ * know of them. */
 #ifndef POLICY_DEVICE_H
 #define POLICY_DEVICE_H
 
+#include "gate/exclusions.h"
 #include "policy/config.h"
 
 /* The first section, in the order of the file, that names the device's MAC address, its IP address
@@ -14,5 +16,12 @@ const struct device_config *device_find(const struct config *config, const struc
 /* What becomes of this device's QUIC to what is intercepted: what its section says (NULL: it has
  * none), or what holds for all. */
 enum quic device_quic(const struct config *config, const struct device_config *device);
+
+/* What the operator calls the device: the name of the first section that is for this one alone, by
+ * its MAC address or by one IP address; NULL if there is none. */
+const char *device_name(const struct config *config, const struct flow *flow);
+
+/* Which devices never reach us, for the kernel; to be freed by the caller. */
+struct exclusions *device_exclusions(const struct config *config) must_check;
 
 #endif

@@ -6,7 +6,12 @@ struct known *known_new(void)
     struct known *known = calloc(1, sizeof(*known));
     if (known == NULL)
         return NULL;
+    known->devices = devices_new();
     known->learned = learned_new();
+    if (known->devices == NULL || known->learned == NULL) {
+        known_free(known);
+        return NULL;
+    }
     return known;
 }
 
@@ -14,11 +19,12 @@ void known_free(struct known *known)
 {
     if (known == NULL)
         return;
+    devices_free(known->devices);
     learned_free(known->learned);
     free(known);
 }
 
 void known_describe(struct known *known, struct flow *flow, struct arena *arena, uint64_t now)
 {
-    (void)known, (void)flow, (void)arena, (void)now;
+    devices_describe(known->devices, flow, arena, now);
 }

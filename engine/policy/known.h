@@ -9,9 +9,11 @@
 #include "core/arena.h"
 #include "core/flow.h"
 #include "policy/config.h"
+#include "policy/devices.h"
 #include "policy/learned.h"
 
 struct known {
+    struct devices *devices; /* who they are */
     struct learned *learned; /* where our certificate is refused */
 };
 

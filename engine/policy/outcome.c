@@ -16,20 +16,20 @@ void outcome_accepted(const struct policy_view *view, const struct flow *flow)
 
 static void tell_missing_ca(const struct config *config, const struct flow *flow)
 {
-    char device[ADDRESS_TEXT_SIZE], path[PATH_MAX];
+    char device[DEVICE_TEXT_SIZE], path[PATH_MAX];
     authority_certificate_path(config->tls.ca, path, sizeof(path));
     log_info("%s refuses our certificates, and has never accepted one: if it is to be intercepted, "
              "install our CA on it: %s",
-             address_text(&flow->device, device), path);
+             flow_device_text(flow, device), path);
 }
 
 static void tell_finding(const struct config *config, const struct flow *flow,
                          const struct learned_finding *finding)
 {
-    char device[ADDRESS_TEXT_SIZE], evidence[LEARNED_EVIDENCE_SIZE];
+    char device[DEVICE_TEXT_SIZE], evidence[LEARNED_EVIDENCE_SIZE];
     char pattern[SUGGEST_SIZE];
     const bool by_name = finding->is_name && (config->ignore.match & MATCH_NAMES) != 0;
-    address_text(&flow->device, device);
+    flow_device_text(flow, device);
     learned_evidence_text(&finding->evidence, evidence);
     if (config->learn.mode == LEARN_AUTO)
         log_info("%s does not accept our certificate for %s:%u (%s), and does elsewhere: an app is "

@@ -414,6 +414,15 @@ void policy_describe(const struct policy_view *view, struct flow *flow, struct a
 {
     if (view->known != NULL)
         known_describe(view->known, flow, arena, clock_ms());
+    const char *name = device_name(view->policy->config, flow);
+    if (name != NULL)
+        flow->device_name = name;
+}
+
+void policy_count(const struct policy_view *view, const struct flow *flow, enum verdict verdict)
+{
+    if (view->known != NULL && flow->protocol == IPPROTO_TCP)
+        devices_count(view->known->devices, flow, verdict);
 }
 
 static bool looks_at_host(const struct rules_config *rules)

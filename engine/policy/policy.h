@@ -64,8 +64,12 @@ void policy_view_free(struct policy_view *view);
 const struct policy *policy_view_policy(const struct policy_view *view);
 struct known *policy_view_known(const struct policy_view *view); /* or NULL */
 
-/* Tells of the flow what is known of its device; see known_describe(). */
+/* Tells of the flow what is known of its device; see known_describe(). The operator's name for it
+ * goes before all others, and lives as long as the policy. */
 void policy_describe(const struct policy_view *view, struct flow *flow, struct arena *arena);
+
+/* Counts a connection for its device, by its first decision. */
+void policy_count(const struct policy_view *view, const struct flow *flow, enum verdict verdict);
 
 /* The only place that decides: at the SYN, at the device's first bytes, and for `interceptctl
  * explain`. In this order: device excluded, destination local, ignore (the device's own patterns,

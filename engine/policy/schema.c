@@ -192,6 +192,15 @@ static const char *parse_path(const struct value *value, void *field)
     return NULL;
 }
 
+static const char *parse_vendors(const struct value *value, void *field)
+{
+    *(const char **)field = NULL;
+    if (strcmp(value->text, "none") == 0)
+        return NULL;
+    return value->text[0] == '/' ? parse_path(value, field)
+                                 : "expected none, or a path that starts with /";
+}
+
 static const char *parse_credentials(const struct value *value, void *field)
 {
     const char *complaint;
@@ -486,7 +495,7 @@ const struct schema_key schema[] = {
     {"network", "devices", "all", false, parse_devices, FIELD(network.listed_devices)},
     {"network", "leases", "auto", true, parse_leases, FIELD(network.leases)},
     {"network", "watch-mdns", "yes", false, parse_yes_no, FIELD(network.watch_mdns)},
-    {"network", "vendors", "/usr/share/ieee-data/oui.txt", false, parse_path,
+    {"network", "vendors", "/usr/share/ieee-data/oui.txt", false, parse_vendors,
      FIELD(network.vendor_file)},
     {"network", "quic", "refuse", false, parse_quic, FIELD(network.quic)},
 

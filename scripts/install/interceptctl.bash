@@ -3,7 +3,7 @@
 
 _interceptctl() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="status ignored explain learned reload import" options="-j -s -t -h -V --json --socket --timeout --help --version"
+    local commands="status ignored devices explain learned reload import" options="-j -s -t -h -V --json --socket --timeout --help --version"
     local word command=
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         [[ " $commands " == *" $word "* ]] && command=$word

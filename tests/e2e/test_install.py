@@ -276,7 +276,7 @@ def complete(words, program="interceptctl"):
 
 
 def test_completion():
-    assert complete(["interceptctl", ""]) == ["status", "ignored", "explain", "learned", "reload", "import"]
+    assert complete(["interceptctl", ""]) == ["status", "ignored", "devices", "explain", "learned", "reload", "import"]
     assert complete(["interceptctl", "-j", "ig"]) == ["ignored"]
     assert "--config" in complete(["interceptctl", "explain", "--c"])
     assert "--config" not in complete(["interceptctl", "status", "--c"])

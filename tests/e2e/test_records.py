@@ -34,7 +34,8 @@ SESSION = {"version": str, "cipher": str, "group": str, "alpn": str, "resumed": 
            "alert_out": int, "alert_out_name": str}
 INTERCEPT = {"action": "intercept|passthrough|bypass", "reason": str, "rule": str, "rule_place": str,
              "policy_rev": int, "starttls": bool, "ech": bool,
-             "device": {"mac": r"([0-9a-f]{2}:){5}[0-9a-f]{2}"}, "client": SESSION,
+             "device": {"mac": r"([0-9a-f]{2}:){5}[0-9a-f]{2}", "name": str, "vendor": str,
+                        "randomized": bool, "first_seen": TIMESTAMP}, "client": SESSION,
              "upstream": {"ip": str, "port": int, "verify": str, "verify_code": int,
                           "fingerprint": TLS["fingerprint"], "sha256": "[0-9a-f]{64}",
                           "verify_errors": list, "ja4": TLS["ja4"], "ja3": TLS["ja3"],
@@ -66,6 +67,7 @@ def paths(value, start=""):
 
 # What only some connections have.
 RARE = re.compile(r"intercept\.(advice|rule|rule_place|starttls|ech|upstream\.verify_errors|"
+                  r"device\.(name|vendor)|"
                   r"(client|upstream)\.alert_(in|out)(_name)?)")
 
 

@@ -248,7 +248,32 @@ static void the_rule_and_the_device_are_told(void **state)
     assert_part(file, EVE_INTERCEPT, "intercept",
                 "{'action': 'bypass', 'reason': 'ignored', 'rule': '^17\\\\.178\\\\.',"
                 " 'rule_place': 'ignore.list:3', 'policy_rev': 3,"
-                " 'device': {'mac': '02:00:5e:10:00:ff'}}");
+                " 'device': {'mac': '02:00:5e:10:00:ff', 'randomized': true}}");
+}
+
+static void a_device_is_told_as_far_as_it_is_known(void **state)
+{
+    struct case_file *file = *state;
+    struct flow *flow = &file->flow;
+    flow->device_name = "cam";
+    flow->vendor = "Raspberry Pi Trading Ltd";
+    flow->first_seen = 1700000000;
+    flow->has_mac = true;
+    memcpy(flow->mac, "\x28\xcd\xc1\x00\x00\x01", MAC_SIZE);
+    assert_part(file, EVE_INTERCEPT, "intercept",
+                "{'action': 'intercept', 'reason': 'default', 'policy_rev': 3,"
+                " 'device': {'name': 'cam', 'mac': '28:cd:c1:00:00:01',"
+                "            'vendor': 'Raspberry Pi Trading Ltd',"
+                "            'first_seen': '2023-11-14T22:13:20.000000+0000'}}");
+}
+
+static void a_device_without_a_mac_has_a_name_all_the_same(void **state)
+{
+    struct case_file *file = *state;
+    file->flow.device_name = "cam \xf0\x9f\x93\xb7";
+    assert_part(file, EVE_FLOW, "intercept",
+                "{'action': 'intercept', 'reason': 'default', 'policy_rev': 3,"
+                " 'device': {'name': 'cam \xf0\x9f\x93\xb7'}}");
 }
 
 static void both_sessions_and_both_certificates_are_told(void **state)
@@ -260,7 +285,7 @@ static void both_sessions_and_both_certificates_are_told(void **state)
     assert_part(file, EVE_TLS, "intercept",
                 "{'action': 'intercept', 'reason': 'default', 'rule': '^17\\\\.',"
                 " 'rule_place': 'ignore.list:3', 'policy_rev': 3,"
-                " 'device': {'mac': '02:00:5e:10:00:01'},"
+                " 'device': {'mac': '02:00:5e:10:00:01', 'randomized': true},"
                 " 'client': {'version': 'TLS 1.3', 'cipher': 'TLS_AES_256_GCM_SHA384',"
                 "            'group': 'X25519', 'alpn': 'h2', 'resumed': true,"
                 "            'handshake_ms': 17},"
@@ -535,6 +560,8 @@ int main(void)
         with_case(quic_without_a_name_has_its_version_in_hexadecimal),
         with_case(the_timestamp_is_in_suricatas_form),
         with_case(the_rule_and_the_device_are_told),
+        with_case(a_device_is_told_as_far_as_it_is_known),
+        with_case(a_device_without_a_mac_has_a_name_all_the_same),
         with_case(both_sessions_and_both_certificates_are_told),
         with_case(starttls_and_ech_are_told_where_there_are_any),
         with_case(alerts_are_told_also_of_a_handshake_that_failed),
