@@ -25,7 +25,7 @@ JOBS       ?= 2
 
 comma := ,
 BUILD := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
-LIBS  := libmnl libnftnl libnetfilter_queue libssl libcrypto libhs libpcre2-8 inih jansson libcap-ng libseccomp yaml-0.1
+LIBS  := libmnl ldns libnftnl libnetfilter_queue libssl libcrypto libhs libpcre2-8 inih jansson libcap-ng libseccomp yaml-0.1
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
 HARDEN   := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)

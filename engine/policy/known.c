@@ -7,7 +7,11 @@ struct known *known_new(void)
     if (known == NULL)
         return NULL;
     known->learned = learned_new();
-    return known;
+    known->names = names_new();
+    if (known->names != NULL)
+        return known;
+    known_free(known);
+    return NULL;
 }
 
 void known_free(struct known *known)
@@ -15,10 +19,11 @@ void known_free(struct known *known)
     if (known == NULL)
         return;
     learned_free(known->learned);
+    names_free(known->names);
     free(known);
 }
 
 void known_describe(struct known *known, struct flow *flow, struct arena *arena, uint64_t now)
 {
-    (void)known, (void)flow, (void)arena, (void)now;
+    names_find(known->names, flow, arena, now);
 }

@@ -10,8 +10,10 @@
 #include "core/flow.h"
 #include "policy/config.h"
 #include "policy/learned.h"
+#include "policy/names.h"
 
 struct known {
+    struct names *names;     /* what they were told by DNS */
     struct learned *learned; /* where our certificate is refused */
 };
 
