@@ -440,16 +440,17 @@ static size_t see_response(void *altsvc, unsigned char *bytes, size_t length, si
     return altsvc_by_origin(altsvc, bytes, length, kept);
 }
 
-/* HTTP/1 is what is spoken where nothing else was agreed on, or it was. If it is not, the first
- * bytes tell. */
+/* What offers QUIC is taken out, unless the device may have it. HTTP/1 is what is spoken where
+ * nothing else was agreed on, or it was. If it is not, the first bytes tell. */
 static void follow_http1(struct conn *conn)
 {
     const struct endpoint *device = &conn->device.endpoint;
     struct relay *relay = &conn->through.relay;
     bool is_other = device->alpn_length > 0 &&
                     (device->alpn_length != 8 || memcmp(device->alpn, "http/1.1", 8) != 0);
-    struct altsvc *altsvc =
-        is_other || conn->rules.uninterpreted ? NULL : arena_alloc(&conn->arena, sizeof(*altsvc));
+    if (is_other || conn->rules.uninterpreted || conn->rules.quic == QUIC_PASS)
+        return;
+    struct altsvc *altsvc = arena_alloc(&conn->arena, sizeof(*altsvc));
     if (altsvc == NULL)
         return;
     relay->up.filter = (struct relay_filter){.run = see_request, .context = altsvc};

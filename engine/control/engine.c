@@ -311,6 +311,7 @@ static bool open_gate(struct engine *engine, const struct network_config *networ
         .fail_closed = network->fail_closed,
         .source_device = network->source_device,
         .external_ruleset = network->external_ruleset,
+        .pass_quic = network->quic == QUIC_PASS,
         .pass_timeout = network->pass_timeout,
         .route_table = network->route_table,
         .ports = ports,

@@ -25,9 +25,11 @@ struct flow {
     char interface[IFNAMSIZ]; /* where the device is; empty if unknown */
     const char *device_name;  /* as the operator or the network calls it; NULL if unknown */
 
-    bool opened;      /* the device's first bytes were read: no better name will come */
-    const char *sni;  /* in the ClientHello, or the name an operator asks about; NULL if unknown */
-    const char *host; /* in a plain HTTP request; NULL if unknown */
+    bool opened;     /* the device's first bytes were read: no better name will come */
+    const char *sni; /* in the ClientHello, or the name an operator asks about; NULL if unknown */
+    bool ech;        /* with an encrypted one in it, or what pretends to be that */
+    uint32_t quic_version; /* that the first datagram begins with; 0: none, or not looked at */
+    const char *host;      /* in a plain HTTP request; NULL if unknown */
     /* What the device was told by DNS to be at the origin's address, the latest first. */
     const char *const *names;
     size_t name_count;

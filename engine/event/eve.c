@@ -85,6 +85,17 @@ static uint64_t age_of(const struct record *record)
                : 0;
 }
 
+/* As Suricata has it. */
+static void write_quic(struct jsonw *json, const struct flow *flow)
+{
+    char version[12];
+    snprintf(version, sizeof(version), "%x", (unsigned)flow->quic_version);
+    jsonw_object(json, "quic");
+    jsonw_string(json, "version", version);
+    jsonw_string(json, "sni", flow->sni);
+    jsonw_object_end(json);
+}
+
 static void write_flow(struct jsonw *json, const struct record *record)
 {
     jsonw_object(json, "flow");
@@ -231,6 +242,8 @@ void eve_write(struct recorder_feed *feed, enum eve_type type, const struct reco
         write_tls(&json, record);
     if (type == EVE_FLOW)
         write_flow(&json, record);
+    if (record->flow->quic_version != 0)
+        write_quic(&json, record->flow);
     write_intercept(&json, record);
     jsonw_object_end(&json);
     if (jsonw_text(&json) == NULL) {

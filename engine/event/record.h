@@ -47,7 +47,7 @@ struct record {
     const struct flow *flow;
     struct timeval start, end;
 
-    const char *action; /* "intercept", "passthrough", "bypass" */
+    const char *action; /* "intercept", "passthrough", "bypass", "refuse" (of QUIC) */
     const char *reason;
     const char *rule;       /* the pattern that decided */
     const char *rule_place; /* "file:line" */
@@ -57,7 +57,7 @@ struct record {
     enum ending ending;
     const char *phase; /* how far it was by then: the state's name, "after_handshake", "data" */
 
-    const char *app_proto; /* "tls", "http", …; "failed" if unknown */
+    const char *app_proto; /* "tls", "http", "quic", …; "failed" if unknown */
     bool starttls;         /* TLS began in mid-connection, when that protocol had asked for it */
     bool ech;              /* the ClientHello has an encrypted one in it, or pretends to (GREASE) */
     const char *sni, *ja4, *ja3;

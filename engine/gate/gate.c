@@ -3,6 +3,7 @@
 
 #include "core/loop.h"
 #include "core/mailbox.h"
+#include "gate/beginnings.h"
 #include "gate/lan.h"
 #include "gate/packet.h"
 #include "gate/queue.h"
@@ -16,9 +17,9 @@
  */
 #define LESSONS_LIMIT 64
 
-/* A packet whose destination the kernel is to know before it goes on. */
+/* Packets whose destination the kernel is to know before they go on. */
 struct lesson {
-    uint32_t id, mark;
+    struct waiting_packets packets;
     struct flow flow;
     struct gate_answer answer;
 };
@@ -45,6 +46,7 @@ struct gate {
     struct decided remembered[LESSONS_LIMIT]; /* of the lesson with the same index */
     size_t lesson_count;
     struct arena arena; /* of what the judge has added to flows */
+    struct beginnings beginnings;
 };
 
 /* ---- deciding ---- */
@@ -55,6 +57,22 @@ static void add_to_kernel(struct gate *gate, const struct decided *decided, size
         counter_add(&gate->counters.remembered, count);
     else
         counter_add(&gate->counters.forgotten, count);
+}
+
+static uint32_t mark_for(const struct gate *gate, const struct flow *flow, enum verdict verdict)
+{
+    const struct marks *marks = &gate->options.marks;
+    if (verdict == VERDICT_PASS)
+        return marks->pass;
+    return flow->protocol == IPPROTO_TCP ? marks->take : marks->refuse;
+}
+
+static void let_go(struct gate *gate, const struct lesson *lesson)
+{
+    uint32_t bits = mark_for(gate, &lesson->flow, lesson->answer.verdict);
+    for (size_t i = 0; i < lesson->packets.count; i++)
+        queue_accept(&gate->queue, lesson->packets.items[i].id,
+                     lesson->packets.items[i].mark | bits);
 }
 
 /* First the kernel learns, then the packets go on: no later connection to these destinations will
@@ -68,7 +86,7 @@ static void teach_lessons(struct gate *gate)
         return;
     add_to_kernel(gate, gate->remembered, count);
     for (size_t i = 0; i < count; i++)
-        queue_accept(&gate->queue, gate->lessons[i].id, gate->lessons[i].mark);
+        let_go(gate, &gate->lessons[i]);
     for (size_t i = 0; i < count; i++)
         judge->note(gate->policy, &gate->lessons[i].flow, &gate->lessons[i].answer);
 }
@@ -93,12 +111,59 @@ static bool is_worth_remembering(const struct flow *flow, const struct gate_answ
            (answer->verdict == VERDICT_PASS || flow->protocol == IPPROTO_UDP);
 }
 
-static uint32_t mark_for(const struct gate *gate, const struct flow *flow, enum verdict verdict)
+static void decide(struct gate *gate, struct lesson *lesson)
 {
-    const struct marks *marks = &gate->options.marks;
-    if (verdict == VERDICT_PASS)
-        return marks->pass;
-    return flow->protocol == IPPROTO_TCP ? marks->take : marks->refuse;
+    const struct gate_judge *judge = &gate->options.judge;
+    lesson->answer = judge->decide(gate->policy, &lesson->flow, &gate->arena);
+    counter_add(
+        lesson->answer.verdict == VERDICT_PASS ? &gate->counters.passed : &gate->counters.taken, 1);
+    if (is_worth_remembering(&lesson->flow, &lesson->answer)) {
+        add_lesson(gate, lesson);
+        return;
+    }
+    let_go(gate, lesson);
+    judge->note(gate->policy, &lesson->flow, &lesson->answer);
+}
+
+static void decide_beginning(struct gate *gate, struct beginning *beginning)
+{
+    struct lesson lesson = {.packets = beginning->packets, .flow = beginning->flow};
+    decide(gate, &lesson);
+    beginnings_decide(&gate->beginnings, beginning,
+                      mark_for(gate, &lesson.flow, lesson.answer.verdict), &gate->arena);
+}
+
+static void beginning_expired(struct beginnings *beginnings, struct beginning *beginning)
+{
+    struct gate *gate = container_of(beginnings, struct gate, beginnings);
+    decide_beginning(gate, beginning);
+    teach_lessons(gate);
+    arena_fini(&gate->arena);
+}
+
+/* A datagram that cannot be kept in mind is lost, and sent again. */
+static void answer_datagram(struct gate *gate, const struct queued_packet *packet,
+                            const struct flow *flow)
+{
+    struct reader payload = packet_payload(packet->bytes, packet->length);
+    struct beginning *beginning = beginnings_get(&gate->beginnings, flow, packet_quic_id(payload));
+    uint32_t mark = packet->mark & ~gate->options.marks.mask;
+    if (beginning == NULL) {
+        queue_drop(&gate->queue, packet->id);
+        return;
+    }
+    if (beginning->decided) {
+        queue_accept(&gate->queue, packet->id, mark | beginning->answer);
+        return;
+    }
+    struct waiting_packets *packets = &beginning->packets;
+    packets->items[packets->count].id = packet->id;
+    packets->items[packets->count++].mark = mark;
+    if (gate->options.judge.read(gate->policy, &beginning->flow, &beginning->reading, payload,
+                                 &beginning->arena) &&
+        beginnings_wait(&gate->beginnings, beginning))
+        return;
+    decide_beginning(gate, beginning);
 }
 
 static bool read_flow(struct flow *flow, const struct queued_packet *packet)
@@ -117,27 +182,21 @@ static bool read_flow(struct flow *flow, const struct queued_packet *packet)
 static void answer_packet(struct queue *queue, const struct queued_packet *packet)
 {
     struct gate *gate = container_of(queue, struct gate, queue);
-    const struct gate_judge *judge = &gate->options.judge;
-    struct lesson lesson = {.id = packet->id, .mark = packet->mark & ~gate->options.marks.mask};
+    uint32_t mark = packet->mark & ~gate->options.marks.mask;
+    struct lesson lesson = {.packets = {.items = {{packet->id, mark}}, .count = 1}};
     counter_add(&gate->counters.packets, 1);
     if (!read_flow(&lesson.flow, packet)) {
         counter_add(&gate->counters.unreadable, 1);
         if (gate->options.fail_closed)
-            queue_drop(queue, lesson.id);
+            queue_drop(queue, packet->id);
         else
-            queue_accept(queue, lesson.id, lesson.mark);
+            queue_accept(queue, packet->id, mark);
         return;
     }
-    lesson.answer = judge->decide(gate->policy, &lesson.flow, &gate->arena);
-    lesson.mark |= mark_for(gate, &lesson.flow, lesson.answer.verdict);
-    counter_add(
-        lesson.answer.verdict == VERDICT_PASS ? &gate->counters.passed : &gate->counters.taken, 1);
-    if (is_worth_remembering(&lesson.flow, &lesson.answer)) {
-        add_lesson(gate, &lesson);
-        return;
-    }
-    queue_accept(queue, lesson.id, lesson.mark);
-    judge->note(gate->policy, &lesson.flow, &lesson.answer);
+    if (lesson.flow.protocol == IPPROTO_UDP)
+        answer_datagram(gate, packet, &lesson.flow);
+    else
+        decide(gate, &lesson);
 }
 
 static void queue_ready(struct watch *watch, uint32_t events)
@@ -204,6 +263,7 @@ static void deliver_reload(struct message *message, void *receiver)
     struct reload_message *reload = container_of(message, struct reload_message, message);
     gate->options.judge.release(gate->policy);
     gate->policy = reload->policy;
+    beginnings_forget(&gate->beginnings);
     free(reload);
     /* Between the two no packet is answered: this thread is the one that answers. */
     flush(gate);
@@ -281,6 +341,7 @@ static bool install(struct gate *gate)
         .queue_kind = options->use_queue ? QUEUE_NATIVE : QUEUE_NONE,
         .fail_closed = options->fail_closed,
         .source_device = options->source_device,
+        .pass_quic = options->pass_quic,
         .pass_timeout = options->pass_timeout,
         .ports = gate->ports,
         .lan = gate->lan.now.names,
@@ -329,7 +390,9 @@ static bool open_queue(struct gate *gate)
 
 static bool open_sockets(struct gate *gate)
 {
-    if (loop_init(&gate->loop) && mailbox_init(&gate->mailbox, &gate->loop, gate) &&
+    if (loop_init(&gate->loop) &&
+        beginnings_init(&gate->beginnings, &gate->loop, beginning_expired) &&
+        mailbox_init(&gate->mailbox, &gate->loop, gate) &&
         netlink_open(&gate->nftables, NETLINK_NETFILTER, 0) && interfaces_watch(&gate->changes))
         return true;
     log_error("the gate could not be opened: %m");
@@ -439,6 +502,7 @@ void gate_free(struct gate *gate)
     queue_close(&gate->queue);
     netlink_close(&gate->changes);
     netlink_close(&gate->nftables);
+    beginnings_fini(&gate->beginnings);
     if (gate->mailbox.receiver != NULL)
         mailbox_fini(&gate->mailbox);
     loop_fini(&gate->loop);

@@ -13,6 +13,7 @@
 #include "core/counter.h"
 #include "core/flow.h"
 #include "core/log.h"
+#include "core/reader.h"
 #include "gate/decided.h"
 #include "gate/interfaces.h"
 #include "gate/ruleset.h"
@@ -29,6 +30,12 @@ struct gate_answer {
 /* Who decides. `policy` is what gate_open() or gate_reload() was given last; all calls come from
  * the gate's thread, and those about an answer before the policy changes. */
 struct gate_judge {
+    /* The first datagrams of a UDP flow, one after another, before it is decided: what they tell is
+     * added to the flow. `*reading` is the judge's own, NULL before the first one; it lives in the
+     * arena, as all that the flow points to. True: the next datagram would tell more, and this one
+     * may wait for it. */
+    bool (*read)(void *policy, struct flow *flow, void **reading, struct reader datagram,
+                 struct arena *arena);
     /* The packet waits for this. What else is known of the flow is added to it, and lives in the
      * arena, which is emptied when the packet was noted. */
     struct gate_answer (*decide)(void *policy, struct flow *flow, struct arena *arena);
@@ -47,6 +54,7 @@ struct gate_options {
     bool fail_closed;
     bool source_device;
     bool external_ruleset;
+    bool pass_quic;        /* as in struct ruleset */
     uint32_t pass_timeout; /* seconds */
     uint32_t route_table;
     const uint8_t *ports;   /* as in struct ruleset; borrowed during gate_open() */

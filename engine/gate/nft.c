@@ -318,10 +318,10 @@ void nft_mark_is(struct nft *nft, uint32_t mask, uint32_t value, bool equal)
     masked_is(nft, mask, value, equal);
 }
 
-void nft_ct_mark_is(struct nft *nft, uint32_t mask, uint32_t value)
+void nft_ct_mark_is(struct nft *nft, uint32_t mask, uint32_t value, bool equal)
 {
     load_ct(nft, NFT_CT_MARK);
-    masked_is(nft, mask, value, true);
+    masked_is(nft, mask, value, equal);
 }
 
 void nft_ct_state(struct nft *nft, enum ct_state state)

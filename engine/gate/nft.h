@@ -71,7 +71,7 @@ void nft_rule_end(struct nft *nft, const char *subject);
 void nft_family(struct nft *nft, uint8_t family);     /* meta nfproto */
 void nft_protocol(struct nft *nft, uint8_t protocol); /* meta l4proto */
 void nft_mark_is(struct nft *nft, uint32_t mask, uint32_t value, bool equal);
-void nft_ct_mark_is(struct nft *nft, uint32_t mask, uint32_t value);
+void nft_ct_mark_is(struct nft *nft, uint32_t mask, uint32_t value, bool equal);
 /* Bits as in the kernel's NF_CT_STATE_BIT(), which no header for us has. */
 enum ct_state { CT_ESTABLISHED = 2, CT_NEW = 8 };
 void nft_ct_state(struct nft *nft, enum ct_state state);

@@ -10,8 +10,9 @@
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <linux/netlink.h>
 
-/* All of a packet as it comes over Ethernet, so that extension headers cannot hide what it is. */
-#define COPY_RANGE 2048
+/* All of a packet as it comes over Ethernet, so that extension headers cannot hide what it is; and
+ * of QUIC datagrams that came joined, the first two at least. A SYN is short, and costs no more. */
+#define COPY_RANGE 4096
 #define RECEIVE_BUFFER (4 << 20)
 #define READS_A_TURN 256
 

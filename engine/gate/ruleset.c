@@ -123,7 +123,7 @@ static void add_decide(struct nft *nft, const struct marks *marks)
 
     /* ct mark & MASK == TAKE ct state established accept */
     nft_rule(nft, "decide");
-    nft_ct_mark_is(nft, marks->mask, marks->take);
+    nft_ct_mark_is(nft, marks->mask, marks->take, true);
     nft_ct_state(nft, CT_ESTABLISHED);
     nft_accept(nft);
     nft_rule_end(nft, "ct state");
@@ -145,12 +145,13 @@ static void add_decide(struct nft *nft, const struct marks *marks)
     nft_goto(nft, "ask");
     nft_rule_end(nft, "tcp flags");
 
-    /* udp dport 443 udp dport @ports ct state new goto ask */
+    /* udp dport 443 udp dport @ports ct state new ct mark & MASK != PASS goto ask */
     nft_rule(nft, "decide");
     nft_protocol(nft, IPPROTO_UDP);
     nft_destination_port(nft, 443);
     nft_destination_port_in(nft, "ports");
     nft_ct_state(nft, CT_NEW);
+    nft_ct_mark_is(nft, marks->mask, marks->pass, false);
     nft_goto(nft, "ask");
     nft_rule_end(nft, "ct state");
 }
@@ -172,6 +173,8 @@ static void add_queue(struct nft *nft, const struct ruleset *ruleset)
         nft_set_mark(nft, ruleset->marks.mask, ruleset->marks.take);
         nft_accept(nft);
         nft_rule_end(nft, "meta mark");
+        if (ruleset->pass_quic)
+            return;
         /* goto refuse */
         nft_rule(nft, "ask");
         nft_goto(nft, "refuse");
@@ -230,13 +233,13 @@ static void add_divert(struct nft *nft, const struct ruleset *ruleset)
 
     /* ct mark & MASK == PASS accept */
     nft_rule(nft, "divert");
-    nft_ct_mark_is(nft, marks->mask, marks->pass);
+    nft_ct_mark_is(nft, marks->mask, marks->pass, true);
     nft_accept(nft);
     nft_rule_end(nft, "ct mark");
 
     /* ct mark & MASK == TAKE meta mark set meta mark & ~MASK | TAKE accept */
     nft_rule(nft, "divert");
-    nft_ct_mark_is(nft, marks->mask, marks->take);
+    nft_ct_mark_is(nft, marks->mask, marks->take, true);
     nft_set_mark(nft, marks->mask, marks->take);
     nft_accept(nft);
     nft_rule_end(nft, "ct mark");

@@ -44,6 +44,7 @@ struct ruleset {
     uint16_t queue;
     enum queue_kind queue_kind;
     bool source_device;          /* origins see the device's address: their answers come to us */
+    bool pass_quic;              /* QUIC flows, where there is no queue to ask of it */
     bool fail_closed;            /* stays behind when we end, and lets nothing new through */
     uint32_t pass_timeout;       /* seconds */
     const uint8_t *ports;        /* 65536 bits: the TCP ports that are taken */

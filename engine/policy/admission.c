@@ -4,8 +4,11 @@
 #include "core/log.h"
 #include "event/eve.h"
 #include "policy/outcome.h"
+#include "tls/hello.h"
+#include "tls/quic.h"
 
 struct admission {
+    struct quic_reader *quic; /* NULL: there is none, and no names in it are read */
     struct policy_view *view;
     struct recorder_feed *feed;
     const struct engine_state *state;
@@ -16,7 +19,11 @@ void *admission_new(struct policy_view *view, struct recorder_feed *feed,
 {
     struct admission *admission = malloc(sizeof(*admission));
     CHECK(admission != NULL);
-    *admission = (struct admission){.view = view, .feed = feed, .state = state};
+    *admission =
+        (struct admission){.quic = quic_reader_new(), .view = view, .feed = feed, .state = state};
+    if (admission->quic == NULL)
+        log_warning(
+            "OpenSSL lacks what decrypts QUIC's first packets: it is decided without names");
     return admission;
 }
 
@@ -46,20 +53,37 @@ void admission_log_ignored(const struct flow *flow, const struct decision *decis
         log_verbose("passed %s: %s", origin, reason_name(decision->reason));
 }
 
-static void record_bypass(const struct admission *admission, const struct flow *flow,
-                          const struct decision *decision)
+static void log_refused(const struct flow *flow, const struct decision *decision)
+{
+    char origin[ADDRESS_TEXT_SIZE];
+    if (!log_shows(LOG_LEVEL_VERBOSE))
+        return;
+    address_text(&flow->origin, origin);
+    if (flow->sni != NULL)
+        log_verbose("refused QUIC to %s (%s): %s", origin, flow->sni,
+                    reason_name(decision->reason));
+    else
+        log_verbose("refused QUIC to %s: %s", origin, reason_name(decision->reason));
+}
+
+/* What passes in the kernel, and QUIC that is refused there. */
+static void record_decision(const struct admission *admission, const struct flow *flow,
+                            const struct decision *decision)
 {
     char place[RULE_PLACE_SIZE];
     struct arena arena = {0};
     struct record record = {
         .flow_id = record_new_flow_id(),
         .flow = flow,
-        .action = "bypass",
+        .action = decision->verdict == VERDICT_PASS ? "bypass" : "refuse",
         .reason = reason_name(decision->reason),
         .policy_revision = policy_revision(policy_view_policy(admission->view)),
+        .ech = flow->ech,
         .client = {.alert_in = RECORD_NO_ALERT, .alert_out = RECORD_NO_ALERT},
         .upstream = {.alert_in = RECORD_NO_ALERT, .alert_out = RECORD_NO_ALERT},
     };
+    if (flow->protocol == IPPROTO_UDP)
+        record.app_proto = flow->quic_version != 0 ? "quic" : "failed";
     if (decision->rule != NULL) {
         record.rule = decision->rule->text;
         record.rule_place = rule_place(decision->rule, place);
@@ -69,6 +93,45 @@ static void record_bypass(const struct admission *admission, const struct flow *
     eve_write(admission->feed, EVE_INTERCEPT, &record);
     arena_fini(&arena);
 }
+
+/* ---- QUIC ---- */
+
+static void note_hello(struct flow *flow, const struct crypto_stream *stream, struct arena *arena)
+{
+    struct hello hello;
+    size_t length = crypto_stream_message(stream);
+    if (hello_parse_message(&hello, stream->bytes, length) != HELLO_COMPLETE)
+        return;
+    flow->opened = true;
+    flow->ech = hello.has_ech;
+    if (hello.name[0] != '\0')
+        flow->sni = arena_strdup(arena, hello.name);
+}
+
+/* The name is read where it can make a difference. What cannot be read is decided without it, and
+ * so refused where in doubt: TCP, which comes then, can be read. */
+static bool read_datagram(void *policy, struct flow *flow, void **reading, struct reader datagram,
+                          struct arena *arena)
+{
+    const struct admission *admission = policy;
+    struct quic_hello *hello = *reading;
+    if (hello == NULL) {
+        flow->quic_version = quic_version(datagram.at, datagram.left);
+        policy_describe(admission->view, flow, arena);
+        if (flow->quic_version == 0 || admission->quic == NULL ||
+            !policy_wants_name(admission->view, flow))
+            return false;
+        hello = *reading = arena_alloc(arena, sizeof(*hello));
+        if (hello == NULL)
+            return false;
+    }
+    enum quic_result result = quic_read(admission->quic, hello, datagram.at, datagram.left);
+    if (result == QUIC_COMPLETE)
+        note_hello(flow, &hello->stream, arena);
+    return result == QUIC_MORE;
+}
+
+/* ---- deciding ---- */
 
 static struct decision decide_now(const struct admission *admission, const struct flow *flow)
 {
@@ -113,18 +176,25 @@ static void explain_answer(const struct gate_answer *answer,
 static void note(void *policy, const struct flow *flow, const struct gate_answer *answer)
 {
     struct decision decision = decision_of(answer);
-    if (decision.verdict == VERDICT_TAKE)
-        return;
-    admission_log_ignored(flow, &decision);
-    record_bypass(policy, flow, &decision);
+    if (decision.verdict == VERDICT_PASS)
+        admission_log_ignored(flow, &decision);
+    else if (flow->protocol == IPPROTO_UDP)
+        log_refused(flow, &decision);
+    else
+        return; /* the worker that it goes to tells of it */
+    record_decision(policy, flow, &decision);
 }
 
 static void release(void *policy)
 {
     struct admission *admission = policy;
     policy_view_free(admission->view);
+    quic_reader_free(admission->quic);
     free(admission);
 }
 
-const struct gate_judge admission_judge = {
-    .decide = decide, .explain = explain_answer, .note = note, .release = release};
+const struct gate_judge admission_judge = {.read = read_datagram,
+                                           .decide = decide,
+                                           .explain = explain_answer,
+                                           .note = note,
+                                           .release = release};

@@ -31,3 +31,8 @@ const struct device_config *device_find(const struct config *config, const struc
         ++*index;
     return device;
 }
+
+enum quic device_quic(const struct config *config, const struct device_config *device)
+{
+    return device != NULL && device->quic != QUIC_UNSET ? device->quic : config->network.quic;
+}

@@ -11,4 +11,8 @@
 const struct device_config *device_find(const struct config *config, const struct flow *flow,
                                         size_t *index);
 
+/* What becomes of this device's QUIC to what is intercepted: what its section says (NULL: it has
+ * none), or what holds for all. */
+enum quic device_quic(const struct config *config, const struct device_config *device);
+
 #endif

@@ -22,6 +22,7 @@ struct policy {
     size_t destination_count;
     struct patterns **devices; /* likewise */
     size_t device_count;
+    bool names_matter;   /* to some rule */
     atomic_bool *hinted; /* by ignore pattern: the operator was told that it wants names */
     NAME_CONSTRAINTS *constraints; /* of our CA; NULL: none */
 };
@@ -46,6 +47,7 @@ const char *reason_name(enum reason reason)
         [REASON_OVERLOAD] = "overload",
         [REASON_DRAINING] = "draining",
         [REASON_MTLS] = "mtls",
+        [REASON_QUIC] = "quic",
     };
     return names[reason];
 }
@@ -106,6 +108,22 @@ static bool compile_devices(struct policy *policy, bool use_cache, struct report
     return good;
 }
 
+static bool look_at_names(const struct rules_config *rules)
+{
+    return rules->patterns.count > 0 && (rules->match & MATCH_NAMES) != 0;
+}
+
+static bool names_matter(const struct policy *policy)
+{
+    const struct config *config = policy->config;
+    bool matter = look_at_names(&config->ignore) || look_at_names(&config->allow) ||
+                  config->learn.mode == LEARN_AUTO || policy->constraints != NULL;
+    for (const struct device_config *device = config->devices; device != NULL && !matter;
+         device = device->next)
+        matter = look_at_names(&device->ignore);
+    return matter;
+}
+
 struct policy *policy_new(struct config *config, uint64_t revision, bool use_cache,
                           struct report *report)
 {
@@ -116,6 +134,7 @@ struct policy *policy_new(struct config *config, uint64_t revision, bool use_cac
     policy->config = config;
     policy->constraints =
         constraints_new(config->tls.name_constraints.items, config->tls.name_constraints.count);
+    policy->names_matter = names_matter(policy);
     policy->ignore = compile(config, &config->ignore, use_cache ? "ignore.hsdb" : NULL, report);
     policy->allow = compile(config, &config->allow, use_cache ? "allow.hsdb" : NULL, report);
     policy->tcp = compile(config, &config->tcp, use_cache ? "tcp.hsdb" : NULL, report);
@@ -286,8 +305,7 @@ static struct decision decide_one(const struct policy_view *view, const struct f
     uint64_t id;
     if (is_pinned(view, flow, &id))
         return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_PINNED, .learned = id};
-    bool by_address = flow->origin.family != 0 && allow_by_address && config->devices == NULL &&
-                      config->learn.mode != LEARN_AUTO && (config->ignore.match & MATCH_NAMES) == 0;
+    bool by_address = flow->origin.family != 0 && !policy->names_matter && config->devices == NULL;
     return (struct decision){.verdict = VERDICT_TAKE,
                              .reason = REASON_DEFAULT,
                              .holds = by_address ? HOLDS_FOR_ALL : HOLDS_ONCE};
@@ -372,7 +390,24 @@ struct decision policy_decide(const struct policy_view *view, const struct flow 
         return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_DEVICE};
     if (flow->to_this_box)
         return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_LOCAL};
-    return flow->opened ? decide_opened(view, flow) : decide_unopened(view, flow);
+    struct decision decision =
+        flow->opened ? decide_opened(view, flow) : decide_unopened(view, flow);
+    if (decision.verdict == VERDICT_TAKE && flow->protocol == IPPROTO_UDP &&
+        device_quic(config, device) == QUIC_PASS)
+        return (struct decision){.verdict = VERDICT_PASS,
+                                 .reason = REASON_QUIC,
+                                 .holds =
+                                     config->devices == NULL ? HOLDS_FOR_ALL : HOLDS_FOR_DEVICE};
+    return decision;
+}
+
+bool policy_wants_name(const struct policy_view *view, const struct flow *flow)
+{
+    if (!view->policy->names_matter)
+        return false;
+    struct decision decision = policy_decide(view, flow);
+    return decision.holds != HOLDS_FOR_ALL && decision.reason != REASON_DEVICE &&
+           decision.reason != REASON_LOCAL && decision.reason != REASON_QUIC;
 }
 
 void policy_describe(const struct policy_view *view, struct flow *flow, struct arena *arena)
@@ -438,6 +473,7 @@ struct tls_rules policy_tls(const struct policy_view *view, const struct flow *f
         if (find_rule(view, policy->destinations[i], destination->rules.match, flow) != NULL)
             rules_add_destination(&rules, destination);
     rules.uninterpreted = find_rule(view, policy->tcp, config->tcp.match, flow) != NULL;
+    rules.quic = device_quic(config, device);
     if (device != NULL)
         rules_add(&rules, &device->scope);
     rules_add(&rules, &config->tls.scope);

@@ -28,6 +28,7 @@ enum reason {
     REASON_OVERLOAD,    /* there was no room for it */
     REASON_DRAINING,    /* interceptd is about to stop */
     REASON_MTLS,        /* the server asks for the device's certificate */
+    REASON_QUIC,        /* QUIC that is let be, where TCP would be intercepted */
 };
 const char *reason_name(enum reason reason);
 
@@ -71,11 +72,17 @@ void policy_describe(const struct policy_view *view, struct flow *flow, struct a
  * then those for all), allow, name constraints, learned, intercept.
  *
  * Where a device has resolved several names to one address, and they would be decided differently,
- * a connection is taken until its first bytes tell which name is meant. */
+ * a connection is taken until its first bytes tell which name is meant.
+ *
+ * For UDP, which is QUIC, "taken" means refused; where QUIC is let be, it passes instead. */
 struct decision policy_decide(const struct policy_view *view, const struct flow *flow);
 
 /* True if what is decided depends on the names that devices resolve: DNS is to be watched. */
 bool policy_watches_dns(const struct config *config);
+
+/* Whether the name in the flow's first bytes, which are not read yet, could change what is decided.
+ */
+bool policy_wants_name(const struct policy_view *view, const struct flow *flow);
 
 /* How TLS is to be spoken on a connection that is taken: asked when the ClientHello is read. */
 struct tls_rules policy_tls(const struct policy_view *view, const struct flow *flow);

@@ -100,7 +100,7 @@ def test_every_commented_key_is_a_good_one(tmp_path):
     text = uncommented((INSTALL / "interceptd.conf").read_text())
     assert text.count(" = ") > 25
     text = text.replace("revocation = off", "revocation = crl")  # the default has no use for the lists' key
-    for name in ("ignore.list", "allow.list", "banks.list"):
+    for name in ("ignore.list", "allow.list", "tcp.list", "banks.list", "cam.list"):
         (tmp_path / name).write_text("^x\n")
     for name in ("client", "bank"):
         certificate, key = pki.make().write(tmp_path, name)

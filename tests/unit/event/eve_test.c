@@ -196,6 +196,21 @@ static void ipv6_udp_and_the_interface_are_told(void **state)
                  " 'intercept': {'action': 'passthrough', 'reason': 'default', 'policy_rev': 3}}");
 }
 
+static void quic_is_told_as_suricata_does(void **state)
+{
+    struct case_file *file = *state;
+    file->flow.quic_version = 1;
+    file->flow.sni = "example.com";
+    assert_part(file, EVE_INTERCEPT, "quic", "{'version': '1', 'sni': 'example.com'}");
+}
+
+static void quic_without_a_name_has_its_version_in_hexadecimal(void **state)
+{
+    struct case_file *file = *state;
+    file->flow.quic_version = 0x6b3343cf;
+    assert_part(file, EVE_INTERCEPT, "quic", "{'version': '6b3343cf'}");
+}
+
 /* "2026-11-23T12:00:00.123456+0000", and it is now. */
 static void the_timestamp_is_in_suricatas_form(void **state)
 {
@@ -516,6 +531,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_case(what_is_not_known_is_left_out),
         with_case(ipv6_udp_and_the_interface_are_told),
+        with_case(quic_is_told_as_suricata_does),
+        with_case(quic_without_a_name_has_its_version_in_hexadecimal),
         with_case(the_timestamp_is_in_suricatas_form),
         with_case(the_rule_and_the_device_are_told),
         with_case(both_sessions_and_both_certificates_are_told),

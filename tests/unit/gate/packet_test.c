@@ -194,6 +194,67 @@ static void the_rest_of_the_flow_is_left_as_it_was(void **state)
     assert_string_equal(flow.interface, "br0");
 }
 
+static void assert_payload(const uint8_t *bytes, size_t length, const char *expected)
+{
+    uint8_t *copy = malloc(length);
+    assert_non_null(copy);
+    memcpy(copy, bytes, length);
+    struct reader payload = packet_payload(copy, length);
+    assert_false(payload.failed);
+    assert_int_equal(payload.left, strlen(expected));
+    assert_memory_equal(payload.at, expected, payload.left);
+    free(copy);
+}
+
+#define UDP(length, ...) PORTS, 0, length, 0, 0, __VA_ARGS__
+
+static void the_payload_of_udp_ends_with_the_datagram_or_the_copy(void **state)
+{
+    (void)state;
+    assert_payload(BYTES(IPV4(0x45, 0, 0, 17), UDP(11, 'a', 'b', 'c')), "abc");
+    assert_payload(BYTES(IPV4(0x46, 0, 0, 17), 1, 1, 1, 1, UDP(11, 'a', 'b', 'c')), "abc");
+    assert_payload(BYTES(IPV6(17), UDP(11, 'a', 'b', 'c')), "abc");
+    assert_payload(BYTES(IPV6(0), 17, 0, 1, 4, 0, 0, 0, 0, UDP(11, 'a', 'b', 'c')), "abc");
+    assert_payload(BYTES(IPV4(0x45, 0, 0, 17), UDP(10, 'a', 'b', 'c')), "ab");  /* and padding */
+    assert_payload(BYTES(IPV4(0x45, 0, 0, 17), UDP(99, 'a', 'b', 'c')), "abc"); /* cut */
+    assert_payload(BYTES(IPV4(0x45, 0, 0, 17), UDP(8, 'a')), "");
+    assert_payload(BYTES(IPV4(0x45, 0, 0, 17), UDP(7, 'a')), "");
+    assert_payload(BYTES(IPV4(0x45, 0, 0, 17), PORTS, 0, 9), "");
+    assert_payload(BYTES(IPV4(0x45, 0, 0, 17), PORTS), "");
+}
+
+static void what_is_no_udp_has_no_payload(void **state)
+{
+    (void)state;
+    assert_payload(BYTES(IPV4(0x45, 0, 0, 6), UDP(11, 'a', 'b', 'c')), "");
+    assert_payload(BYTES(IPV4(0x45, 0, 0, 1), UDP(11, 'a', 'b', 'c')), "");
+    assert_payload(BYTES(IPV4(0x55, 0, 0, 17), UDP(11, 'a', 'b', 'c')), "");
+    assert_payload(BYTES(IPV4(0x45, 0, 9, 17), UDP(11, 'a', 'b', 'c')), "");
+}
+
+static void assert_id(const uint8_t *bytes, size_t length, const char *expected)
+{
+    struct reader id = packet_quic_id(reader_of(bytes, length));
+    assert_false(id.failed);
+    assert_int_equal(id.left, strlen(expected));
+    assert_memory_equal(id.at, expected, id.left);
+}
+
+static void a_long_header_of_quic_has_an_identifier(void **state)
+{
+    (void)state;
+    assert_id(BYTES(0xc0, 0, 0, 0, 1, 3, 'a', 'b', 'c', 0), "abc");
+    assert_id(BYTES(0x80, 9, 9, 9, 9, 3, 'a', 'b', 'c'), "abc");
+    assert_id(BYTES(0xc0, 0, 0, 0, 1, 21, 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k',
+                    'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u'),
+              "abcdefghijklmnopqrst");
+    assert_id(BYTES(0xc0, 0, 0, 0, 1, 4, 'a', 'b', 'c'), "");
+    assert_id(BYTES(0xc0, 0, 0, 0, 1), "");
+    assert_id(BYTES(0xc0, 0, 0, 0, 1, 0, 0), "");
+    assert_id(BYTES(0x40, 0, 0, 0, 1, 3, 'a', 'b', 'c', 0), "");
+    assert_id(NULL, 0, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +266,9 @@ int main(void)
         cmocka_unit_test(other_protocols_are_refused),
         cmocka_unit_test(what_is_no_ip_packet_is_refused),
         cmocka_unit_test(the_rest_of_the_flow_is_left_as_it_was),
+        cmocka_unit_test(the_payload_of_udp_ends_with_the_datagram_or_the_copy),
+        cmocka_unit_test(what_is_no_udp_has_no_payload),
+        cmocka_unit_test(a_long_header_of_quic_has_an_identifier),
     };
     return cmocka_run_group_tests_name("gate/packet", tests, NULL, NULL);
 }

@@ -458,6 +458,110 @@ static void a_bad_pattern_of_a_destination_is_told_where_it_stands(void **state)
     report_fini(&report);
 }
 
+/* ---- QUIC ---- */
+
+static struct flow quic_to(const char *origin)
+{
+    struct flow flow = flow_to(origin);
+    flow.protocol = IPPROTO_UDP;
+    return flow;
+}
+
+static enum holds holds_of(const struct policy_view *view, const struct flow *flow)
+{
+    return policy_decide(view, flow).holds;
+}
+
+static void quic_that_is_let_be_passes_where_tcp_is_taken(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[network]\nquic = pass\n[ignore]\npattern = ^198\n");
+    struct flow flow = quic_to("203.0.113.1:443"), ignored = quic_to("198.51.100.1:443");
+    assert_decision(view, &flow, VERDICT_PASS, REASON_QUIC, true);
+    assert_int_equal(policy_tls(view, &flow).quic, QUIC_PASS);
+    assert_decision(view, &ignored, VERDICT_PASS, REASON_RULE, true);
+    flow.protocol = IPPROTO_TCP;
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, true);
+    policy_view_free(view);
+}
+
+static void a_devices_quic_is_as_its_section_says(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[network]\nquic = pass\n"
+                                       "[device a]\nmac = 02:00:5e:10:00:01\nquic = refuse\n"
+                                       "[device b]\nmac = 02:00:5e:10:00:02\n");
+    struct flow flow = quic_to("203.0.113.1:443");
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
+    assert_int_equal(holds_of(view, &flow), HOLDS_ONCE);
+    assert_int_equal(policy_tls(view, &flow).quic, QUIC_REFUSE);
+    flow.mac[5] = 2;
+    assert_decision(view, &flow, VERDICT_PASS, REASON_QUIC, false);
+    assert_int_equal(holds_of(view, &flow), HOLDS_FOR_DEVICE);
+    flow.mac[5] = 3; /* has no section */
+    assert_decision(view, &flow, VERDICT_PASS, REASON_QUIC, false);
+    policy_view_free(view);
+    view = view_of("[device a]\nmac = 02:00:5e:10:00:01\nquic = pass\n");
+    flow.mac[5] = 1;
+    assert_decision(view, &flow, VERDICT_PASS, REASON_QUIC, false);
+    flow.mac[5] = 2;
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
+    policy_view_free(view);
+}
+
+/* What is refused to all is refused whatever name it asks for. */
+static void where_a_name_may_matter_quic_is_not_refused_for_all(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool for_all;
+    } cases[] = {
+        {"", true},
+        {"[ignore]\npattern = a\n", true},
+        {"[ignore]\nmatch = address sni\n", true},
+        {"[ignore]\npattern = a\nmatch = address sni\n", false},
+        {"[ignore]\npattern = a\nmatch = dns\n", false},
+        {"[allow]\npattern = .\nmatch = address sni\n", false},
+        {"[allow]\npattern = .\n", true},
+        {"[ignore]\nlearn = auto\n", false},
+        {"[ignore]\nlearn = suggest\n", true},
+        {"[tls]\nname-constraints = a.test\n", false},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct policy_view *view = view_of(cases[i].text);
+        struct flow flow = quic_to("203.0.113.1:443");
+        assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, cases[i].for_all);
+        assert_int_equal(policy_wants_name(view, &flow), !cases[i].for_all);
+        policy_view_free(view);
+    }
+}
+
+static void a_name_is_wanted_only_where_it_may_change_something(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[ignore]\npattern = ^198\npattern = a\\.test\n"
+                                       "match = address sni\n"
+                                       "[device a]\naddress = 192.0.2.1\nintercept = no\n"
+                                       "[device b]\naddress = 192.0.2.2\nquic = pass\n");
+    struct flow flow = quic_to("203.0.113.1:443");
+    assert_true(policy_wants_name(view, &flow));
+    flow.to_this_box = true;
+    assert_false(policy_wants_name(view, &flow));
+    flow = quic_to("198.51.100.1:443"); /* passes by its address */
+    assert_false(policy_wants_name(view, &flow));
+    flow = quic_to("203.0.113.1:443");
+    assert_true(address_parse(&flow.device, "192.0.2.1:50000"));
+    assert_false(policy_wants_name(view, &flow));
+    assert_true(address_parse(&flow.device, "192.0.2.2:50000"));
+    assert_false(policy_wants_name(view, &flow));
+    policy_view_free(view);
+    view = view_of("[device a]\naddress = 192.0.2.1\npattern = a\nmatch = sni\n");
+    flow = quic_to("203.0.113.1:443");
+    assert_true(policy_wants_name(view, &flow));
+    policy_view_free(view);
+}
+
 static void reasons_have_the_names_of_the_records(void **state)
 {
     (void)state;
@@ -473,6 +577,7 @@ static void reasons_have_the_names_of_the_records(void **state)
         [REASON_OVERLOAD] = "overload",
         [REASON_DRAINING] = "draining",
         [REASON_MTLS] = "mtls",
+        [REASON_QUIC] = "quic",
     };
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         assert_string_equal(reason_name((enum reason)i), names[i]);
@@ -518,6 +623,10 @@ int main(void)
         cmocka_unit_test(each_key_is_the_first_matching_destinations_then_the_devices),
         cmocka_unit_test(a_destination_may_be_meant_by_its_address_or_its_name_alone),
         cmocka_unit_test(a_bad_pattern_of_a_destination_is_told_where_it_stands),
+        cmocka_unit_test(quic_that_is_let_be_passes_where_tcp_is_taken),
+        cmocka_unit_test(a_devices_quic_is_as_its_section_says),
+        cmocka_unit_test(where_a_name_may_matter_quic_is_not_refused_for_all),
+        cmocka_unit_test(a_name_is_wanted_only_where_it_may_change_something),
         cmocka_unit_test(reasons_have_the_names_of_the_records),
         cmocka_unit_test(a_rules_place_is_its_file_and_line),
     };
