@@ -299,8 +299,9 @@ static void set_ports(uint8_t *ports, const struct network_config *network)
             ports[port >> 3] |= (uint8_t)(1u << (port & 7));
 }
 
-static bool open_gate(struct engine *engine, const struct network_config *network, void *admission)
+static bool open_gate(struct engine *engine, const struct config *config, void *admission)
 {
+    const struct network_config *network = &config->network;
     uint8_t ports[8192] = {0};
     set_ports(ports, network);
     struct gate_options options = {
@@ -312,6 +313,7 @@ static bool open_gate(struct engine *engine, const struct network_config *networ
         .source_device = network->source_device,
         .external_ruleset = network->external_ruleset,
         .pass_quic = network->quic == QUIC_PASS,
+        .watch_dns = policy_watches_dns(config),
         .pass_timeout = network->pass_timeout,
         .route_table = network->route_table,
         .ports = ports,
@@ -378,10 +380,11 @@ static bool start_threads(struct engine *engine)
 /* Shares a prepared policy out among the parts that are opened with it. */
 static bool open_parts(struct engine *engine, struct engine_change *change)
 {
-    const struct network_config *network = &policy_config(change->policy)->network;
+    const struct config *config = policy_config(change->policy);
     void *admission = change->admission;
     change->admission = NULL;
-    if (!open_gate(engine, network, admission) || !open_workers(engine, network, change->workers))
+    if (!open_gate(engine, config, admission) ||
+        !open_workers(engine, &config->network, change->workers))
         return false;
     return start_threads(engine);
 }

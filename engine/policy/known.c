@@ -9,6 +9,8 @@ struct known *known_new(void)
     known->learned = learned_new();
     known->names = names_new();
     if (known->names != NULL)
+        known->dns = dns_watch_new(known->names);
+    if (known->dns != NULL)
         return known;
     known_free(known);
     return NULL;
@@ -19,6 +21,7 @@ void known_free(struct known *known)
     if (known == NULL)
         return;
     learned_free(known->learned);
+    dns_watch_free(known->dns);
     names_free(known->names);
     free(known);
 }
