@@ -255,8 +255,8 @@ static void open_dns(struct gate *gate)
 {
     const struct dns_listener listener = {hear_query, hear_answer, gate};
     const uint16_t number = dns_queue_number(gate->options.queue);
-    gate->options.watch_dns = gate->options.watch_dns && gate->options.use_queue;
-    if (!gate->options.watch_dns || dns_queue_open(&gate->dns, &gate->loop, number, &listener))
+    if (!gate->options.watch_dns || !gate->options.use_queue ||
+        dns_queue_open(&gate->dns, &gate->loop, number, &listener))
         return;
     log_warning("queue %u could not be opened, so DNS is not watched: %m", (unsigned)number);
     dns_queue_close(&gate->dns, &gate->loop);
@@ -397,7 +397,7 @@ static bool install(struct gate *gate)
         .listen_port = options->listen_port,
         .queue = options->queue,
         .queue_kind = options->use_queue ? QUEUE_NATIVE : QUEUE_NONE,
-        .dns = options->watch_dns,
+        .dns = options->watch_dns && options->use_queue,
         .fail_closed = options->fail_closed,
         .source_device = options->source_device,
         .pass_quic = options->pass_quic,
