@@ -29,6 +29,8 @@ static void write_entry(const struct decided_entry *entry, void *context)
     jsonw_object(data, NULL);
     jsonw_string(data, "address", address_ip_text(&decided->origin, ip));
     jsonw_uint(data, "port", decided->origin.port);
+    if (decided->device.family != 0)
+        jsonw_string(data, "device", address_ip_text(&decided->device, ip));
     jsonw_string(data, "protocol", decided->protocol == IPPROTO_UDP ? "udp" : "tcp");
     uint64_t left = entry->expires_ms < entry->timeout_ms ? entry->expires_ms : entry->timeout_ms;
     jsonw_uint(data, "age", (entry->timeout_ms - left) / 1000);

@@ -303,9 +303,10 @@ static void set_ports(uint8_t *ports, const struct network_config *network)
             ports[port >> 3] |= (uint8_t)(1u << (port & 7));
 }
 
-static bool open_gate(struct engine *engine, const struct network_config *network, void *admission,
+static bool open_gate(struct engine *engine, const struct config *config, void *admission,
                       struct exclusions *exclusions)
 {
+    const struct network_config *network = &config->network;
     uint8_t ports[8192] = {0};
     set_ports(ports, network);
     struct gate_options options = {
@@ -317,6 +318,7 @@ static bool open_gate(struct engine *engine, const struct network_config *networ
         .source_device = network->source_device,
         .external_ruleset = network->external_ruleset,
         .pass_quic = network->quic == QUIC_PASS,
+        .watch_dns = policy_watches_dns(config),
         .pass_timeout = network->pass_timeout,
         .route_table = network->route_table,
         .ports = ports,
@@ -384,13 +386,13 @@ static bool start_threads(struct engine *engine)
 /* Shares a prepared policy out among the parts that are opened with it. */
 static bool open_parts(struct engine *engine, struct engine_change *change)
 {
-    const struct network_config *network = &policy_config(change->policy)->network;
+    const struct config *config = policy_config(change->policy);
     void *admission = change->admission;
     struct exclusions *exclusions = change->exclusions;
     change->admission = NULL;
     change->exclusions = NULL;
-    if (!open_gate(engine, network, admission, exclusions) ||
-        !open_workers(engine, network, change->workers))
+    if (!open_gate(engine, config, admission, exclusions) ||
+        !open_workers(engine, &config->network, change->workers))
         return false;
     return start_threads(engine);
 }

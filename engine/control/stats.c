@@ -54,6 +54,18 @@ static void write_gate(struct jsonw *json, const struct engine *engine)
     jsonw_object_end(json);
 }
 
+static void write_dns(struct jsonw *json, const struct engine *engine)
+{
+    const struct dns_watch_counters *counters = dns_watch_counters(engine->known->dns);
+    jsonw_object(json, "dns");
+    jsonw_bool(json, "watched", gate_watches_dns(engine->gate));
+    jsonw_uint(json, "queries", counter_read(&counters->queries));
+    jsonw_uint(json, "answers", counter_read(&counters->answers));
+    jsonw_uint(json, "unasked", counter_read(&counters->unasked));
+    jsonw_uint(json, "unreadable", counter_read(&counters->unreadable));
+    jsonw_object_end(json);
+}
+
 static void write_connections(struct jsonw *json, const struct engine *engine)
 {
     uint64_t accepted = 0, intercepted = 0, passed = 0, failed = 0, refused = 0;
@@ -104,6 +116,7 @@ void stats_write(struct jsonw *json, struct engine *engine, uint64_t uptime_ms)
     jsonw_uint(json, "workers", engine->worker_count);
     write_policy(json, engine->policy);
     write_gate(json, engine);
+    write_dns(json, engine);
     write_connections(json, engine);
     write_leaves(json, engine);
     write_records(json, engine);

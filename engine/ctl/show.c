@@ -93,8 +93,8 @@ void show_ignored(const json_t *data)
         puts("the kernel has no rules of ours: no destination was ignored lately");
         return;
     }
-    printf("%-5s %-28s %10s %10s %10s %12s  %s\n", "PROTO", "DESTINATION", "AGE", "EXPIRES",
-           "PACKETS", "BYTES", "RULE");
+    printf("%-5s %-28s %-15s %10s %10s %10s %12s  %s\n", "PROTO", "DESTINATION", "DEVICE", "AGE",
+           "EXPIRES", "PACKETS", "BYTES", "RULE");
     json_array_foreach(data, index, entry)
     {
         char destination[64], age[24], expires[24];
@@ -102,8 +102,10 @@ void show_ignored(const json_t *data)
         snprintf(destination, sizeof(destination),
                  strchr(address, ':') != NULL ? "[%s]:%" PRIu64 : "%s:%" PRIu64, address,
                  number_of(entry, "port"));
-        printf("%-5s %-28s %10s %10s %10" PRIu64 " %12" PRIu64 "  ", text_of(entry, "protocol"),
-               destination, duration(number_of(entry, "age"), age),
+        const char *device = text_of(entry, "device");
+        printf("%-5s %-28s %-15s %10s %10s %10" PRIu64 " %12" PRIu64 "  ",
+               text_of(entry, "protocol"), destination, *device != '\0' ? device : "all",
+               duration(number_of(entry, "age"), age),
                duration(number_of(entry, "expires"), expires), number_of(entry, "packets"),
                number_of(entry, "bytes"));
         print_safely(text_of(entry, "rule"));

@@ -4,6 +4,8 @@
 #include "core/loop.h"
 #include "core/mailbox.h"
 #include "gate/beginnings.h"
+#include "gate/device_rules.h"
+#include "gate/dns_queue.h"
 #include "gate/lan.h"
 #include "gate/packet.h"
 #include "gate/queue.h"
@@ -16,6 +18,8 @@
 /* Packets that wait while the kernel learns what they have taught: one transaction for all of them.
  */
 #define LESSONS_LIMIT 64
+/* New connections that are answered in a turn of the loop. */
+#define READS_A_TURN 256
 
 /* Packets whose destination the kernel is to know before they go on. */
 struct lesson {
@@ -33,6 +37,8 @@ struct gate {
 
     struct netlink nftables; /* owns the table: it lives as long as this socket */
     struct queue queue;
+    struct dns_queue dns;
+    struct device_rules device_rules;
     struct netlink changes; /* in the box's network */
     struct loop loop;
     struct mailbox mailbox;
@@ -58,6 +64,13 @@ static void add_to_kernel(struct gate *gate, const struct decided *decided, size
         counter_add(&gate->counters.remembered, count);
     else
         counter_add(&gate->counters.forgotten, count);
+}
+
+static void flush_device_rules(struct gate *gate)
+{
+    device_rules_flushed(&gate->device_rules);
+    if (!gate->ending && !decided_flush_devices(&gate->nftables))
+        log_error("the kernel's decisions for devices could not be flushed: %m");
 }
 
 static uint32_t mark_for(const struct gate *gate, const struct flow *flow, enum verdict verdict)
@@ -94,11 +107,15 @@ static void teach_lessons(struct gate *gate)
 
 static void add_lesson(struct gate *gate, const struct lesson *lesson)
 {
+    const struct flow *flow = &lesson->flow;
     struct decided *decided = &gate->remembered[gate->lesson_count];
-    *decided = (struct decided){.origin = lesson->flow.origin,
-                                .protocol = lesson->flow.protocol,
-                                .verdict = lesson->answer.verdict};
+    *decided = (struct decided){
+        .origin = flow->origin, .protocol = flow->protocol, .verdict = lesson->answer.verdict};
+    if (lesson->answer.holds == HOLDS_FOR_DEVICE)
+        decided_for_device(decided, flow, gate->options.pass_timeout, clock_ms());
     gate->options.judge.explain(&lesson->answer, decided->comment);
+    if (decided->device.family != 0)
+        (void)!device_rules_add(&gate->device_rules, decided); /* nothing is newer here */
     gate->lessons[gate->lesson_count++] = *lesson;
     if (gate->lesson_count == LESSONS_LIMIT)
         teach_lessons(gate);
@@ -108,8 +125,9 @@ static void add_lesson(struct gate *gate, const struct lesson *lesson)
  * would fill the queue. TCP that is taken is not: each connection is to be seen here. */
 static bool is_worth_remembering(const struct flow *flow, const struct gate_answer *answer)
 {
-    return answer->holds == HOLDS_FOR_ALL &&
-           (answer->verdict == VERDICT_PASS || flow->protocol == IPPROTO_UDP);
+    if (answer->verdict == VERDICT_PASS)
+        return answer->holds != HOLDS_ONCE;
+    return answer->holds == HOLDS_FOR_ALL && flow->protocol == IPPROTO_UDP;
 }
 
 static void decide(struct gate *gate, struct lesson *lesson)
@@ -194,6 +212,8 @@ static void answer_packet(struct queue *queue, const struct queued_packet *packe
             queue_accept(queue, packet->id, mark);
         return;
     }
+    if (device_rules_see(&gate->device_rules, &lesson.flow))
+        flush_device_rules(gate);
     if (lesson.flow.protocol == IPPROTO_UDP)
         answer_datagram(gate, packet, &lesson.flow);
     else
@@ -204,9 +224,44 @@ static void queue_ready(struct watch *watch, uint32_t events)
 {
     (void)events;
     struct gate *gate = container_of(watch, struct gate, queue_watch);
-    queue_read(&gate->queue);
+    queue_read(&gate->queue, READS_A_TURN);
     teach_lessons(gate);
     arena_fini(&gate->arena);
+}
+
+/* ---- DNS ---- */
+
+static void hear_query(void *context, const struct flow *flow, const uint8_t *bytes, size_t length)
+{
+    struct gate *gate = context;
+    gate->options.judge.dns_query(gate->policy, flow, bytes, length);
+}
+
+/* The rules that did not know of it go before the answer does. */
+static void hear_news(void *context, const struct device_key *device, const struct address *address)
+{
+    struct gate *gate = context;
+    if (device_rules_news(&gate->device_rules, device, address))
+        flush_device_rules(gate);
+}
+
+static void hear_answer(void *context, const struct flow *flow, const uint8_t *bytes, size_t length)
+{
+    struct gate *gate = context;
+    gate->options.judge.dns_answer(gate->policy, flow, bytes, length, hear_news, gate);
+}
+
+/* Without names everything else still works. */
+static void open_dns(struct gate *gate)
+{
+    const struct dns_listener listener = {hear_query, hear_answer, gate};
+    const uint16_t number = dns_queue_number(gate->options.queue);
+    if (!gate->options.watch_dns || !gate->options.use_queue ||
+        dns_queue_open(&gate->dns, &gate->loop, number, &listener))
+        return;
+    log_warning("queue %u could not be opened, so DNS is not watched: %m", (unsigned)number);
+    dns_queue_close(&gate->dns, &gate->loop);
+    gate->options.watch_dns = false;
 }
 
 /* ---- what changes around us ---- */
@@ -257,6 +312,8 @@ bool gate_lan(struct gate *gate, struct interfaces *lan)
 static void flush(void *context)
 {
     struct gate *gate = context;
+    beginnings_forget(&gate->beginnings);
+    device_rules_flushed(&gate->device_rules);
     if (!gate->ending && !decided_flush(&gate->nftables))
         log_error("the kernel's decisions could not be flushed: %m");
 }
@@ -274,6 +331,7 @@ static void renew_ruleset(struct gate *gate, struct exclusions *exclusions)
         gate->excludes_others = !gate->options.external_ruleset;
     free(gate->options.exclusions);
     gate->options.exclusions = exclusions;
+    device_rules_flushed(&gate->device_rules);
     if (gate->ending)
         return;
     if (ruleset_renew(&gate->nftables, gate->excludes_others ? exclusions : NULL))
@@ -312,7 +370,9 @@ static void deliver_remember(struct message *message, void *receiver)
 {
     struct gate *gate = receiver;
     struct remember_message *mail = container_of(message, struct remember_message, message);
-    if (!gate->ending)
+    const bool is_true =
+        mail->decided.device.family == 0 || device_rules_add(&gate->device_rules, &mail->decided);
+    if (!gate->ending && is_true)
         add_to_kernel(gate, &mail->decided, 1);
     free(mail);
 }
@@ -364,6 +424,7 @@ static bool install(struct gate *gate)
         .listen_port = options->listen_port,
         .queue = options->queue,
         .queue_kind = options->use_queue ? QUEUE_NATIVE : QUEUE_NONE,
+        .dns = options->watch_dns && options->use_queue,
         .fail_closed = options->fail_closed,
         .source_device = options->source_device,
         .pass_quic = options->pass_quic,
@@ -376,6 +437,9 @@ static bool install(struct gate *gate)
     if (!ruleset_install(&gate->nftables, &ruleset))
         return false;
     gate->queue_kind = ruleset.queue_kind;
+    if (options->watch_dns && !ruleset.dns)
+        log_warning("without a queue DNS is not watched: names are known by the first bytes only");
+    gate->options.watch_dns = ruleset.dns;
     if (gate->queue_kind == QUEUE_NONE)
         log_info("without a queue every connection is taken, and those that pass are relayed until "
                  "the kernel knows their destination");
@@ -398,7 +462,8 @@ static bool open_queue(struct gate *gate)
     gate->queue.netlink.socket = NULL;
     if (!options->use_queue)
         return true;
-    if (queue_open(&gate->queue, options->queue, !options->fail_closed, answer_packet))
+    if (queue_open(&gate->queue, options->queue, QUEUE_COPY_USUAL, !options->fail_closed,
+                   answer_packet))
         return true;
     if (errno == EINVAL || errno == EOPNOTSUPP) {
         log_info("this kernel lacks packet queues (nfnetlink_queue): using none");
@@ -433,11 +498,13 @@ struct gate *gate_open(const struct gate_options *options, void *policy)
     gate->options.ports = NULL;
     memcpy(gate->ports, options->ports, sizeof(gate->ports));
     gate->policy = policy;
-    gate->queue_watch.fd = gate->changes_watch.fd = -1;
+    gate->queue_watch.fd = gate->changes_watch.fd = gate->dns.watch.fd = -1;
     lan_init(&gate->lan, options->lan, options->lan_count);
     if (open_sockets(gate) && open_queue(gate) &&
-        (options->external_ruleset || lan_find(&gate->lan)))
+        (options->external_ruleset || lan_find(&gate->lan))) {
+        open_dns(gate);
         return gate;
+    }
     gate_free(gate);
     return NULL;
 }
@@ -519,6 +586,7 @@ void gate_stop(struct gate *gate, bool orderly)
     gate->routed = false;
     loop_remove(&gate->loop, &gate->queue_watch);
     queue_close(&gate->queue);
+    dns_queue_close(&gate->dns, &gate->loop);
 }
 
 void gate_free(struct gate *gate)
@@ -526,6 +594,7 @@ void gate_free(struct gate *gate)
     loop_remove(&gate->loop, &gate->queue_watch);
     loop_remove(&gate->loop, &gate->changes_watch);
     queue_close(&gate->queue);
+    dns_queue_close(&gate->dns, &gate->loop);
     netlink_close(&gate->changes);
     netlink_close(&gate->nftables);
     beginnings_fini(&gate->beginnings);
@@ -556,4 +625,9 @@ uint32_t gate_pass_timeout(const struct gate *gate)
 enum queue_kind gate_queue_kind(const struct gate *gate)
 {
     return gate->queue_kind;
+}
+
+bool gate_watches_dns(const struct gate *gate)
+{
+    return gate->options.watch_dns;
 }

@@ -28,6 +28,9 @@ struct gate_answer {
     const void *rule;
 };
 
+typedef void gate_dns_news(void *gate, const struct device_key *device,
+                           const struct address *address);
+
 /* Who decides. `policy` is what gate_open() or gate_reload() was given last; all calls come from
  * the gate's thread, and those about an answer before the policy changes. */
 struct gate_judge {
@@ -37,6 +40,12 @@ struct gate_judge {
      * may wait for it. */
     bool (*read)(void *policy, struct flow *flow, void **reading, struct reader datagram,
                  struct arena *arena);
+    /* DNS messages between a device and its resolver, where they are watched: they wait for this.
+     * In the flow `device` is the device, whose MAC address is known in a query. `news` is called,
+     * with `gate`, for each address that the device learns another name of. */
+    void (*dns_query)(void *policy, const struct flow *flow, const uint8_t *bytes, size_t length);
+    void (*dns_answer)(void *policy, const struct flow *flow, const uint8_t *bytes, size_t length,
+                       gate_dns_news *news, void *gate);
     /* The packet waits for this. What else is known of the flow is added to it, and lives in the
      * arena, which is emptied when the packet was noted. */
     struct gate_answer (*decide)(void *policy, struct flow *flow, struct arena *arena);
@@ -52,6 +61,7 @@ struct gate_options {
     uint16_t listen_port;
     bool use_queue;
     uint16_t queue;
+    bool watch_dns; /* by the queue behind that one */
     bool fail_closed;
     bool source_device;
     bool external_ruleset;
@@ -93,8 +103,8 @@ bool gate_start(struct gate *gate) must_check;
  */
 void gate_reload(struct gate *gate, void *policy, struct exclusions *exclusions);
 
-/* A worker has decided a connection that the kernel may decide by itself from now on. Any thread.
- */
+/* A worker has decided a connection that the kernel may decide by itself from now on; unless, for a
+ * device, something was learned meanwhile that it did not know. Any thread. */
 void gate_remember(struct gate *gate, const struct decided *decided);
 
 /* The kernel forgets what it was told: every connection from then on is asked about again. Any
@@ -115,6 +125,7 @@ void gate_free(struct gate *gate);
 const struct gate_counters *gate_counters(const struct gate *gate);
 uint32_t gate_pass_timeout(const struct gate *gate); /* seconds; as it was when the gate opened */
 enum queue_kind gate_queue_kind(const struct gate *gate);
+bool gate_watches_dns(const struct gate *gate);
 uint16_t gate_queue_number(const struct gate *gate); /* if there is a queue */
 
 /* The devices' interfaces, as they are now, separated by blanks; or that we do not know them. Any

@@ -32,6 +32,10 @@ static const struct {
                                   12},
     [NFT_KEY_PROTO_ADDR6_PORT] = {THEN(THEN(TYPE_INET_PROTOCOL, TYPE_IP6ADDR), TYPE_INET_SERVICE),
                                   24},
+    [NFT_KEY_DEVICE4_PROTO_ADDR4_PORT] =
+        {THEN(THEN(THEN(TYPE_IPADDR, TYPE_INET_PROTOCOL), TYPE_IPADDR), TYPE_INET_SERVICE), 16},
+    [NFT_KEY_DEVICE6_PROTO_ADDR6_PORT] =
+        {THEN(THEN(THEN(TYPE_IP6ADDR, TYPE_INET_PROTOCOL), TYPE_IP6ADDR), TYPE_INET_SERVICE), 40},
 };
 
 /* And its byte orders, of the user data of sets. */
@@ -198,8 +202,8 @@ static void comment_element(struct nftnl_set_elem *element, const char *comment)
     nftnl_udata_buf_free(user_data);
 }
 
-static void append_element(struct nftnl_set *set, enum nft_key key, const void *value,
-                           uint32_t flags, const char *comment)
+static struct nftnl_set_elem *append_element(struct nftnl_set *set, enum nft_key key,
+                                             const void *value, uint32_t flags, const char *comment)
 {
     struct nftnl_set_elem *element = nftnl_set_elem_alloc();
     CHECK(element != NULL);
@@ -209,15 +213,29 @@ static void append_element(struct nftnl_set *set, enum nft_key key, const void *
     if (comment != NULL)
         comment_element(element, comment);
     nftnl_set_elem_add(set, element);
+    return element;
 }
 
 void nft_add_element(struct nft *nft, const char *name, enum nft_key key, const void *value,
                      const void *end, const char *comment)
 {
     struct nftnl_set *set = named_set(nft, name);
-    append_element(set, key, value, 0, comment);
+    (void)append_element(set, key, value, 0, comment);
     if (end != NULL)
-        append_element(set, key, end, NFT_SET_ELEM_INTERVAL_END, NULL);
+        (void)append_element(set, key, end, NFT_SET_ELEM_INTERVAL_END, NULL);
+    nftnl_set_elems_nlmsg_build_payload(message(nft, NFT_MSG_NEWSETELEM, NLM_F_CREATE, "sets"),
+                                        set);
+    message_end(nft);
+    nftnl_set_free(set);
+}
+
+void nft_add_timed_element(struct nft *nft, const char *name, enum nft_key key, const void *value,
+                           const char *comment, uint32_t timeout)
+{
+    struct nftnl_set *set = named_set(nft, name);
+    struct nftnl_set_elem *element = append_element(set, key, value, 0, comment);
+    if (timeout > 0)
+        nftnl_set_elem_set_u64(element, NFTNL_SET_ELEM_TIMEOUT, (uint64_t)timeout * 1000);
     nftnl_set_elems_nlmsg_build_payload(message(nft, NFT_MSG_NEWSETELEM, NLM_F_CREATE, "sets"),
                                         set);
     message_end(nft);
@@ -361,6 +379,23 @@ void nft_tcp_flags_syn(struct nft *nft)
     compare(nft, NFT_CMP_EQ, &syn, sizeof(syn));
 }
 
+/* All but the first of a connection. */
+void nft_tcp_flags_ack(struct nft *nft)
+{
+    const uint8_t syn_ack = 0x12, ack = 0x10;
+    nft_protocol(nft, IPPROTO_TCP);
+    load_payload(nft, NFT_PAYLOAD_TRANSPORT_HEADER, 13, sizeof(ack), NFT_REG_1);
+    combine(nft, &syn_ack, &(uint8_t){0}, sizeof(ack));
+    compare(nft, NFT_CMP_EQ, &ack, sizeof(ack));
+}
+
+void nft_source_port(struct nft *nft, uint16_t port)
+{
+    uint16_t wire_port = htons(port);
+    load_payload(nft, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2, NFT_REG_1);
+    compare(nft, NFT_CMP_EQ, &wire_port, sizeof(wire_port));
+}
+
 #define DESTINATION_PORT_OFFSET 2 /* of TCP's and UDP's headers alike */
 
 void nft_destination_port(struct nft *nft, uint16_t port)
@@ -384,6 +419,12 @@ void nft_destination_not_unicast(struct nft *nft)
     nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
     nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
     compare(nft, NFT_CMP_NEQ, &unicast, sizeof(unicast));
+}
+
+/* The first of the 32-bit registers is what everybody else calls register 1. */
+static uint32_t first_register(uint32_t number)
+{
+    return number == NFT_REG32_00 ? (uint32_t)NFT_REG_1 : number;
 }
 
 void nft_interface_not_in(struct nft *nft, const char *set)
@@ -428,17 +469,29 @@ void nft_source_in_network(struct nft *nft, const struct address *network, uint8
     compare(nft, NFT_CMP_EQ, base, length);
 }
 
+void nft_output_not_in(struct nft *nft, const char *set)
+{
+    load_meta(nft, NFT_META_OIFNAME, NFT_REG_1);
+    look_up(nft, set, NFT_LOOKUP_F_INV);
+}
+
+/* The parts of a key lie in 32-bit registers, one behind the other. */
 void nft_destination_in(struct nft *nft, const char *set, enum nft_key key)
 {
-    bool ipv4 = key == NFT_KEY_PROTO_ADDR4_PORT;
-    uint32_t length = ipv4 ? 4 : 16;
-    /* The parts of a key lie in 32-bit registers, one behind the other; the first of them is what
-     * everybody else calls register 1. */
+    const bool by_device =
+        key == NFT_KEY_DEVICE4_PROTO_ADDR4_PORT || key == NFT_KEY_DEVICE6_PROTO_ADDR6_PORT;
+    const bool ipv4 = key == NFT_KEY_PROTO_ADDR4_PORT || key == NFT_KEY_DEVICE4_PROTO_ADDR4_PORT;
+    const uint32_t length = ipv4 ? 4 : 16;
+    uint32_t next = NFT_REG32_00;
     nft_family(nft, ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
-    load_meta(nft, NFT_META_L4PROTO, NFT_REG_1);
-    load_payload(nft, NFT_PAYLOAD_NETWORK_HEADER, ipv4 ? 16 : 24, length, NFT_REG32_01);
+    if (by_device) {
+        load_payload(nft, NFT_PAYLOAD_NETWORK_HEADER, ipv4 ? 12 : 8, length, first_register(next));
+        next += length / 4;
+    }
+    load_meta(nft, NFT_META_L4PROTO, first_register(next));
+    load_payload(nft, NFT_PAYLOAD_NETWORK_HEADER, ipv4 ? 16 : 24, length, next + 1);
     load_payload(nft, NFT_PAYLOAD_TRANSPORT_HEADER, DESTINATION_PORT_OFFSET, 2,
-                 NFT_REG32_01 + length / 4);
+                 next + 1 + length / 4);
     look_up(nft, set, 0);
 }
 

@@ -30,8 +30,11 @@ enum nft_key {
     NFT_KEY_PORT,             /* inet_service */
     NFT_KEY_PROTO_ADDR4_PORT, /* inet_proto . ipv4_addr . inet_service */
     NFT_KEY_PROTO_ADDR6_PORT, /* inet_proto . ipv6_addr . inet_service */
+    /* The same, and the sender's address in front. */
+    NFT_KEY_DEVICE4_PROTO_ADDR4_PORT,
+    NFT_KEY_DEVICE6_PROTO_ADDR6_PORT,
 };
-#define NFT_KEY_MAX_SIZE 24
+#define NFT_KEY_MAX_SIZE 40
 size_t nft_key_size(enum nft_key key);
 
 void nft_begin(struct nft *nft, struct netlink *netlink, const char *table);
@@ -59,6 +62,10 @@ void nft_flush_set(struct nft *nft, const char *name);
  * member, and `end` (or NULL) the first one behind it. */
 void nft_add_element(struct nft *nft, const char *set, enum nft_key key, const void *value,
                      const void *end, const char *comment);
+
+/* The same, of a set with timeouts: it lives for so many seconds, or 0: as long as others. */
+void nft_add_timed_element(struct nft *nft, const char *set, enum nft_key key, const void *value,
+                           const char *comment, uint32_t timeout);
 
 struct nft_base_chain {
     uint32_t hook; /* NF_INET_... */
@@ -89,7 +96,11 @@ void nft_interface_is(struct nft *nft, const char name[static IFNAMSIZ]);
 void nft_source_mac(struct nft *nft, const uint8_t mac[static 6]); /* ether saddr */
 /* ip saddr NETWORK/PREFIX, or ip6: so many bits of the address count. */
 void nft_source_in_network(struct nft *nft, const struct address *network, uint8_t prefix);
-/* Protocol, destination address and port are in the set, whose key must be one of those. */
+void nft_output_not_in(struct nft *nft, const char *set); /* oifname != @SET */
+void nft_source_port(struct nft *nft, uint16_t port);
+void nft_tcp_flags_ack(struct nft *nft); /* tcp flags & (syn|ack) == ack */
+/* Protocol, destination address and port (and sender) are in the set, whose key must be one of
+ * those. */
 void nft_destination_in(struct nft *nft, const char *set, enum nft_key key);
 void nft_socket_transparent(struct nft *nft); /* socket transparent 1 socket wildcard 0 */
 

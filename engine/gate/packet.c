@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "gate/packet.h"
 
+#include <netinet/tcp.h>
 #include <string.h>
 
 static void skip(struct reader *reader, size_t count)
@@ -108,6 +109,29 @@ struct reader packet_payload(const uint8_t *bytes, size_t length)
         return reader_of(bytes, 0);
     size_t payload_length = datagram_length > 8 ? datagram_length - 8 : 0;
     return read_part(&reader, payload_length < reader.left ? payload_length : reader.left);
+}
+
+bool packet_segment(struct packet_segment *segment, const uint8_t *bytes, size_t length)
+{
+    struct reader reader = reader_of(bytes, length);
+    struct flow flow = {0};
+    if (!read_ip_header(&flow, &reader) || flow.protocol != IPPROTO_TCP)
+        return false;
+    uint32_t sequence = read_number(&reader, 4);
+    skip(&reader, 4); /* acknowledgement */
+    size_t header_length = (size_t)(read_u8(&reader) >> 4) * 4;
+    uint8_t flags = read_u8(&reader);
+    skip(&reader, 6); /* window, checksum, urgent pointer */
+    if (header_length < 20)
+        return false;
+    skip(&reader, header_length - 20);
+    *segment = (struct packet_segment){
+        .sequence = sequence + ((flags & TH_SYN) != 0), /* which counts as a byte */
+        .starts = (flags & TH_SYN) != 0,
+        .ends = (flags & (TH_FIN | TH_RST)) != 0,
+        .payload = reader,
+    };
+    return !reader.failed;
 }
 
 struct reader packet_quic_id(struct reader payload)

@@ -83,12 +83,13 @@ static void add_sets(struct nft *nft, const struct ruleset *ruleset)
     }
 }
 
-static void add_chains(struct nft *nft)
+static void add_chains(struct nft *nft, const struct ruleset *ruleset)
 {
     static const struct nft_base_chain decide = {NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE - 10};
     static const struct nft_base_chain divert = {NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE - 9};
     static const struct nft_base_chain forward = {NF_INET_FORWARD, NF_IP_PRI_FILTER - 10};
     static const struct nft_base_chain input = {NF_INET_LOCAL_IN, NF_IP_PRI_FILTER - 10};
+    static const struct nft_base_chain answers = {NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC + 10};
     nft_add_chain(nft, "pass", NULL);
     nft_add_chain(nft, "refuse", NULL);
     nft_add_chain(nft, EXCLUSIONS_CHAIN, NULL);
@@ -97,6 +98,10 @@ static void add_chains(struct nft *nft)
     nft_add_chain(nft, "divert", &divert);
     nft_add_chain(nft, "forward", &forward);
     nft_add_chain(nft, "input", &input);
+    if (ruleset->dns) {
+        nft_add_chain(nft, "dns", NULL);
+        nft_add_chain(nft, "answers", &answers);
+    }
 }
 
 static void add_pass_and_refuse(struct nft *nft, const struct marks *marks)
@@ -114,13 +119,73 @@ static void add_pass_and_refuse(struct nft *nft, const struct marks *marks)
     nft_rule_end(nft, "meta mark");
 }
 
-static void add_decide(struct nft *nft, const struct marks *marks)
+static void queue_to(struct nft *nft, enum queue_kind kind, uint16_t number, bool bypass)
 {
+    if (kind == QUEUE_NATIVE)
+        nft_queue(nft, number, bypass);
+    else
+        nft_queue_xtables(nft, number, bypass);
+    nft_rule_end(nft, "queue");
+}
+
+/* Between a device and its resolver, which may be this box. */
+static void add_dns(struct nft *nft, const struct ruleset *ruleset)
+{
+    if (!ruleset->dns)
+        return;
+    /* queue flags bypass to QUEUE + 1 */
+    nft_rule(nft, "dns");
+    queue_to(nft, ruleset->queue_kind, dns_queue_number(ruleset->queue), true);
+
+    /* oifname != @lan accept */
+    nft_rule(nft, "answers");
+    nft_output_not_in(nft, "lan");
+    nft_accept(nft);
+    nft_rule_end(nft, "meta oifname");
+
+    /* meta l4proto udp udp sport 53 goto dns */
+    nft_rule(nft, "answers");
+    nft_protocol(nft, IPPROTO_UDP);
+    nft_source_port(nft, 53);
+    nft_goto(nft, "dns");
+    nft_rule_end(nft, "goto");
+
+    /* tcp flags & (syn | ack) == ack tcp sport 53 goto dns */
+    nft_rule(nft, "answers");
+    nft_tcp_flags_ack(nft);
+    nft_source_port(nft, 53);
+    nft_goto(nft, "dns");
+    nft_rule_end(nft, "tcp flags");
+}
+
+static void add_dns_queries(struct nft *nft)
+{
+    /* udp dport 53 goto dns */
+    nft_rule(nft, "decide");
+    nft_protocol(nft, IPPROTO_UDP);
+    nft_destination_port(nft, 53);
+    nft_goto(nft, "dns");
+    nft_rule_end(nft, "goto");
+
+    /* tcp flags & (syn | ack) == ack tcp dport 53 goto dns */
+    nft_rule(nft, "decide");
+    nft_tcp_flags_ack(nft);
+    nft_destination_port(nft, 53);
+    nft_goto(nft, "dns");
+    nft_rule_end(nft, "tcp flags");
+}
+
+static void add_decide(struct nft *nft, const struct ruleset *ruleset)
+{
+    const struct marks *marks = &ruleset->marks;
     /* iifname != @lan accept */
     nft_rule(nft, "decide");
     nft_interface_not_in(nft, "lan");
     nft_accept(nft);
     nft_rule_end(nft, "meta iifname");
+
+    if (ruleset->dns)
+        add_dns_queries(nft);
 
     /* ct mark & MASK == TAKE ct state established accept */
     nft_rule(nft, "decide");
@@ -162,12 +227,8 @@ static void add_queue(struct nft *nft, const struct ruleset *ruleset)
     nft_rule(nft, "ask");
     switch (ruleset->queue_kind) {
     case QUEUE_NATIVE: /* queue flags bypass to QUEUE */
-        nft_queue(nft, ruleset->queue, !ruleset->fail_closed);
-        nft_rule_end(nft, "queue");
-        return;
     case QUEUE_XTABLES:
-        nft_queue_xtables(nft, ruleset->queue, !ruleset->fail_closed);
-        nft_rule_end(nft, "queue");
+        queue_to(nft, ruleset->queue_kind, ruleset->queue, !ruleset->fail_closed);
         return;
     case QUEUE_NONE: /* meta l4proto tcp meta mark set meta mark & ~MASK | TAKE accept */
         nft_protocol(nft, IPPROTO_TCP);
@@ -301,9 +362,10 @@ static bool try_install(struct netlink *netlink, const struct ruleset *ruleset, 
     nft_delete_table(&nft);
     nft_add_table(&nft, flags[owner], "table");
     add_sets(&nft, ruleset);
-    add_chains(&nft);
+    add_chains(&nft, ruleset);
     add_pass_and_refuse(&nft, &ruleset->marks);
-    add_decide(&nft, &ruleset->marks);
+    add_dns(&nft, ruleset);
+    add_decide(&nft, ruleset);
     add_ask(&nft, ruleset);
     add_divert(&nft, ruleset);
     add_forward_and_input(&nft, ruleset);
@@ -350,6 +412,7 @@ static bool do_with_less(struct netlink *netlink, struct ruleset *ruleset, enum 
         log_info("this kernel lacks %s: using %s instead", queue_kind_text(ruleset->queue_kind),
                  queue_kind_text(ruleset->queue_kind + 1));
         ruleset->queue_kind++;
+        ruleset->dns = ruleset->dns && ruleset->queue_kind != QUEUE_NONE;
         if (ruleset->queue_kind == QUEUE_XTABLES)
             load_xtables_queue(netlink);
         return true;

@@ -16,6 +16,12 @@
 #include "gate/netlink.h"
 
 #define RULESET_TABLE "interceptd"
+/* The queue of DNS messages, by the other one's number. */
+static inline uint16_t dns_queue_number(uint16_t queue)
+{
+    return (uint16_t)(queue + 1);
+}
+
 /* Elements that each of the sets of decisions takes. */
 #define RULESET_SIZE_LIMIT 131072
 
@@ -44,6 +50,7 @@ struct ruleset {
     uint16_t listen_port;
     uint16_t queue;
     enum queue_kind queue_kind;
+    bool dns;                    /* DNS messages go to the queue behind `queue` */
     bool source_device;          /* origins see the device's address: their answers come to us */
     bool pass_quic;              /* QUIC flows, where there is no queue to ask of it */
     bool fail_closed;            /* stays behind when we end, and lets nothing new through */

@@ -2,6 +2,7 @@
 #include "policy/admission.h"
 
 #include "core/log.h"
+#include "core/loop.h"
 #include "event/eve.h"
 #include "policy/outcome.h"
 #include "tls/hello.h"
@@ -133,6 +134,31 @@ static bool read_datagram(void *policy, struct flow *flow, void **reading, struc
     return result == QUIC_MORE;
 }
 
+/* ---- DNS ---- */
+
+static struct dns_path path_of(const struct flow *flow)
+{
+    return (struct dns_path){flow->device, flow->origin, flow->protocol};
+}
+
+static void hear_query(void *policy, const struct flow *flow, const uint8_t *bytes, size_t length)
+{
+    const struct admission *admission = policy;
+    const struct dns_path path = path_of(flow);
+    const struct device_key device = flow_device_key(flow);
+    dns_watch_query(policy_view_known(admission->view)->dns, &path, &device, bytes, length,
+                    clock_ms());
+}
+
+static void hear_answer(void *policy, const struct flow *flow, const uint8_t *bytes, size_t length,
+                        gate_dns_news *news, void *gate)
+{
+    const struct admission *admission = policy;
+    const struct dns_path path = path_of(flow);
+    dns_watch_answer(policy_view_known(admission->view)->dns, &path, bytes, length, clock_ms(),
+                     news, gate);
+}
+
 /* ---- deciding ---- */
 
 static struct decision decide_now(const struct admission *admission, const struct flow *flow)
@@ -197,7 +223,9 @@ static void release(void *policy)
     free(admission);
 }
 
-const struct gate_judge admission_judge = {.read = read_datagram,
+const struct gate_judge admission_judge = {.dns_query = hear_query,
+                                           .dns_answer = hear_answer,
+                                           .read = read_datagram,
                                            .decide = decide,
                                            .explain = explain_answer,
                                            .note = note,

@@ -332,8 +332,11 @@ static struct decision decide_unopened(const struct policy_view *view, const str
         if (other.verdict != VERDICT_PASS || decision.verdict != VERDICT_PASS)
             return (struct decision){.verdict = VERDICT_TAKE, .reason = REASON_DEFAULT};
     }
-    if (flow->name_count > 0 && decision.verdict == VERDICT_PASS && decision.holds == HOLDS_ONCE)
-        decision.holds = HOLDS_FOR_DEVICE;
+    if (flow->name_count == 0 || decision.verdict != VERDICT_PASS || decision.holds != HOLDS_ONCE)
+        return decision;
+    if (flow->names_crowded)
+        return (struct decision){.verdict = VERDICT_TAKE, .reason = REASON_DEFAULT};
+    decision.holds = HOLDS_FOR_DEVICE;
     return decision;
 }
 
@@ -350,6 +353,8 @@ static int find_name(const struct flow *flow, const char *asked)
  * whichever of the names it asks for. */
 static bool all_names_pass(const struct policy_view *view, const struct flow *flow)
 {
+    if (flow->names_crowded)
+        return false;
     for (size_t i = 0; i < flow->name_count; i++) {
         struct flow one = *flow;
         one.names = &flow->names[i];
