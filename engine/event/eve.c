@@ -85,18 +85,29 @@ static uint64_t age_of(const struct record *record)
                : 0;
 }
 
+static const char *flow_reason(enum ending ending)
+{
+    if (ending == ENDING_SHUTDOWN)
+        return "shutdown";
+    return ending == ENDING_CUT ? "forced" : "timeout";
+}
+
 static void write_flow(struct jsonw *json, const struct record *record)
 {
     jsonw_object(json, "flow");
-    jsonw_uint(json, "pkts_toserver", record->packets_to_server);
-    jsonw_uint(json, "pkts_toclient", record->packets_to_client);
-    jsonw_uint(json, "bytes_toserver", record->bytes_to_server);
-    jsonw_uint(json, "bytes_toclient", record->bytes_to_client);
-    write_time(json, "start", &record->start);
+    if (!record->uncounted) {
+        jsonw_uint(json, "pkts_toserver", record->packets_to_server);
+        jsonw_uint(json, "pkts_toclient", record->packets_to_client);
+        jsonw_uint(json, "bytes_toserver", record->bytes_to_server);
+        jsonw_uint(json, "bytes_toclient", record->bytes_to_client);
+    }
+    if (record->start.tv_sec != 0)
+        write_time(json, "start", &record->start);
     write_time(json, "end", &record->end);
-    jsonw_uint(json, "age", age_of(record));
-    jsonw_string(json, "state", "closed");
-    jsonw_string(json, "reason", record->ending == ENDING_SHUTDOWN ? "shutdown" : "timeout");
+    if (record->start.tv_sec != 0)
+        jsonw_uint(json, "age", age_of(record));
+    jsonw_string(json, "state", record->state != NULL ? record->state : "closed");
+    jsonw_string(json, "reason", flow_reason(record->ending));
     jsonw_bool(json, "alerted", false);
     jsonw_object_end(json);
 }
@@ -185,7 +196,10 @@ static void write_intercept(struct jsonw *json, const struct record *record)
     jsonw_string(json, "reason", record->reason);
     jsonw_string(json, "rule", record->rule);
     jsonw_string(json, "rule_place", record->rule_place);
-    jsonw_uint(json, "policy_rev", record->policy_revision);
+    if (record->policy_revision != 0)
+        jsonw_uint(json, "policy_rev", record->policy_revision);
+    if (record->flow->name_count > 0)
+        jsonw_string(json, "name", record->flow->names[0]);
     write_device(json, record->flow);
     if (record->starttls)
         jsonw_bool(json, "starttls", true);

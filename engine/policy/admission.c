@@ -47,7 +47,7 @@ static void record_bypass(const struct admission *admission, const struct flow *
 {
     char place[RULE_PLACE_SIZE];
     struct record record = {
-        .flow_id = record_new_flow_id(),
+        .flow_id = record_flow_id(flow),
         .flow = flow,
         .action = "bypass",
         .reason = reason_name(decision->reason),
