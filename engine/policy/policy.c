@@ -45,6 +45,7 @@ const char *reason_name(enum reason reason)
         [REASON_OVERLOAD] = "overload",
         [REASON_DRAINING] = "draining",
         [REASON_MTLS] = "mtls",
+        [REASON_UNKNOWN] = "unknown",
     };
     return names[reason];
 }

@@ -28,6 +28,7 @@ enum reason {
     REASON_OVERLOAD,    /* there was no room for it */
     REASON_DRAINING,    /* interceptd is about to stop */
     REASON_MTLS,        /* the server asks for the device's certificate */
+    REASON_UNKNOWN,     /* in records: what decided is not known any more */
 };
 const char *reason_name(enum reason reason);
 
