@@ -29,6 +29,7 @@ struct gate {
     enum queue_kind queue_kind;
     uint8_t ports[8192];
     void *policy;
+    uint64_t in_force_since; /* ns since 1970 */
 
     struct netlink nftables; /* owns the table: it lives as long as this socket */
     struct queue queue;
@@ -89,7 +90,8 @@ static void add_lesson(struct gate *gate, const struct lesson *lesson)
  * would fill the queue. TCP that is taken is not: each connection is to be seen here. */
 static bool is_worth_remembering(const struct flow *flow, const struct gate_answer *answer)
 {
-    return answer->holds == HOLDS_FOR_ALL && (answer->verdict == VERDICT_PASS || flow->protocol == IPPROTO_UDP);
+    return answer->holds == HOLDS_FOR_ALL &&
+           (answer->verdict == VERDICT_PASS || flow->protocol == IPPROTO_UDP);
 }
 
 static uint32_t mark_for(const struct gate *gate, const struct flow *flow, enum verdict verdict)
@@ -200,6 +202,12 @@ static void deliver_reload(struct message *message, void *receiver)
     /* Between the two no packet is answered: this thread is the one that answers. */
     if (!gate->ending && !decided_flush(&gate->nftables))
         log_error("the kernel's decisions could not be flushed: %m");
+    gate->in_force_since = clock_wall();
+}
+
+uint64_t gate_in_force_since(const struct gate *gate)
+{
+    return gate->in_force_since;
 }
 
 void gate_reload(struct gate *gate, void *policy)

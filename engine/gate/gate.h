@@ -21,7 +21,7 @@
 struct gate_answer {
     enum verdict verdict;
     enum holds holds; /* for so many connections the kernel may remember it */
-    int reason;    /* the judge's own: why */
+    int reason;       /* the judge's own: why */
     const void *rule;
 };
 
@@ -79,6 +79,10 @@ bool gate_start(struct gate *gate) must_check;
 /* A new policy, which the gate takes over: from one moment on every new connection is decided by
  * it, and what the kernel remembered of the old one is gone. Any thread. */
 void gate_reload(struct gate *gate, void *policy);
+
+/* Since when the policy is in force, in ns since 1970: what began before has passed by another one.
+ * The gate's thread: gate_ping() leads there. */
+uint64_t gate_in_force_since(const struct gate *gate);
 
 /* A worker has decided a connection that the kernel may decide by itself from now on. Any thread.
  */
