@@ -12,8 +12,8 @@ struct control {
     struct loop loop;
     struct mailbox mailbox;
     struct watch signal_watch;
-    struct control_socket *socket;
-    uint64_t started; /* ms */
+    struct control_socket *socket; /* NULL when it is closed */
+    uint64_t started;              /* ms */
 
     bool reloading, reload_again;
     uint64_t last_revision;
@@ -21,6 +21,7 @@ struct control {
     struct timeout_class watchdog_time, drain_check_time;
     struct timer watchdog, drain_check;
     size_t unanswered;    /* pings */
+    size_t rounds;        /* questions that are on their way through the engine's threads */
     uint64_t drain_until; /* ms; 0: not draining */
 };
 
