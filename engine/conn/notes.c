@@ -230,7 +230,7 @@ void notes_starttls(struct conn *conn, const struct starttls *starttls)
 }
 
 /* The kernel counts packets and bytes of the device's socket: RFC 4898's names. */
-static void note_traffic(struct conn *conn)
+void notes_traffic(struct conn *conn)
 {
     struct record *record = &conn->record;
     struct tcp_info info;
@@ -272,7 +272,7 @@ void notes_end(struct conn *conn, enum ending ending)
     conn->record.ending = ending;
     conn->record.phase = phase_of(conn);
     gettimeofday(&conn->record.end, NULL);
-    note_traffic(conn);
+    notes_traffic(conn);
     note_alerts(&conn->record.client, &conn->device.endpoint);
     note_alerts(&conn->record.upstream, &conn->origin.endpoint);
 }

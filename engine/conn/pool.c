@@ -41,6 +41,7 @@ bool pool_init(struct pool *pool, const struct pool_options *options)
 {
     pool->options = *options;
     LIST_INIT(&pool->conns);
+    LIST_INIT(&pool->walks);
     LIST_INIT(&pool->forging);
     if (getrandom(&pool->forged_seed, sizeof(pool->forged_seed), 0) < 0)
         return false;
@@ -111,8 +112,31 @@ struct conn *pool_alloc_conn(struct pool *pool)
     return conn;
 }
 
+void pool_walk_begin(struct pool *pool, struct pool_walk *walk)
+{
+    walk->next = LIST_FIRST(&pool->conns);
+    LIST_INSERT_HEAD(&pool->walks, walk, link);
+}
+
+struct conn *pool_walk_next(struct pool_walk *walk)
+{
+    struct conn *conn = walk->next;
+    if (conn != NULL)
+        walk->next = LIST_NEXT(conn, link);
+    return conn;
+}
+
+void pool_walk_end(struct pool_walk *walk)
+{
+    LIST_REMOVE(walk, link);
+}
+
 void pool_free_conn(struct pool *pool, struct conn *conn)
 {
+    struct pool_walk *walk;
+    LIST_FOREACH (walk, &pool->walks, link)
+        if (walk->next == conn)
+            walk->next = LIST_NEXT(conn, link);
     LIST_REMOVE(conn, link);
     slab_free(&pool->conn_slab, conn);
     counter_add(&pool->counters.active, (uint64_t)-1);

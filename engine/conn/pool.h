@@ -53,6 +53,12 @@ struct pool_policy {
     struct tls_context tls;
 };
 
+/* A walk through all connections, with pauses in which they may come and go. */
+struct pool_walk {
+    LIST_ENTRY(pool_walk) link;
+    struct conn *next;
+};
+
 struct pool {
     struct pool_options options;
     struct pool_counters counters;
@@ -74,6 +80,7 @@ struct pool {
     struct mtls mtls;
     struct neighbours neighbours;
     struct conn_list conns;
+    LIST_HEAD(pool_walks, pool_walk) walks; /* that are under way */
     struct slab conn_slab, buffer_slab;
     struct pipe_pool pipes;
 
@@ -101,6 +108,11 @@ void pool_set_policy(struct pool *pool, struct pool_policy *policy);
 /* A connection, zeroed but for its place in the pool; NULL if there is no memory. */
 struct conn *pool_alloc_conn(struct pool *pool) must_check;
 void pool_free_conn(struct pool *pool, struct conn *conn);
+
+/* Starts at the youngest connection; those that come later are not met. */
+void pool_walk_begin(struct pool *pool, struct pool_walk *walk);
+struct conn *pool_walk_next(struct pool_walk *walk); /* NULL at the end */
+void pool_walk_end(struct pool_walk *walk);
 
 /* A descriptor of nothing in particular; -1 if there is none to be had. */
 int pool_spare_descriptor(void);

@@ -3,6 +3,7 @@
 
 #include "control/control.h"
 #include "control/device_list.h"
+#include "control/flows.h"
 #include "control/stats.h"
 #include "gate/decided.h"
 #include "policy/explain.h"
@@ -102,6 +103,72 @@ static const char *answer_devices(struct control *control, const json_t *argumen
     return NULL;
 }
 
+/* ---- the connections that are open ---- */
+
+/* An answer that comes when all threads have done their share. */
+struct pending {
+    struct control *control;
+    struct control_ticket ticket;
+};
+
+static struct pending *defer(struct control *control)
+{
+    struct pending *pending = malloc(sizeof(*pending));
+    CHECK(pending != NULL);
+    *pending = (struct pending){control, control_socket_defer(control->socket)};
+    control->rounds++;
+    return pending;
+}
+
+static void reply(struct pending *pending, struct jsonw *data)
+{
+    pending->control->rounds--;
+    if (pending->control->socket != NULL)
+        control_socket_reply(pending->control->socket, &pending->ticket, NULL, data);
+    jsonw_fini(data);
+    free(pending);
+}
+
+static void tell_flows(void *context, struct flow_list *list)
+{
+    struct jsonw data;
+    jsonw_init_growing(&data);
+    flow_list_write(list, &data, clock_wall() / 1000000);
+    flow_list_free(list);
+    reply(context, &data);
+}
+
+static const char *answer_flows(struct control *control, const json_t *arguments,
+                                struct jsonw *data)
+{
+    (void)data;
+    const json_t *limit = json_object_get(arguments, "limit");
+    json_int_t count = limit != NULL ? json_integer_value(limit) : FLOWS_LIMIT;
+    if (count < 1 || count > FLOWS_HIGHEST_LIMIT)
+        return "limit is to be a number from 1 to 10000";
+    engine_flows(control->engine, (size_t)count, &control->mailbox, tell_flows, defer(control));
+    return NULL;
+}
+
+static void tell_cuts(void *context, const struct flow_cuts *cuts)
+{
+    struct jsonw data;
+    jsonw_init_growing(&data);
+    jsonw_object(&data, NULL);
+    jsonw_uint(&data, "intercepted", cuts->intercepted);
+    jsonw_uint(&data, "passed", cuts->passed);
+    jsonw_uint(&data, "ignored", cuts->ignored);
+    jsonw_object_end(&data);
+    reply(context, &data);
+}
+
+static const char *answer_cut(struct control *control, const json_t *arguments, struct jsonw *data)
+{
+    (void)arguments, (void)data;
+    engine_cut(control->engine, &control->mailbox, tell_cuts, defer(control));
+    return NULL;
+}
+
 /* ---- questions ---- */
 
 static const char *answer_explain(struct control *control, const json_t *arguments,
@@ -143,6 +210,8 @@ static const struct {
     {"status", answer_status},
     {"ignored", answer_ignored},
     {"devices", answer_devices},
+    {"flows", answer_flows},
+    {"cut", answer_cut},
     {"explain", answer_explain},
     {"learned", answer_learned},
     {"learned.forget", answer_learned_forget},

@@ -241,8 +241,9 @@ bool control_run(struct engine *engine, const struct reload_source *source)
     }
     learning_stop(&control.learning);
     control_socket_close(control.socket);
-    /* Threads that still owe an answer to a ping have this mailbox's address. */
-    while (control.unanswered > 0)
+    control.socket = NULL;
+    /* Threads that still owe an answer have this mailbox's address. */
+    while (control.unanswered + control.rounds > 0)
         loop_turn(&control.loop, -1);
     if (signals >= 0)
         close(signals);

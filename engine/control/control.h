@@ -13,7 +13,7 @@ struct control {
     struct loop loop;
     struct mailbox mailbox;
     struct watch signal_watch;
-    struct control_socket *socket;
+    struct control_socket *socket; /* NULL when it is closed */
     struct learning learning;
     struct naming *naming; /* of devices */
     uint64_t started;      /* ms */
@@ -24,6 +24,7 @@ struct control {
     struct timeout_class watchdog_time, drain_check_time;
     struct timer watchdog, drain_check;
     size_t unanswered;    /* pings */
+    size_t rounds;        /* questions that are on their way through the engine's threads */
     uint64_t drain_until; /* ms; 0: not draining */
 };
 

@@ -24,6 +24,7 @@ struct engine_change {
     struct policy *policy;
     void *admission;
     struct exclusions *exclusions;
+    struct policy_view *bypassed;
     struct engine *engine; /* from here on: once it is applied */
     struct mailbox *mailbox;
     void (*done)(void *context);
@@ -74,6 +75,7 @@ static void free_change(struct engine_change *change)
     if (change->admission != NULL)
         admission_judge.release(change->admission);
     free(change->exclusions);
+    policy_view_free(change->bypassed);
     policy_unref(change->policy);
     free(change);
 }
@@ -146,13 +148,14 @@ static bool fill_change(struct engine_change *change, const struct engine *engin
             return false;
     }
     struct policy_view *view = policy_view_new(change->policy, engine->known);
-    if (view == NULL) {
-        log_error("there is not enough memory for the policy");
-        return false;
-    }
-    change->admission = admission_new(view, engine->gate_feed, &engine->state);
+    change->bypassed = policy_view_new(change->policy, engine->known);
+    if (view != NULL)
+        change->admission = admission_new(view, engine->gate_feed, &engine->state);
     change->exclusions = device_exclusions(policy_config(change->policy));
-    return true;
+    if (view != NULL && change->bypassed != NULL)
+        return true;
+    log_error("there is not enough memory for the policy");
+    return false;
 }
 
 struct engine_change *engine_prepare(const struct engine *engine, struct policy *policy)
@@ -199,6 +202,8 @@ static void all_have_it(void *context)
 static void gate_has_it(void *context)
 {
     struct engine_change *change = context;
+    const struct engine *engine = change->engine;
+    bypassed_reload(engine->bypassed, change->bypassed, gate_in_force_since(engine->gate));
     mailbox_call(change->mailbox, all_have_it, change);
 }
 
@@ -287,10 +292,11 @@ static bool open_leaves(struct engine *engine, const struct config *config)
 static bool open_records(struct engine *engine, const struct config *config)
 {
     struct recorder_paths paths = record_paths(config);
-    engine->recorder = recorder_start(&paths, engine->worker_count + 1);
+    engine->recorder = recorder_start(&paths, engine->worker_count + 2);
     if (engine->recorder == NULL)
         return false;
     engine->gate_feed = recorder_feed(engine->recorder);
+    engine->bypassed_feed = recorder_feed(engine->recorder);
     for (size_t i = 0; i < engine->worker_count; i++)
         engine->worker_feeds[i] = recorder_feed(engine->recorder);
     return true;
@@ -331,6 +337,21 @@ static bool open_gate(struct engine *engine, const struct config *config, void *
     };
     engine->gate = gate_open(&options, admission);
     return engine->gate != NULL;
+}
+
+/* Before the ruleset: what it lets pass is counted from the first on. */
+static bool open_bypassed(struct engine *engine, const struct network_config *network,
+                          struct policy_view *view)
+{
+    uint8_t ports[8192] = {0};
+    set_ports(ports, network);
+    struct bypassed_options options = {
+        .marks = marks_choose(network->mark, network->mark_mask),
+        .ports = ports,
+        .feed = engine->bypassed_feed,
+    };
+    engine->bypassed = bypassed_open(&options, view);
+    return engine->bypassed != NULL && bypassed_start(engine->bypassed);
 }
 
 /* Two descriptors a connection. */
@@ -394,7 +415,9 @@ static bool open_parts(struct engine *engine, struct engine_change *change)
     if (!open_gate(engine, config, admission, exclusions) ||
         !open_workers(engine, &config->network, change->workers))
         return false;
-    return start_threads(engine);
+    struct policy_view *view = change->bypassed;
+    change->bypassed = NULL;
+    return open_bypassed(engine, &config->network, view) && start_threads(engine);
 }
 
 static bool start(struct engine *engine, struct policy *policy)
@@ -471,6 +494,7 @@ void engine_stop(struct engine *engine, bool orderly)
             worker_close(engine->workers[i]);
     if (engine->gate != NULL)
         gate_free(engine->gate);
+    bypassed_close(engine->bypassed);
     recorder_stop(engine->recorder);
     leaf_cache_free(engine->leaves);
     leaf_maker_fini(&engine->leaf_maker);

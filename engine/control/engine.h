@@ -8,6 +8,7 @@
 #define CONTROL_ENGINE_H
 
 #include "conn/worker.h"
+#include "policy/bypassed.h"
 #include "policy/policy.h"
 #include "tls/signer.h"
 
@@ -18,9 +19,10 @@ struct engine {
     struct leaf_maker leaf_maker;
     struct leaf_cache *leaves;
     struct recorder *recorder;
-    struct recorder_feed *gate_feed;
+    struct recorder_feed *gate_feed, *bypassed_feed;
     struct engine_state state;
     struct gate *gate;
+    struct bypassed *bypassed; /* what passes in the kernel */
     struct worker **workers;
     struct recorder_feed **worker_feeds;
     size_t worker_count;

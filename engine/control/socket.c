@@ -19,6 +19,8 @@ struct client {
     struct watch watch;
     struct control_socket *socket;
     LIST_ENTRY(client) link;
+    uint64_t number;
+    bool waiting; /* for an answer that comes later */
     char *input;
     size_t input_length;
     char *output; /* what could not be sent yet */
@@ -33,6 +35,9 @@ struct control_socket {
     char *path;
     control_answer *answer;
     void *context;
+    struct control_ticket asked; /* of the request that is being answered */
+    bool deferred;
+    uint64_t last_number;
     size_t client_count;
     LIST_HEAD(client_list, client) clients;
 };
@@ -67,8 +72,8 @@ static bool append_output(struct client *client, const char *text, size_t length
     return true;
 }
 
-/* Sends what can be sent. While answers wait to be read, no further request is. False if the client
- * is gone. */
+/* Sends what can be sent. While answers wait to be read, or are still to come, no further request
+ * is. False if the client is gone. */
 static bool flush_output(struct client *client)
 {
     while (client->output_start < client->output_end) {
@@ -82,45 +87,64 @@ static bool flush_output(struct client *client)
             return false;
         client->output_start += (size_t)count;
     }
-    loop_change(client->socket->loop, &client->watch, EPOLLIN);
-    return !client->leaving;
+    loop_change(client->socket->loop, &client->watch, client->waiting ? 0 : EPOLLIN);
+    return !client->leaving || client->waiting;
 }
 
-static void write_answer(struct control_socket *socket, const json_t *request, struct jsonw *answer)
+static bool send_answer(struct client *client, const struct control_ticket *ticket,
+                        const char *error, struct jsonw *data)
 {
+    const char *text = jsonw_text(data);
+    struct jsonw answer;
+    jsonw_init_growing(&answer);
+    jsonw_object(&answer, NULL);
+    if (ticket->has_id)
+        jsonw_int(&answer, "id", ticket->id);
+    jsonw_bool(&answer, "ok", error == NULL);
+    if (error != NULL)
+        jsonw_string(&answer, "error", error);
+    else if (text != NULL)
+        jsonw_raw(&answer, "data", text);
+    jsonw_object_end(&answer);
+    const char *line = jsonw_text(&answer);
+    bool done = line != NULL && append_output(client, line, answer.length) &&
+                append_output(client, "\n", 1);
+    jsonw_fini(&answer);
+    return done;
+}
+
+static bool answer_request(struct client *client, const json_t *request)
+{
+    struct control_socket *socket = client->socket;
     const json_t *id = json_object_get(request, "id");
     const char *command = json_string_value(json_object_get(request, "cmd"));
     struct jsonw data;
     jsonw_init_growing(&data);
+    socket->asked = (struct control_ticket){
+        .client = client->number, .has_id = json_is_integer(id), .id = json_integer_value(id)};
+    socket->deferred = false;
     const char *error = "a request is an object with \"cmd\"";
     if (command != NULL)
         error = socket->answer(socket->context, command, json_object_get(request, "args"), &data);
-    const char *text = jsonw_text(&data);
-    jsonw_object(answer, NULL);
-    if (json_is_integer(id))
-        jsonw_int(answer, "id", json_integer_value(id));
-    jsonw_bool(answer, "ok", error == NULL);
-    if (error != NULL)
-        jsonw_string(answer, "error", error);
-    else if (text != NULL)
-        jsonw_raw(answer, "data", text);
-    jsonw_object_end(answer);
+    client->waiting = socket->deferred;
+    bool done = client->waiting || send_answer(client, &socket->asked, error, &data);
     jsonw_fini(&data);
+    return done;
 }
 
 static bool answer_line(struct client *client, const char *line, size_t length)
 {
     json_error_t problem;
-    struct jsonw answer;
     json_t *request = json_loadb(line, length, 0, &problem);
-    jsonw_init_growing(&answer);
-    write_answer(client->socket, request, &answer);
+    bool done = answer_request(client, request);
     json_decref(request);
-    const char *text = jsonw_text(&answer);
-    bool done = text != NULL && append_output(client, text, answer.length) &&
-                append_output(client, "\n", 1);
-    jsonw_fini(&answer);
     return done;
+}
+
+struct control_ticket control_socket_defer(struct control_socket *socket)
+{
+    socket->deferred = true;
+    return socket->asked;
 }
 
 /* ---- requests ---- */
@@ -129,7 +153,8 @@ static bool answer_lines(struct client *client)
 {
     size_t at = 0;
     const char *newline;
-    while ((newline = memchr(client->input + at, '\n', client->input_length - at)) != NULL) {
+    while (!client->waiting &&
+           (newline = memchr(client->input + at, '\n', client->input_length - at)) != NULL) {
         size_t end = (size_t)(newline - client->input);
         if (!answer_line(client, client->input + at, end - at))
             return false;
@@ -138,6 +163,20 @@ static bool answer_lines(struct client *client)
     memmove(client->input, client->input + at, client->input_length - at);
     client->input_length -= at;
     return client->input_length < CONTROL_REQUEST_LIMIT;
+}
+
+void control_socket_reply(struct control_socket *socket, const struct control_ticket *ticket,
+                          const char *error, struct jsonw *data)
+{
+    struct client *client;
+    LIST_FOREACH (client, &socket->clients, link)
+        if (client->number == ticket->client)
+            break;
+    if (client == NULL)
+        return;
+    client->waiting = false;
+    if (!send_answer(client, ticket, error, data) || !answer_lines(client) || !flush_output(client))
+        drop_client(client);
 }
 
 static bool read_input(struct client *client)
@@ -179,6 +218,7 @@ static void accept_ready(struct watch *watch, uint32_t events)
         return;
     }
     client->socket = socket;
+    client->number = ++socket->last_number;
     LIST_INSERT_HEAD(&socket->clients, client, link);
     socket->client_count++;
     char greeting[80];

@@ -24,6 +24,21 @@ typedef const char *control_answer(void *context, const char *command, const jso
 
 struct control_socket;
 
+/* A request whose answer is to come later. */
+struct control_ticket {
+    uint64_t client;
+    bool has_id;
+    int64_t id;
+};
+
+/* Within a control_answer only: what it returns is not the answer; that comes by
+ * control_socket_reply(), and until then no further request of this client's is looked at. */
+struct control_ticket control_socket_defer(struct control_socket *socket) must_check;
+
+/* Answers it: `error` or, if that is NULL, `data`. If the client has left, nobody is told. */
+void control_socket_reply(struct control_socket *socket, const struct control_ticket *ticket,
+                          const char *error, struct jsonw *data);
+
 /* Listens at `path`, readable and writable for owner and group; replaces what is there. NULL after
  * the reason was logged. */
 struct control_socket *control_socket_open(struct loop *loop, const char *path,

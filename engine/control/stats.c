@@ -87,6 +87,15 @@ static void write_connections(struct jsonw *json, const struct engine *engine)
     jsonw_object_end(json);
 }
 
+static void write_ignored(struct jsonw *json, const struct engine *engine)
+{
+    const struct bypassed_counters *counters = bypassed_counters(engine->bypassed);
+    jsonw_object(json, "ignored");
+    jsonw_uint(json, "ended", counter_read(&counters->ended));
+    jsonw_uint(json, "lost", counter_read(&counters->lost));
+    jsonw_object_end(json);
+}
+
 static void write_leaves(struct jsonw *json, struct engine *engine)
 {
     struct leaf_cache_numbers numbers = leaf_cache_numbers(engine->leaves);
@@ -118,6 +127,7 @@ void stats_write(struct jsonw *json, struct engine *engine, uint64_t uptime_ms)
     write_gate(json, engine);
     write_dns(json, engine);
     write_connections(json, engine);
+    write_ignored(json, engine);
     write_leaves(json, engine);
     write_records(json, engine);
     jsonw_object_end(json);

@@ -19,6 +19,8 @@ static const char usage[] =
     "  status                               how interceptd is\n"
     "  ignored                              destinations that the kernel lets pass by itself\n"
     "  devices                              who is there, and whether it is intercepted\n"
+    "  flows [-n NUMBER]                    connections that are open, the youngest first\n"
+    "  cut                                  ends those that are decided otherwise by now\n"
     "  explain [-c FILE] [-j] TARGET...     what happens to host:port, and which pattern decides;\n"
     "                                       with -c by that configuration, without a running\n"
     "                                       interceptd; - reads targets from standard input\n"
@@ -28,6 +30,7 @@ static const char usage[] =
     "  import FILE [OPTION]                 the ignore_hosts of mitmproxy's config.yaml, as a "
     "list\n"
     "\n"
+    "  -n, --limit N       list so many at most (1000)\n"
     "  -j, --json          one JSON document instead of text for people\n"
     "  -s, --socket PATH   the control socket (/run/interceptd/control.sock)\n"
     "  -t, --timeout N     seconds to wait for an answer (10)\n"
@@ -41,6 +44,7 @@ struct options {
     struct client client;
     bool json;
     const char *config; /* explain -c */
+    unsigned limit;     /* flows -n; 0: as the daemon likes */
 };
 
 static enum status complain(const char *what, const char *argument)
@@ -51,11 +55,11 @@ static enum status complain(const char *what, const char *argument)
 
 /* ---- commands ---- */
 
-static enum status show(const struct options *options, const char *command,
+static enum status show(const struct options *options, const char *command, json_t *arguments,
                         void (*print)(const json_t *data))
 {
     json_t *data;
-    enum status status = client_ask(&options->client, command, NULL, &data);
+    enum status status = client_ask(&options->client, command, arguments, &data);
     if (status != STATUS_DONE)
         return status;
     if (options->json)
@@ -70,21 +74,35 @@ static enum status run_status(const struct options *options, int count, char **a
 {
     (void)arguments;
     return count > 0 ? complain("unexpected argument ", arguments[0])
-                     : show(options, "status", show_status);
+                     : show(options, "status", NULL, show_status);
 }
 
 static enum status run_ignored(const struct options *options, int count, char **arguments)
 {
     (void)arguments;
     return count > 0 ? complain("unexpected argument ", arguments[0])
-                     : show(options, "ignored", show_ignored);
+                     : show(options, "ignored", NULL, show_ignored);
+}
+
+static enum status run_flows(const struct options *options, int count, char **arguments)
+{
+    if (count > 0)
+        return complain("unexpected argument ", arguments[0]);
+    json_t *limit = options->limit > 0 ? json_pack("{s:i}", "limit", (int)options->limit) : NULL;
+    return show(options, "flows", limit, show_flows);
+}
+
+static enum status run_cut(const struct options *options, int count, char **arguments)
+{
+    return count > 0 ? complain("unexpected argument ", arguments[0])
+                     : show(options, "cut", NULL, show_cuts);
 }
 
 static enum status run_devices(const struct options *options, int count, char **arguments)
 {
     (void)arguments;
     return count > 0 ? complain("unexpected argument ", arguments[0])
-                     : show(options, "devices", show_devices);
+                     : show(options, "devices", NULL, show_devices);
 }
 
 static enum status run_reload(const struct options *options, int count, char **arguments)
@@ -124,8 +142,8 @@ static const struct {
     enum status (*run)(const struct options *options, int count, char **arguments);
 } commands[] = {
     {"status", run_status},   {"ignored", run_ignored}, {"devices", run_devices},
-    {"explain", run_explain}, {"learned", run_learned}, {"reload", run_reload},
-    {"import", run_import},
+    {"flows", run_flows},     {"cut", run_cut},         {"explain", run_explain},
+    {"learned", run_learned}, {"reload", run_reload},   {"import", run_import},
 };
 
 static enum status run_command(const struct options *options, int count, char **arguments)
@@ -139,25 +157,27 @@ static enum status run_command(const struct options *options, int count, char **
 int main(int argc, char **argv)
 {
     static const struct option long_options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"json", no_argument, NULL, 'j'},
-        {"socket", required_argument, NULL, 's'},
-        {"timeout", required_argument, NULL, 't'},
-        {"version", no_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'},  {"json", no_argument, NULL, 'j'},
+        {"limit", required_argument, NULL, 'n'},   {"socket", required_argument, NULL, 's'},
+        {"timeout", required_argument, NULL, 't'}, {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     struct options options = {.client = {"/run/interceptd/control.sock", 10}};
     int option;
     log_set_level(LOG_LEVEL_WARNING);
     /* GNU getopt moves options in front: they may stand before the command and behind it. */
-    while ((option = getopt_long(argc, argv, "c:js:t:Vh", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "c:jn:s:t:Vh", long_options, NULL)) != -1) {
         switch (option) {
         case 'c':
             options.config = optarg;
             break;
         case 'j':
             options.json = true;
+            break;
+        case 'n':
+            options.limit = (unsigned)strtoul(optarg, NULL, 10);
+            if (options.limit == 0 || options.limit > 10000)
+                return (int)complain("a limit is 1 to 10000, not ", optarg);
             break;
         case 's':
             options.client.socket_path = optarg;

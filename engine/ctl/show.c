@@ -56,6 +56,7 @@ void show_status(const json_t *data)
     const json_t *policy = json_object_get(data, "policy");
     const json_t *gate = json_object_get(data, "gate");
     const json_t *connections = json_object_get(data, "connections");
+    const json_t *ignored = json_object_get(data, "ignored");
     const json_t *certificates = json_object_get(data, "certificates");
     const json_t *records = json_object_get(data, "records");
     char uptime[24];
@@ -77,6 +78,9 @@ void show_status(const json_t *data)
            number_of(connections, "active"), number_of(connections, "accepted"),
            number_of(connections, "intercepted"), number_of(connections, "passed"),
            number_of(connections, "failed"), number_of(connections, "refused"));
+    printf("ignored       %" PRIu64 " ended in the kernel, %" PRIu64 " more were too many to be "
+           "recorded\n",
+           number_of(ignored, "ended"), number_of(ignored, "lost"));
     printf("certificates  %" PRIu64 " kept; %" PRIu64 " forged, %" PRIu64 " used again\n",
            number_of(certificates, "kept"), number_of(certificates, "forged"),
            number_of(certificates, "reused"));
@@ -156,6 +160,62 @@ void show_devices(const json_t *data)
     printf("%-24s %-17s %-24s %-9s %-8s %-11s %-10s %8s %8s  %s\n", "NAME", "MAC", "VENDOR",
            "INTERFACE", "SEEN", "INTERCEPTED", "SECTION", "TAKEN", "PASSED", "ADDRESSES");
     json_array_foreach(data, index, device) print_device(device, now);
+}
+
+/* "192.0.2.1:443" or "[2001:db8::1]:443". */
+static const char *endpoint(const json_t *flow, const char *ip, const char *port,
+                            char text[static 64])
+{
+    const char *address = text_of(flow, ip);
+    snprintf(text, 64, strchr(address, ':') != NULL ? "[%s]:%" PRIu64 : "%s:%" PRIu64, address,
+             number_of(flow, port));
+    return text;
+}
+
+/* The best name there is. */
+static const char *name_of(const json_t *flow)
+{
+    const char *name = text_of(flow, "sni");
+    if (name[0] == '\0')
+        name = text_of(flow, "host");
+    if (name[0] != '\0')
+        return name;
+    name = json_string_value(json_array_get(json_object_get(flow, "names"), 0));
+    return name != NULL ? name : "-";
+}
+
+static void print_flow(const json_t *flow)
+{
+    char device[64], origin[64], age[24];
+    const char *rule = text_of(flow, "rule"), *action = text_of(flow, "action");
+    bool has_age = json_object_get(flow, "age") != NULL;
+    printf("%-5s %-24s %-24s %-12s %-12s %10s %12" PRIu64 " %12" PRIu64 "  ",
+           text_of(flow, "proto"), endpoint(flow, "src_ip", "src_port", device),
+           endpoint(flow, "dest_ip", "dest_port", origin), action[0] != '\0' ? action : "-",
+           text_of(flow, "state"), has_age ? duration(number_of(flow, "age"), age) : "-",
+           number_of(flow, "bytes_toserver"), number_of(flow, "bytes_toclient"));
+    print_safely(name_of(flow));
+    printf("  ");
+    print_safely(rule[0] != '\0' ? rule : text_of(flow, "reason"));
+    putchar('\n');
+}
+
+void show_flows(const json_t *data)
+{
+    const json_t *flows = json_object_get(data, "flows"), *flow;
+    size_t index;
+    printf("%-5s %-24s %-24s %-12s %-12s %10s %12s %12s  %s\n", "PROTO", "DEVICE", "ORIGIN",
+           "ACTION", "STATE", "AGE", "TO SERVER", "TO CLIENT", "NAME, AND WHY");
+    json_array_foreach(flows, index, flow) print_flow(flow);
+    if (number_of(data, "total") > json_array_size(flows))
+        printf("and %" PRIu64 " more: -n NUMBER\n",
+               number_of(data, "total") - json_array_size(flows));
+}
+
+void show_cuts(const json_t *data)
+{
+    printf("cut: %" PRIu64 " intercepted, %" PRIu64 " passed on, %" PRIu64 " in the kernel\n",
+           number_of(data, "intercepted"), number_of(data, "passed"), number_of(data, "ignored"));
 }
 
 static void print_place(const json_t *answer)

@@ -96,18 +96,29 @@ static void write_quic(struct jsonw *json, const struct flow *flow)
     jsonw_object_end(json);
 }
 
+static const char *flow_reason(enum ending ending)
+{
+    if (ending == ENDING_SHUTDOWN)
+        return "shutdown";
+    return ending == ENDING_CUT ? "forced" : "timeout";
+}
+
 static void write_flow(struct jsonw *json, const struct record *record)
 {
     jsonw_object(json, "flow");
-    jsonw_uint(json, "pkts_toserver", record->packets_to_server);
-    jsonw_uint(json, "pkts_toclient", record->packets_to_client);
-    jsonw_uint(json, "bytes_toserver", record->bytes_to_server);
-    jsonw_uint(json, "bytes_toclient", record->bytes_to_client);
-    write_time(json, "start", &record->start);
+    if (!record->uncounted) {
+        jsonw_uint(json, "pkts_toserver", record->packets_to_server);
+        jsonw_uint(json, "pkts_toclient", record->packets_to_client);
+        jsonw_uint(json, "bytes_toserver", record->bytes_to_server);
+        jsonw_uint(json, "bytes_toclient", record->bytes_to_client);
+    }
+    if (record->start.tv_sec != 0)
+        write_time(json, "start", &record->start);
     write_time(json, "end", &record->end);
-    jsonw_uint(json, "age", age_of(record));
-    jsonw_string(json, "state", "closed");
-    jsonw_string(json, "reason", record->ending == ENDING_SHUTDOWN ? "shutdown" : "timeout");
+    if (record->start.tv_sec != 0)
+        jsonw_uint(json, "age", age_of(record));
+    jsonw_string(json, "state", record->state != NULL ? record->state : "closed");
+    jsonw_string(json, "reason", flow_reason(record->ending));
     jsonw_bool(json, "alerted", false);
     jsonw_object_end(json);
 }
@@ -197,6 +208,14 @@ static void write_ending(struct jsonw *json, const struct record *record)
         jsonw_string(json, "advice", ending_advice(record->ending));
 }
 
+/* What is known of the destination beside what the handshake has told. */
+static const char *name_of(const struct flow *flow)
+{
+    if (flow->host != NULL)
+        return flow->host;
+    return flow->name_count > 0 ? flow->names[0] : NULL;
+}
+
 static void write_intercept(struct jsonw *json, const struct record *record)
 {
     jsonw_object(json, "intercept");
@@ -207,7 +226,9 @@ static void write_intercept(struct jsonw *json, const struct record *record)
     if (record->learned != 0)
         jsonw_uint(json, "learned", record->learned);
     jsonw_string(json, "evidence", record->evidence);
-    jsonw_uint(json, "policy_rev", record->policy_revision);
+    if (record->policy_revision != 0)
+        jsonw_uint(json, "policy_rev", record->policy_revision);
+    jsonw_string(json, "name", name_of(record->flow));
     write_device(json, record->flow);
     if (record->starttls)
         jsonw_bool(json, "starttls", true);

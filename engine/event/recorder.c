@@ -205,6 +205,11 @@ bool recorder_wants(const struct recorder_feed *feed, enum output output)
     return atomic_load_explicit(&feed->recorder->outputs[output].wanted, memory_order_relaxed);
 }
 
+bool recorder_has_room(const struct recorder_feed *feed, size_t length)
+{
+    return ring_fits(&feed->ring, length);
+}
+
 void recorder_put(struct recorder_feed *feed, enum output output, const char *line, size_t length)
 {
     if (!recorder_wants(feed, output))

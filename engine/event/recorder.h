@@ -51,6 +51,10 @@ struct recorder_feed *recorder_feed(struct recorder *recorder) must_check;
 /* True if somebody wants these lines: for callers that would have to format first. */
 bool recorder_wants(const struct recorder_feed *feed, enum output output);
 
+/* True if lines of so many bytes would not be dropped: for callers that can wait. The feed's thread
+ * only. */
+bool recorder_has_room(const struct recorder_feed *feed, size_t length);
+
 /* Hands over one line, which ends with a newline. The feed's thread only; never waits. */
 void recorder_put(struct recorder_feed *feed, enum output output, const char *line, size_t length);
 

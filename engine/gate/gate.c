@@ -34,6 +34,7 @@ struct gate {
     enum queue_kind queue_kind;
     uint8_t ports[8192];
     void *policy;
+    uint64_t in_force_since; /* ns since 1970 */
 
     struct netlink nftables; /* owns the table: it lives as long as this socket */
     struct queue queue;
@@ -349,6 +350,12 @@ static void deliver_reload(struct message *message, void *receiver)
     beginnings_forget(&gate->beginnings);
     renew_ruleset(gate, reload->exclusions);
     free(reload);
+    gate->in_force_since = clock_wall();
+}
+
+uint64_t gate_in_force_since(const struct gate *gate)
+{
+    return gate->in_force_since;
 }
 
 void gate_reload(struct gate *gate, void *policy, struct exclusions *exclusions)

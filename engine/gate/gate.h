@@ -103,6 +103,10 @@ bool gate_start(struct gate *gate) must_check;
  */
 void gate_reload(struct gate *gate, void *policy, struct exclusions *exclusions);
 
+/* Since when the policy is in force, in ns since 1970: what began before has passed by another one.
+ * The gate's thread: gate_ping() leads there. */
+uint64_t gate_in_force_since(const struct gate *gate);
+
 /* A worker has decided a connection that the kernel may decide by itself from now on; unless, for a
  * device, something was learned meanwhile that it did not know. Any thread. */
 void gate_remember(struct gate *gate, const struct decided *decided);

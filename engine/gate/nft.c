@@ -370,13 +370,31 @@ void nft_ct_state(struct nft *nft, enum ct_state state)
     masked_is(nft, (uint32_t)state, 0, false);
 }
 
+void nft_ct_original(struct nft *nft)
+{
+    const uint8_t original = 0;
+    load_ct(nft, NFT_CT_DIRECTION);
+    compare(nft, NFT_CMP_EQ, &original, sizeof(original));
+}
+
+static void tcp_flags_are(struct nft *nft, uint8_t mask, uint8_t value)
+{
+    nft_protocol(nft, IPPROTO_TCP);
+    load_payload(nft, NFT_PAYLOAD_TRANSPORT_HEADER, 13, sizeof(value), NFT_REG_1);
+    combine(nft, &mask, &(uint8_t){0}, sizeof(value));
+    compare(nft, NFT_CMP_EQ, &value, sizeof(value));
+}
+
 void nft_tcp_flags_syn(struct nft *nft)
 {
     const uint8_t fin_syn_rst_ack = 0x17, syn = 0x02;
-    nft_protocol(nft, IPPROTO_TCP);
-    load_payload(nft, NFT_PAYLOAD_TRANSPORT_HEADER, 13, sizeof(syn), NFT_REG_1);
-    combine(nft, &fin_syn_rst_ack, &(uint8_t){0}, sizeof(syn));
-    compare(nft, NFT_CMP_EQ, &syn, sizeof(syn));
+    tcp_flags_are(nft, fin_syn_rst_ack, syn);
+}
+
+void nft_tcp_flags_no_rst(struct nft *nft)
+{
+    const uint8_t rst = 0x04;
+    tcp_flags_are(nft, rst, 0);
 }
 
 /* All but the first of a connection. */

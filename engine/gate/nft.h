@@ -87,7 +87,9 @@ void nft_ct_mark_is(struct nft *nft, uint32_t mask, uint32_t value, bool equal);
 /* Bits as in the kernel's NF_CT_STATE_BIT(), which no header for us has. */
 enum ct_state { CT_ESTABLISHED = 2, CT_NEW = 8 };
 void nft_ct_state(struct nft *nft, enum ct_state state);
-void nft_tcp_flags_syn(struct nft *nft); /* tcp flags & (fin|syn|rst|ack) == syn */
+void nft_ct_original(struct nft *nft);      /* ct direction original */
+void nft_tcp_flags_syn(struct nft *nft);    /* tcp flags & (fin|syn|rst|ack) == syn */
+void nft_tcp_flags_no_rst(struct nft *nft); /* tcp flags & rst == 0 */
 void nft_destination_port(struct nft *nft, uint16_t port);
 void nft_destination_port_in(struct nft *nft, const char *set);
 void nft_destination_not_unicast(struct nft *nft); /* fib daddr type != unicast */

@@ -332,6 +332,21 @@ static void add_forward_and_input(struct nft *nft, const struct ruleset *ruleset
     nft_reject_icmp(nft);
     nft_rule_end(nft, "reject");
 
+    /* ct mark & MASK == REFUSE ct direction original tcp flags & rst == 0 reject with tcp reset */
+    nft_rule(nft, "forward");
+    nft_ct_mark_is(nft, marks->mask, marks->refuse, true);
+    nft_ct_original(nft);
+    nft_tcp_flags_no_rst(nft);
+    nft_reject_tcp(nft);
+    nft_rule_end(nft, "ct direction");
+
+    /* ct mark & MASK == REFUSE meta l4proto udp reject */
+    nft_rule(nft, "forward");
+    nft_ct_mark_is(nft, marks->mask, marks->refuse, true);
+    nft_protocol(nft, IPPROTO_UDP);
+    nft_reject_icmp(nft);
+    nft_rule_end(nft, "reject");
+
     /* tcp dport PORT meta mark & MASK != TAKE reject with tcp reset */
     nft_rule(nft, "input");
     nft_protocol(nft, IPPROTO_TCP);

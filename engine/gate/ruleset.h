@@ -33,13 +33,13 @@ enum queue_kind {
 };
 const char *queue_kind_text(enum queue_kind kind);
 
-/* The values of the packet mark, within `mask`; other bits belong to others. The first two are the
- * ct mark too, once a connection is decided. */
+/* The values of the packet mark, within `mask`; other bits belong to others. They are the ct
+ * mark's, too, once a connection is decided. */
 struct marks {
     uint32_t mask;
     uint32_t take;   /* for the local listener */
     uint32_t pass;   /* decided: goes through */
-    uint32_t refuse; /* is answered with an ICMP error */
+    uint32_t refuse; /* is answered with an ICMP error; as a ct mark: has passed, and was cut */
 };
 
 /* `take` is the operator's; the other two are the lowest values left in the mask. */

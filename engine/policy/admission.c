@@ -76,7 +76,7 @@ static void record_decision(const struct admission *admission, const struct flow
     char place[RULE_PLACE_SIZE];
     struct arena arena = {0};
     struct record record = {
-        .flow_id = record_new_flow_id(),
+        .flow_id = record_flow_id(flow),
         .flow = flow,
         .action = decision->verdict == VERDICT_PASS ? "bypass" : "refuse",
         .reason = reason_name(decision->reason),

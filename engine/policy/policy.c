@@ -48,6 +48,7 @@ const char *reason_name(enum reason reason)
         [REASON_DRAINING] = "draining",
         [REASON_MTLS] = "mtls",
         [REASON_QUIC] = "quic",
+        [REASON_UNKNOWN] = "unknown",
     };
     return names[reason];
 }

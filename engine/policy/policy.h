@@ -29,6 +29,7 @@ enum reason {
     REASON_DRAINING,    /* interceptd is about to stop */
     REASON_MTLS,        /* the server asks for the device's certificate */
     REASON_QUIC,        /* QUIC that is let be, where TCP would be intercepted */
+    REASON_UNKNOWN,     /* in records: what decided is not known any more */
 };
 const char *reason_name(enum reason reason);
 

@@ -26,9 +26,11 @@ struct desk {
     struct loop loop;
     struct control_socket *socket;
     char directory[32], path[64];
-    int answers;             /* given so far */
-    char last_arguments[64]; /* as JSON, "-" for none */
-    size_t large;            /* the length of the answer to "large" */
+    int answers;                      /* given so far */
+    char last_arguments[64];          /* as JSON, "-" for none */
+    size_t large;                     /* the length of the answer to "large" */
+    struct control_ticket tickets[4]; /* of the requests called "later" */
+    size_t later;
 };
 
 /* ---- the commands ---- */
@@ -52,6 +54,10 @@ static const char *answer(void *context, const char *command, const json_t *argu
     desk->answers++;
     if (strcmp(command, "nothing") == 0)
         return NULL;
+    if (strcmp(command, "later") == 0) {
+        desk->tickets[desk->later++] = control_socket_defer(desk->socket);
+        return NULL;
+    }
     if (strcmp(command, "large") == 0) {
         write_large(data, desk->large);
         return NULL;
@@ -274,6 +280,94 @@ static void clients_do_not_get_each_others_answers(void **state)
     assert_no_answer(&second);
     close(first.fd);
     close(second.fd);
+}
+
+/* ---- answers that come later ---- */
+
+static void reply(struct desk *desk, size_t ticket, const char *error, const char *text)
+{
+    struct jsonw data;
+    jsonw_init_growing(&data);
+    jsonw_string(&data, NULL, text);
+    control_socket_reply(desk->socket, &desk->tickets[ticket], error, &data);
+    jsonw_fini(&data);
+    turn(desk);
+}
+
+static void an_answer_may_come_later(void **state)
+{
+    struct client client = client_of(*state);
+    ask(&client, "{\"id\": 9, \"cmd\": \"later\"}\n");
+    assert_no_answer(&client);
+    reply(client.desk, 0, NULL, "at last");
+    assert_answer(&client, "{\"id\":9,\"ok\":true,\"data\":\"at last\"}");
+    ask(&client, "{\"cmd\": \"later\"}\n");
+    reply(client.desk, 1, "it failed", NULL);
+    assert_answer(&client, "{\"ok\":false,\"error\":\"it failed\"}");
+    close(client.fd);
+}
+
+static void what_is_asked_meanwhile_is_answered_afterwards_in_order(void **state)
+{
+    struct client client = client_of(*state);
+    ask(&client, "{\"id\": 1, \"cmd\": \"later\"}\n{\"id\": 2, \"cmd\": \"nothing\"}\n"
+                 "{\"id\": 3, \"cmd\": \"later\"}\n{\"id\": 4, \"cmd\": \"nothing\"}\n");
+    ask(&client, "{\"id\": 5, \"cmd\": \"nothing\"}\n");
+    assert_no_answer(&client);
+    assert_int_equal(client.desk->answers, 1);
+    reply(client.desk, 0, NULL, "first");
+    assert_answer(&client, "{\"id\":1,\"ok\":true,\"data\":\"first\"}");
+    assert_answer(&client, "{\"id\":2,\"ok\":true}");
+    assert_no_answer(&client);
+    reply(client.desk, 1, NULL, "third");
+    assert_answer(&client, "{\"id\":3,\"ok\":true,\"data\":\"third\"}");
+    assert_answer(&client, "{\"id\":4,\"ok\":true}");
+    assert_answer(&client, "{\"id\":5,\"ok\":true}");
+    close(client.fd);
+}
+
+static void others_do_not_wait_for_it(void **state)
+{
+    struct client first = client_of(*state), second = client_of(*state);
+    ask(&first, "{\"id\": 1, \"cmd\": \"later\"}\n");
+    ask(&second, "{\"id\": 2, \"cmd\": \"later\"}\n");
+    reply(first.desk, 1, NULL, "second");
+    assert_answer(&second, "{\"id\":2,\"ok\":true,\"data\":\"second\"}");
+    ask(&second, "{\"id\": 3, \"cmd\": \"nothing\"}\n");
+    assert_answer(&second, "{\"id\":3,\"ok\":true}");
+    assert_no_answer(&first);
+    reply(first.desk, 0, NULL, "first");
+    assert_answer(&first, "{\"id\":1,\"ok\":true,\"data\":\"first\"}");
+    close(first.fd);
+    close(second.fd);
+}
+
+static void who_has_asked_its_last_waits_for_a_late_answer(void **state)
+{
+    struct client client = client_of(*state);
+    ask(&client, "{\"id\": 1, \"cmd\": \"later\"}\n");
+    shutdown(client.fd, SHUT_WR);
+    assert_no_answer(&client);
+    reply(client.desk, 0, NULL, "at last");
+    assert_answer(&client, "{\"id\":1,\"ok\":true,\"data\":\"at last\"}");
+    assert_hung_up(&client);
+    close(client.fd);
+}
+
+static void a_late_answer_to_one_that_has_left_is_nobodys(void **state)
+{
+    struct desk *desk = *state;
+    struct client gone = client_of(desk), next;
+    ask(&gone, "{\"id\": 1, \"cmd\": \"later\"}\n");
+    close(gone.fd);
+    turn(desk);
+    next = client_of(desk);
+    reply(desk, 0, NULL, "too late");
+    reply(desk, 0, NULL, "and again");
+    assert_no_answer(&next);
+    ask(&next, "{\"id\": 2, \"cmd\": \"nothing\"}\n");
+    assert_answer(&next, "{\"id\":2,\"ok\":true}");
+    close(next.fd);
 }
 
 /* ---- large ones ---- */
@@ -536,6 +630,11 @@ int main(void)
         with_desk(a_request_may_come_byte_by_byte),
         with_desk(requests_may_come_all_at_once_and_are_answered_in_order),
         with_desk(clients_do_not_get_each_others_answers),
+        with_desk(an_answer_may_come_later),
+        with_desk(what_is_asked_meanwhile_is_answered_afterwards_in_order),
+        with_desk(others_do_not_wait_for_it),
+        with_desk(who_has_asked_its_last_waits_for_a_late_answer),
+        with_desk(a_late_answer_to_one_that_has_left_is_nobodys),
         with_desk(a_large_request_is_answered),
         with_desk(a_request_over_the_limit_is_hung_up_on),
         with_desk(while_an_answer_waits_no_other_request_is_read),

@@ -433,6 +433,48 @@ static void a_flow_event_counts_and_has_both_times(void **state)
                 " 'state': 'closed', 'reason': 'timeout', 'alerted': false}");
 }
 
+static void what_passed_in_the_kernel_is_bypassed_and_has_its_name(void **state)
+{
+    static const char *const names[] = {"www.example.com", "example.com"};
+    struct case_file *file = *state;
+    struct record *record = &file->record;
+    record->action = "bypass";
+    record->app_proto = NULL;
+    record->state = "bypassed";
+    record->start = (struct timeval){.tv_sec = 1795435200};
+    record->end = (struct timeval){.tv_sec = 1795435200};
+    record->packets_to_server = 4;
+    record->ending = ENDING_CUT;
+    file->flow.names = names;
+    file->flow.name_count = 2;
+    assert_event(file, EVE_FLOW,
+                 "{'flow_id': 1234567890123456, 'event_type': 'flow', 'src_ip': '10.0.0.7',"
+                 " 'src_port': 50012, 'dest_ip': '93.184.216.34', 'dest_port': 443, 'proto': 'TCP',"
+                 " 'flow': {'pkts_toserver': 4, 'pkts_toclient': 0, 'bytes_toserver': 0,"
+                 "          'bytes_toclient': 0, 'start': '2026-11-23T12:00:00.000000+0000',"
+                 "          'end': '2026-11-23T12:00:00.000000+0000', 'age': 0,"
+                 "          'state': 'bypassed', 'reason': 'forced', 'alerted': false},"
+                 " 'intercept': {'action': 'bypass', 'reason': 'default', 'policy_rev': 3,"
+                 "               'name': 'www.example.com', 'ending': 'cut'}}");
+}
+
+static void what_the_kernel_did_not_count_is_left_out(void **state)
+{
+    struct case_file *file = *state;
+    struct record *record = &file->record;
+    record->action = "bypass";
+    record->reason = "unknown";
+    record->policy_revision = 0;
+    record->state = "bypassed";
+    record->uncounted = true;
+    record->end = (struct timeval){.tv_sec = 1795435200};
+    assert_part(file, EVE_FLOW, "flow",
+                "{'end': '2026-11-23T12:00:00.000000+0000', 'state': 'bypassed',"
+                " 'reason': 'timeout', 'alerted': false}");
+    assert_int_equal(unlink(path_in(&file->folder, "eve.json").text), 0);
+    assert_part(file, EVE_FLOW, "intercept", "{'action': 'bypass', 'reason': 'unknown'}");
+}
+
 static void a_clock_that_was_set_back_makes_no_age(void **state)
 {
     struct case_file *file = *state;
@@ -571,6 +613,8 @@ int main(void)
         with_case(the_forged_certificate_is_not_under_tls),
         with_case(each_event_has_the_part_of_its_type_only),
         with_case(a_flow_event_counts_and_has_both_times),
+        with_case(what_passed_in_the_kernel_is_bypassed_and_has_its_name),
+        with_case(what_the_kernel_did_not_count_is_left_out),
         with_case(a_clock_that_was_set_back_makes_no_age),
         with_case(hostile_names_are_values_and_nothing_else),
         with_case(hostile_names_in_lists_and_certificates_are_values_too),
