@@ -22,12 +22,32 @@ static bool is_device(const struct device_config *device, const struct flow *flo
     return device->interface != NULL && strcmp(device->interface, flow->interface) == 0;
 }
 
-const struct device_config *device_find(const struct config *config, const struct flow *flow,
+static const struct device_config *find(const struct device_config *device, const struct flow *flow,
                                         size_t *index)
 {
-    const struct device_config *device = config->devices;
     *index = 0;
     for (; device != NULL && !is_device(device, flow); device = device->next)
         ++*index;
     return device;
+}
+
+const struct device_config *device_find(const struct config *config, const struct flow *flow,
+                                        size_t *index)
+{
+    return find(config->devices, flow, index);
+}
+
+const struct device_config *device_find_overlay(const struct config *config,
+                                                const struct flow *flow, size_t *index)
+{
+    return find(config->overlays, flow, index);
+}
+
+bool device_is_intercepted(const struct config *config, const struct flow *flow)
+{
+    size_t index;
+    const struct device_config *device = device_find_overlay(config, flow, &index);
+    if (device == NULL || device->inherits)
+        device = device_find(config, flow, &index);
+    return device != NULL ? device->intercept : !config->network.listed_devices;
 }

@@ -6,9 +6,17 @@
 
 #include "policy/config.h"
 
-/* The first section, in the order of the file, that names the device's MAC address, its IP address
- * or network, or its interface; NULL if none does. `index` is the section's place. */
+/* The first section of the file, in the order of the file, that names the device's MAC address, its
+ * IP address or network, or its interface; NULL if none does. `index` is the section's place. */
 const struct device_config *device_find(const struct config *config, const struct flow *flow,
                                         size_t *index);
+
+/* The same of the sections that were made at run time: they go before the others, and what they
+ * leave open is the other's to say. */
+const struct device_config *device_find_overlay(const struct config *config,
+                                                const struct flow *flow, size_t *index);
+
+/* False if the device is excluded from all interception. */
+bool device_is_intercepted(const struct config *config, const struct flow *flow);
 
 #endif
