@@ -185,6 +185,35 @@ void gate_lan_text(struct gate *gate, char *text, size_t size)
 
 /* ---- messages from other threads ---- */
 
+static bool flush_decided(struct gate *gate)
+{
+    bool done = gate->ending || decided_flush(&gate->nftables);
+    if (!done)
+        log_error("the kernel's decisions could not be flushed: %m");
+    return done;
+}
+
+struct flush_message {
+    struct message message;
+    void (*done)(void *context, bool flushed);
+    void *context;
+};
+
+static void deliver_flush(struct message *message, void *receiver)
+{
+    struct flush_message *flush = container_of(message, struct flush_message, message);
+    flush->done(flush->context, flush_decided(receiver));
+    free(flush);
+}
+
+void gate_flush(struct gate *gate, void (*done)(void *context, bool flushed), void *context)
+{
+    struct flush_message *flush = malloc(sizeof(*flush));
+    CHECK(flush != NULL);
+    *flush = (struct flush_message){{.deliver = deliver_flush}, done, context};
+    mailbox_post(&gate->mailbox, &flush->message);
+}
+
 struct reload_message {
     struct message message;
     void *policy;
@@ -198,8 +227,7 @@ static void deliver_reload(struct message *message, void *receiver)
     gate->policy = reload->policy;
     free(reload);
     /* Between the two no packet is answered: this thread is the one that answers. */
-    if (!gate->ending && !decided_flush(&gate->nftables))
-        log_error("the kernel's decisions could not be flushed: %m");
+    (void)flush_decided(gate);
 }
 
 void gate_reload(struct gate *gate, void *policy)

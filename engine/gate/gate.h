@@ -80,6 +80,10 @@ bool gate_start(struct gate *gate) must_check;
  * it, and what the kernel remembered of the old one is gone. Any thread. */
 void gate_reload(struct gate *gate, void *policy);
 
+/* What the kernel remembers is gone when `done` is called, in the gate's thread, with whether it
+ * worked. Any thread. */
+void gate_flush(struct gate *gate, void (*done)(void *context, bool flushed), void *context);
+
 /* A worker has decided a connection that the kernel may decide by itself from now on. Any thread.
  */
 void gate_remember(struct gate *gate, const struct decided *decided);

@@ -105,12 +105,19 @@ const char *amend_device_text(const struct device_config *device,
     return text;
 }
 
-/* Its title is "[device NAME]", also when it is called otherwise by now. */
-static bool is_section(const struct device_config *device, const char *name)
+/* Its title is "[device NAME]". */
+const char *amend_section_name(const struct device_config *device,
+                               char name[static DEVICE_NAME_SIZE])
 {
     const char *title = device->scope.section + strlen("[device ");
-    const size_t length = strlen(name);
-    return strncmp(title, name, length) == 0 && strcmp(title + length, "]") == 0;
+    snprintf(name, DEVICE_NAME_SIZE, "%.*s", (int)strlen(title) - 1, title);
+    return name;
+}
+
+static bool is_section(const struct device_config *device, const char *name)
+{
+    char own[DEVICE_NAME_SIZE];
+    return strcmp(amend_section_name(device, own), name) == 0;
 }
 
 static struct device_config *find_section(struct device_config *device, const char *name)
@@ -147,7 +154,7 @@ static char *copy_text(struct config *config, const char *text)
 
 static void name_section(struct config *config, struct device_config *device, const char *name)
 {
-    char title[160];
+    char title[DEVICE_NAME_SIZE + 16];
     snprintf(title, sizeof(title), "[device %s]", name);
     device->name = copy_text(config, name);
     device->scope.section = copy_text(config, title);

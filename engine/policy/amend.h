@@ -26,6 +26,11 @@ struct config *amend_config(const struct config *config, const struct edits *edi
  */
 struct device_config *amend_section(const struct config *config, const char *name);
 
+/* The name in its title, which is not what it is called if that was changed. Returns `name`. */
+#define DEVICE_NAME_SIZE 160
+const char *amend_section_name(const struct device_config *device,
+                               char name[static DEVICE_NAME_SIZE]);
+
 /* A device that is meant by its MAC or IP address, or by its network: fills in what it is known by.
  * False if the text is nothing of the kind. */
 bool amend_identify(struct device_config *device, const char *text);

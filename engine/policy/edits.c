@@ -61,6 +61,13 @@ void edits_free(struct edits *edits)
     free(edits);
 }
 
+void edits_clear(struct edits *edits)
+{
+    arena_fini(&edits->arena);
+    TAILQ_INIT(&edits->items);
+    edits->count = edits->expiring = 0;
+}
+
 static const char *copy_text(struct edits *edits, const char *text)
 {
     if (text == NULL)
@@ -169,6 +176,53 @@ void edits_drop_device(struct edits *edits, const char *device)
         if (edit->subject.kind == EDIT_SETTING && same_text(edit->subject.device, device))
             remove_edit(edits, edit);
     }
+}
+
+void edits_take(struct edits *edits, const struct edits *other, const struct edit_subject *subject,
+                uint64_t now)
+{
+    const uint32_t hash = hash_of(subject);
+    const struct edit *edit;
+    TAILQ_FOREACH (edit, &other->items, link)
+        if (!has_expired(edit, now) && is_about(edit, hash, subject))
+            append(edits, edit);
+}
+
+static const struct edit *find_kind(const struct edits *edits, const struct edit_subject *subject,
+                                    bool expiring, uint64_t now)
+{
+    const uint32_t hash = hash_of(subject);
+    const struct edit *edit;
+    TAILQ_FOREACH (edit, &edits->items, link)
+        if ((edit->due != 0) == expiring && !has_expired(edit, now) &&
+            is_about(edit, hash, subject))
+            return edit;
+    return NULL;
+}
+
+static bool same_edit(const struct edit *a, const struct edit *b)
+{
+    if (a == NULL || b == NULL)
+        return a == b;
+    return a->present == b->present && same_text(a->value, b->value) && a->due == b->due &&
+           a->made == b->made;
+}
+
+bool edits_agree(const struct edits *a, const struct edits *b, const struct edit_subject *subject,
+                 uint64_t now)
+{
+    return same_edit(find_kind(a, subject, false, now), find_kind(b, subject, false, now)) &&
+           same_edit(find_kind(a, subject, true, now), find_kind(b, subject, true, now));
+}
+
+bool edits_persist(const struct edits *edits, const struct edit_subject *subject)
+{
+    const uint32_t hash = hash_of(subject);
+    const struct edit *edit;
+    TAILQ_FOREACH (edit, &edits->items, link)
+        if (edit->persist && is_about(edit, hash, subject))
+            return true;
+    return false;
 }
 
 uint64_t edits_next_due(const struct edits *edits)

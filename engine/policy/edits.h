@@ -53,6 +53,7 @@ struct edits {
 
 struct edits *edits_new(void) must_check;
 void edits_free(struct edits *edits);
+void edits_clear(struct edits *edits);
 
 /* A copy, without those that have expired. */
 struct edits *edits_copy(const struct edits *edits, uint64_t now) must_check;
@@ -72,6 +73,17 @@ void edits_drop(struct edits *edits, const struct edit_subject *subject);
 
 /* Forgets all that is said of a device's settings. */
 void edits_drop_device(struct edits *edits, const char *device);
+
+/* Adds copies of what the other set says of the subject, but for what has expired. */
+void edits_take(struct edits *edits, const struct edits *other, const struct edit_subject *subject,
+                uint64_t now);
+
+/* True if both say the same of the subject, but for what has expired. */
+bool edits_agree(const struct edits *a, const struct edits *b, const struct edit_subject *subject,
+                 uint64_t now);
+
+/* True if anything that is said of the subject is to survive a restart. */
+bool edits_persist(const struct edits *edits, const struct edit_subject *subject);
 
 /* When the next one expires; 0 if none does. */
 uint64_t edits_next_due(const struct edits *edits);

@@ -86,14 +86,6 @@ static const struct patterns *section_patterns(const struct lists *lists, const 
     return index != SIZE_MAX ? lists->devices[index] : NULL;
 }
 
-/* The name that edits have for the section: that in its title. */
-static const char *name_of(const struct device_config *device, char name[static 160])
-{
-    const char *title = device->scope.section + strlen("[device ");
-    snprintf(name, 160, "%.*s", (int)strlen(title) - 1, title);
-    return name;
-}
-
 /* For each section, of what the basis has compiled of it (`base`), or of nothing. */
 static struct patterns **edit_sections(const struct device_config *device,
                                        struct patterns *const *base, const struct patterns *nothing,
@@ -101,10 +93,11 @@ static struct patterns **edit_sections(const struct device_config *device,
                                        struct report *report)
 {
     struct patterns **made = calloc(count_sections(device) + 1, sizeof(*made));
-    char name[160];
+    char name[DEVICE_NAME_SIZE];
     CHECK(made != NULL);
     for (size_t i = 0; device != NULL; i++, device = device->next) {
-        const struct edit_subject about = {EDIT_PATTERN, LIST_IGNORE, name_of(device, name), ""};
+        const struct edit_subject about = {EDIT_PATTERN, LIST_IGNORE,
+                                           amend_section_name(device, name), ""};
         made[i] = edit_one(base != NULL ? base[i] : nothing,
                            section_patterns(before, device->scope.section), edits, &about, report);
     }

@@ -197,6 +197,11 @@ const struct policy *policy_view_policy(const struct policy_view *view)
     return view->policy;
 }
 
+struct pattern_scratch *policy_view_scratch(const struct policy_view *view)
+{
+    return view->scratch;
+}
+
 /* ---- deciding ---- */
 
 static const struct pattern_source *find_rule(const struct policy_view *view,

@@ -90,6 +90,7 @@ bool policy_grow_scratch(const struct policy *policy, struct pattern_scratch **s
 
 void policy_view_free(struct policy_view *view);
 const struct policy *policy_view_policy(const struct policy_view *view);
+struct pattern_scratch *policy_view_scratch(const struct policy_view *view);
 
 /* Tells of the flow what is known of its device; see known_describe(). */
 void policy_describe(const struct policy_view *view, struct flow *flow, struct arena *arena);
