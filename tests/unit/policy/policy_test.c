@@ -322,7 +322,7 @@ static void dns_is_watched_where_something_depends_on_it(void **state)
     } cases[] = {
         {"", false},
         {"[ignore]\npattern = a\nmatch = dns\n", true},
-        {"[ignore]\nmatch = dns\n", false}, /* nothing to match */
+        {"[ignore]\nmatch = dns\n", true}, /* patterns may be added at run time */
         {"[allow]\npattern = a\nmatch = address dns\n", true},
         {"[device x]\nmac = 02:00:5e:10:00:01\npattern = a\nmatch = dns\n", true},
         {"[ignore]\npattern = a\nmatch = sni\n", false},
