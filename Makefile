@@ -26,7 +26,7 @@ JOBS       ?= 2
 comma := ,
 BUILD := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 CTL_LIBS := ncursesw
-LIBS  := libmnl libnftnl libnetfilter_queue libssl libcrypto libhs libpcre2-8 inih jansson libcap-ng libseccomp yaml-0.1
+LIBS  := libmnl libnftnl libnetfilter_queue libnetfilter_conntrack libssl libcrypto libhs libpcre2-8 inih jansson libcap-ng libseccomp yaml-0.1 ldns
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
 HARDEN   := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
@@ -138,6 +138,7 @@ demo: all
 $(BENCHES): %: %.o $(LIBRARY)
 bench: all $(BENCHES)
 	$(Q)set -e; for bench in $(BENCHES); do $$bench; done
+	$(Q)INTERCEPTD_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/ignored_bench.py
 
 lint:
 	$(Q)scripts/lint

@@ -28,14 +28,16 @@ static const struct conn_stage *const stages[CONN_STATES] = {
 
 static void decide(struct conn *conn)
 {
-    char device[ADDRESS_TEXT_SIZE];
+    char device[DEVICE_TEXT_SIZE];
     struct decision decision = policy_decide(conn->policy->view, &conn->flow);
+    if (conn->pool->options.teach_kernel) /* nobody was asked before */
+        policy_count(conn->policy->view, &conn->flow, decision.verdict);
     if (decision.verdict == VERDICT_PASS) {
         passing_begin(conn, &decision);
         return;
     }
     if (log_shows(LOG_LEVEL_VERBOSE))
-        log_verbose("clientconnect %s", address_text(&conn->flow.device, device));
+        log_verbose("clientconnect %s", flow_device_text(&conn->flow, device));
     conn_enter(conn, CONN_HELLO);
 }
 

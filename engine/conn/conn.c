@@ -4,6 +4,7 @@
 #include "conn/notes.h"
 #include "core/log.h"
 #include "event/eve.h"
+#include "policy/outcome.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -78,7 +79,7 @@ void conn_timeout(struct conn *conn, struct timeout_class *class)
 
 static void log_end(const struct conn *conn, enum ending ending)
 {
-    char device[ADDRESS_TEXT_SIZE], origin[ADDRESS_TEXT_SIZE], detail[160] = "";
+    char device[DEVICE_TEXT_SIZE], origin[ADDRESS_TEXT_SIZE], detail[160] = "";
     const struct endpoint *origin_end = &conn->origin.endpoint;
     const struct endpoint *device_end = &conn->device.endpoint;
     if (!log_shows(LOG_LEVEL_VERBOSE))
@@ -96,7 +97,7 @@ static void log_end(const struct conn *conn, enum ending ending)
     else if (ending == ENDING_ORIGIN_UNVERIFIED)
         snprintf(detail, sizeof(detail), " (%s)", verify_text(&conn->verify));
     const char *advice = ending_advice(ending);
-    log_verbose("clientdisconnect %s from %s: %s%s%s%s", address_text(&conn->flow.device, device),
+    log_verbose("clientdisconnect %s from %s: %s%s%s%s", flow_device_text(&conn->flow, device),
                 address_text(&conn->flow.origin, origin), ending_sentence(ending), detail,
                 advice[0] != '\0' ? "; " : "", advice);
 }
@@ -123,6 +124,18 @@ static bool is_about_certificate(int alert)
            alert == SSL_AD_DECRYPT_ERROR;
 }
 
+/* An event of its own, beside those of the connection that it was learned from. */
+static void tell_learned(const struct conn *conn, const struct learned_finding *finding)
+{
+    char evidence[LEARNED_EVIDENCE_SIZE];
+    struct record record = conn->record;
+    record.action = "learned";
+    record.reason = reason_name(REASON_PINNED);
+    record.evidence = learned_evidence_text(&finding->evidence, evidence);
+    record.learned = finding->id;
+    eve_write(conn->pool->options.feed, EVE_INTERCEPT, &record);
+}
+
 /* A device that refuses what its own checks would have refused without us has told nothing; nor has
  * one that resumes, to which no certificate was shown. */
 static void learn(const struct conn *conn)
@@ -132,8 +145,12 @@ static void learn(const struct conn *conn)
         ending == ENDING_DEVICE_NO_DATA ||
         (ending == ENDING_DEVICE_ALERT && is_about_certificate(conn->device.endpoint.alert_in));
     bool shown = conn->leaf != NULL && !conn->record.client.resumed;
-    if (shown && refused && !conn->accepted && conn->verify.count == 0)
-        policy_note_outcome(conn->policy->view, &conn->flow, false);
+    struct learned_finding finding;
+    if (!shown || !refused || conn->accepted || conn->verify.count > 0)
+        return;
+    int alert = ending == ENDING_DEVICE_ALERT ? conn->device.endpoint.alert_in : LEARNED_SILENT;
+    if (outcome_refused(conn->policy->view, &conn->flow, alert, &finding) == LEARNED_PINNED)
+        tell_learned(conn, &finding);
 }
 
 static void close_side(struct conn *conn, struct conn_side *side, bool reset)

@@ -6,6 +6,7 @@
 #include "conn/notes.h"
 #include "conn/passing.h"
 #include "core/log.h"
+#include "policy/outcome.h"
 #include "tap/altsvc.h"
 
 #include <arpa/inet.h>
@@ -55,7 +56,7 @@ static bool offer_session(struct conn *conn)
         .alpn_length = conn->alpn_length,
         .client_mode = (int)conn->rules.client.mode,
     };
-    return sessions_offer(conn->policy->tls.sessions, &conn->session_place,
+    return sessions_offer(conn->policy->tls->context.sessions, &conn->session_place,
                           conn->origin.endpoint.ssl, &target);
 }
 
@@ -76,7 +77,7 @@ static bool prepare_for_request(struct conn *conn)
 static bool start_upstream(struct conn *conn)
 {
     const char *name = name_for_origin(conn);
-    if (!endpoint_start_tls(&conn->origin.endpoint, conn->policy->tls.origin))
+    if (!endpoint_start_tls(&conn->origin.endpoint, conn->policy->tls->context.origin))
         return false;
     SSL *ssl = conn->origin.endpoint.ssl;
     notes_own_hello(conn);
@@ -177,11 +178,11 @@ static bool may_be_refused_yet(const struct conn *conn)
 /* The device's ClientHello is still where it was, in its socket: the origin shall have it. */
 static void leave_to_device(struct conn *conn)
 {
-    char device[INET6_ADDRSTRLEN], origin[ADDRESS_TEXT_SIZE];
+    char device[DEVICE_TEXT_SIZE], origin[ADDRESS_TEXT_SIZE];
     const char *name = conn->flow.sni;
     log_info("%s (%s) asks %s for a certificate: its connections there pass untouched for an hour",
              address_text(&conn->flow.origin, origin), name != NULL ? name : "no name",
-             address_ip_text(&conn->flow.device, device));
+             flow_device_ip_text(&conn->flow, device));
     mtls_remember(&conn->pool->mtls, &conn->flow, conn->pool->loop.now);
     conn_drop_origin(conn);
     passing_as(conn, REASON_MTLS);
@@ -303,7 +304,7 @@ static bool start_device(struct conn *conn)
     unsigned alpn_length;
     SSL_get0_alpn_selected(origin, &device->alpn, &alpn_length);
     device->alpn_length = (unsigned char)alpn_length;
-    return endpoint_start_tls(device, conn->policy->tls.device) && bind_tickets(conn) &&
+    return endpoint_start_tls(device, conn->policy->tls->context.device) && bind_tickets(conn) &&
            tls_set_min_version(device->ssl, lowest_for_device(conn)) &&
            SSL_set_max_proto_version(device->ssl, SSL_version(origin)) == 1 &&
            SSL_use_certificate(device->ssl, conn->leaf->certificate) == 1 &&
@@ -396,7 +397,7 @@ static void note_acceptance(struct conn *conn)
     if (conn->accepted || conn->through.relay.up.bytes == 0)
         return;
     conn->accepted = true;
-    policy_note_outcome(conn->policy->view, &conn->flow, true);
+    outcome_accepted(conn->policy->view, &conn->flow);
 }
 
 static void relay_step(struct conn *conn, bool device_news, bool origin_news)
@@ -439,16 +440,17 @@ static size_t see_response(void *altsvc, unsigned char *bytes, size_t length, si
     return altsvc_by_origin(altsvc, bytes, length, kept);
 }
 
-/* HTTP/1 is what is spoken where nothing else was agreed on, or it was. If it is not, the first
- * bytes tell. */
+/* What offers QUIC is taken out, unless the device may have it. HTTP/1 is what is spoken where
+ * nothing else was agreed on, or it was. If it is not, the first bytes tell. */
 static void follow_http1(struct conn *conn)
 {
     const struct endpoint *device = &conn->device.endpoint;
     struct relay *relay = &conn->through.relay;
     bool is_other = device->alpn_length > 0 &&
                     (device->alpn_length != 8 || memcmp(device->alpn, "http/1.1", 8) != 0);
-    struct altsvc *altsvc =
-        is_other || conn->rules.uninterpreted ? NULL : arena_alloc(&conn->arena, sizeof(*altsvc));
+    if (is_other || conn->rules.uninterpreted || conn->rules.quic == QUIC_PASS)
+        return;
+    struct altsvc *altsvc = arena_alloc(&conn->arena, sizeof(*altsvc));
     if (altsvc == NULL)
         return;
     relay->up.filter = (struct relay_filter){.run = see_request, .context = altsvc};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "conn/notes.h"
 
+#include "policy/outcome.h"
 #include "tap/detect.h"
 #include "tls/certificate.h"
 #include "tls/fingerprint.h"
@@ -106,6 +107,8 @@ void notes_decision(struct conn *conn, const struct decision *decision, const ch
     record->reason = reason_name(decision->reason);
     record->policy_revision = policy_revision(policy_view_policy(conn->policy->view));
     record->rule = record->rule_place = NULL;
+    record->learned = decision->learned;
+    record->evidence = outcome_evidence(conn->policy->view, decision, &conn->arena);
     if (decision->rule == NULL)
         return;
     record->rule = decision->rule->text;
@@ -227,7 +230,7 @@ void notes_starttls(struct conn *conn, const struct starttls *starttls)
 }
 
 /* The kernel counts packets and bytes of the device's socket: RFC 4898's names. */
-static void note_traffic(struct conn *conn)
+void notes_traffic(struct conn *conn)
 {
     struct record *record = &conn->record;
     struct tcp_info info;
@@ -269,7 +272,7 @@ void notes_end(struct conn *conn, enum ending ending)
     conn->record.ending = ending;
     conn->record.phase = phase_of(conn);
     gettimeofday(&conn->record.end, NULL);
-    note_traffic(conn);
+    notes_traffic(conn);
     note_alerts(&conn->record.client, &conn->device.endpoint);
     note_alerts(&conn->record.upstream, &conn->origin.endpoint);
 }

@@ -37,6 +37,9 @@ void notes_protocol(struct conn *conn, const uint8_t *bytes, size_t length, bool
 /* How the dialogue before TLS has ended, and whose it was. */
 void notes_starttls(struct conn *conn, const struct starttls *starttls);
 
+/* What has gone through so far. */
+void notes_traffic(struct conn *conn);
+
 /* Everything that is known only at the end. Sockets are still open. */
 void notes_end(struct conn *conn, enum ending ending);
 

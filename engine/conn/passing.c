@@ -9,9 +9,14 @@
 static void teach_kernel(struct conn *conn)
 {
     struct decided decided = {.origin = conn->flow.origin, .verdict = VERDICT_PASS};
-    if (!conn->pool->options.teach_kernel || conn->decision.holds != HOLDS_FOR_ALL ||
-        conn->policy != conn->pool->policy)
+    const enum holds holds = conn->decision.holds;
+    /* What holds for all the gate has told already, where there is a queue. */
+    if (conn->policy != conn->pool->policy || holds == HOLDS_ONCE ||
+        (holds == HOLDS_FOR_ALL && !conn->pool->options.teach_kernel))
         return;
+    if (holds == HOLDS_FOR_DEVICE)
+        decided_for_device(&decided, &conn->flow, gate_pass_timeout(conn->pool->options.gate),
+                           clock_ms());
     admission_comment(&conn->decision, decided.comment);
     decided.protocol = IPPROTO_TCP;
     gate_remember(conn->pool->options.gate, &decided);

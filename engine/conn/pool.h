@@ -46,11 +46,23 @@ struct pool_counters {
     struct counter active;      /* now */
 };
 
+/* What TLS is spoken by: the policies that follow each other by edits at run time share it. */
+struct pool_tls {
+    unsigned references; /* plain: it is one thread's */
+    struct tls_context context;
+};
+
 /* What connections are decided and spoken by. Each keeps what was in force when it arrived. */
 struct pool_policy {
-    unsigned references; /* plain: it is one thread's */
+    unsigned references; /* likewise */
     struct policy_view *view;
-    struct tls_context tls;
+    struct pool_tls *tls;
+};
+
+/* A walk through all connections, with pauses in which they may come and go. */
+struct pool_walk {
+    LIST_ENTRY(pool_walk) link;
+    struct conn *next;
 };
 
 struct pool {
@@ -74,6 +86,7 @@ struct pool {
     struct mtls mtls;
     struct neighbours neighbours;
     struct conn_list conns;
+    LIST_HEAD(pool_walks, pool_walk) walks; /* that are under way */
     struct slab conn_slab, buffer_slab;
     struct pipe_pool pipes;
 
@@ -88,19 +101,28 @@ struct pool {
 bool pool_init(struct pool *pool, const struct pool_options *options) must_check;
 void pool_fini(struct pool *pool);
 
-/* NULL after the reason was logged. May be handed to another thread, once; from then on it is that
- * thread's. */
-struct pool_policy *pool_policy_new(struct policy *policy, struct known *known,
-                                    const struct tls_settings *settings) must_check;
+/* May be handed to another thread, once; from then on it is that thread's. NULL after the reason
+ * was logged. */
+struct pool_tls *pool_tls_new(const struct tls_settings *settings) must_check;
+void pool_tls_unref(struct pool_tls *tls);
+
+/* Takes both over. `tls` NULL: that of the policy in whose place it comes. May be handed on
+ * likewise. */
+struct pool_policy *pool_policy_new(struct policy_view *view, struct pool_tls *tls) must_check;
 struct pool_policy *pool_policy_ref(struct pool_policy *policy);
 void pool_policy_unref(struct pool_policy *policy);
 
-/* Takes it over, and drops what was there before. */
+/* Takes it over, and drops what was there before; connections may keep that. */
 void pool_set_policy(struct pool *pool, struct pool_policy *policy);
 
 /* A connection, zeroed but for its place in the pool; NULL if there is no memory. */
 struct conn *pool_alloc_conn(struct pool *pool) must_check;
 void pool_free_conn(struct pool *pool, struct conn *conn);
+
+/* Starts at the youngest connection; those that come later are not met. */
+void pool_walk_begin(struct pool *pool, struct pool_walk *walk);
+struct conn *pool_walk_next(struct pool_walk *walk); /* NULL at the end */
+void pool_walk_end(struct pool_walk *walk);
 
 /* A descriptor of nothing in particular; -1 if there is none to be had. */
 int pool_spare_descriptor(void);

@@ -5,7 +5,7 @@
 
 #include <unistd.h>
 
-static void write_policy(struct jsonw *json, const struct policy *policy)
+static void write_policy(struct jsonw *json, const struct policy *policy, const struct edits *edits)
 {
     struct patterns_split split = patterns_split(policy_ignore(policy));
     jsonw_object(json, "policy");
@@ -15,6 +15,7 @@ static void write_policy(struct jsonw *json, const struct policy *policy)
     jsonw_uint(json, "by_hyperscan", split.hyperscan);
     jsonw_uint(json, "by_hyperscan_and_pcre2", split.confirmed);
     jsonw_uint(json, "by_pcre2", split.pcre2);
+    jsonw_uint(json, "edits", edits->count);
     jsonw_object_end(json);
 }
 
@@ -54,6 +55,18 @@ static void write_gate(struct jsonw *json, const struct engine *engine)
     jsonw_object_end(json);
 }
 
+static void write_dns(struct jsonw *json, const struct engine *engine)
+{
+    const struct dns_watch_counters *counters = dns_watch_counters(engine->known->dns);
+    jsonw_object(json, "dns");
+    jsonw_bool(json, "watched", gate_watches_dns(engine->gate));
+    jsonw_uint(json, "queries", counter_read(&counters->queries));
+    jsonw_uint(json, "answers", counter_read(&counters->answers));
+    jsonw_uint(json, "unasked", counter_read(&counters->unasked));
+    jsonw_uint(json, "unreadable", counter_read(&counters->unreadable));
+    jsonw_object_end(json);
+}
+
 static void write_connections(struct jsonw *json, const struct engine *engine)
 {
     uint64_t accepted = 0, intercepted = 0, passed = 0, failed = 0, refused = 0;
@@ -72,6 +85,15 @@ static void write_connections(struct jsonw *json, const struct engine *engine)
     jsonw_uint(json, "passed", passed);
     jsonw_uint(json, "failed", failed);
     jsonw_uint(json, "refused", refused);
+    jsonw_object_end(json);
+}
+
+static void write_ignored(struct jsonw *json, const struct engine *engine)
+{
+    const struct bypassed_counters *counters = bypassed_counters(engine->bypassed);
+    jsonw_object(json, "ignored");
+    jsonw_uint(json, "ended", counter_read(&counters->ended));
+    jsonw_uint(json, "lost", counter_read(&counters->lost));
     jsonw_object_end(json);
 }
 
@@ -95,16 +117,19 @@ static void write_records(struct jsonw *json, const struct engine *engine)
     jsonw_object_end(json);
 }
 
-void stats_write(struct jsonw *json, struct engine *engine, uint64_t uptime_ms)
+void stats_write(struct jsonw *json, struct engine *engine, const struct edits *edits,
+                 uint64_t uptime_ms)
 {
     jsonw_object(json, NULL);
     jsonw_string(json, "version", INTERCEPTD_VERSION);
     jsonw_uint(json, "pid", (uint64_t)getpid());
     jsonw_uint(json, "uptime", uptime_ms / 1000);
     jsonw_uint(json, "workers", engine->worker_count);
-    write_policy(json, engine->policy);
+    write_policy(json, engine->policy, edits);
     write_gate(json, engine);
+    write_dns(json, engine);
     write_connections(json, engine);
+    write_ignored(json, engine);
     write_leaves(json, engine);
     write_records(json, engine);
     jsonw_object_end(json);

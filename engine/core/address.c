@@ -85,6 +85,19 @@ bool port_parse(uint16_t *port, const char *text)
     return true;
 }
 
+bool address_ip_parse(struct address *address, const char *text)
+{
+    struct address parsed = {.family = AF_INET};
+    struct in6_addr ipv6;
+    if (inet_pton(AF_INET, text, &parsed.ip) != 1) {
+        if (inet_pton(AF_INET6, text, &ipv6) != 1)
+            return false;
+        set_ipv6(&parsed, &ipv6);
+    }
+    *address = parsed;
+    return true;
+}
+
 bool address_parse(struct address *address, const char *text)
 {
     struct address parsed = {.family = AF_INET};

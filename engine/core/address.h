@@ -39,6 +39,9 @@ const char *address_text(const struct address *address, char text[static ADDRESS
  * the port's). False, and nothing written, if it is none of them. */
 bool address_parse(struct address *address, const char *text) must_check;
 
+/* Reads an address alone, without brackets. False, and nothing written, if it is none. */
+bool address_ip_parse(struct address *address, const char *text) must_check;
+
 /* Reads a port in decimal, 0 to 65535, and nothing behind it. */
 bool port_parse(uint16_t *port, const char *text) must_check;
 

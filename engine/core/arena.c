@@ -45,6 +45,18 @@ char *arena_strdup(struct arena *arena, const char *text)
     return arena_copy(arena, text, strlen(text));
 }
 
+void arena_adopt(struct arena *arena, struct arena *from)
+{
+    struct arena_block **last = &from->blocks;
+    if (from->blocks == NULL)
+        return;
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = arena->blocks;
+    *arena = *from;
+    *from = (struct arena){0};
+}
+
 void arena_fini(struct arena *arena)
 {
     while (arena->blocks != NULL) {

@@ -24,6 +24,9 @@ void *arena_alloc(struct arena *arena, size_t size) must_check;
 char *arena_copy(struct arena *arena, const void *bytes, size_t length) must_check;
 char *arena_strdup(struct arena *arena, const char *text) must_check;
 
+/* What is in `from` lives on as long as what is in `arena`; `from` is empty then. */
+void arena_adopt(struct arena *arena, struct arena *from);
+
 /* Frees everything; the arena is empty and may be used again. */
 void arena_fini(struct arena *arena);
 

@@ -60,6 +60,7 @@
            "look what the device is doing: it asks for very many names")                         \
     ENDING(OUT_OF_RESOURCES, "out_of_resources", "memory or file descriptors ran out",           \
            "raise the limit of open files (LimitNOFILE), or add memory")                         \
+    ENDING(CUT, "cut", "it was cut: by the policy in force it is decided otherwise", "")         \
     ENDING(SHUTDOWN, "shutdown", "interceptd was stopped", "")
 
 enum ending {

@@ -11,6 +11,7 @@
 
 #include <net/if.h>
 #include <string.h>
+#include <time.h>
 
 #define MAC_SIZE 6
 #define MAC_TEXT_SIZE 18
@@ -24,13 +25,20 @@ struct flow {
     uint8_t mac[MAC_SIZE];    /* the device's Ethernet address */
     char interface[IFNAMSIZ]; /* where the device is; empty if unknown */
     const char *device_name;  /* as the operator or the network calls it; NULL if unknown */
+    const char *vendor;       /* who made the device; NULL if unknown */
+    time_t first_seen;        /* the device, by the clock on the wall; 0 if unknown */
 
-    bool opened;      /* the device's first bytes were read: no better name will come */
-    const char *sni;  /* in the ClientHello, or the name an operator asks about; NULL if unknown */
-    const char *host; /* in a plain HTTP request; NULL if unknown */
+    bool opened;     /* the device's first bytes were read: no better name will come */
+    const char *sni; /* in the ClientHello, or the name an operator asks about; NULL if unknown */
+    bool ech;        /* with an encrypted one in it, or what pretends to be that */
+    uint32_t quic_version; /* that the first datagram begins with; 0: none, or not looked at */
+    const char *host;      /* in a plain HTTP request; NULL if unknown */
     /* What the device was told by DNS to be at the origin's address, the latest first. */
     const char *const *names;
     size_t name_count;
+    bool names_crowded;     /* there are, or lately were, more than are kept */
+    uint64_t names_until;   /* till then all of them are known, on clock_ms() */
+    uint64_t names_version; /* of all that is known of names, when these were looked up */
 };
 
 /* Whom a device is known by: its MAC address or, where there is none, its IP address. Equal keys
@@ -73,5 +81,24 @@ static inline const char *mac_text(const uint8_t mac[static MAC_SIZE],
              mac[4], mac[5]);
     return text;
 }
+
+/* Made up by the device, often a new one for each network: no vendor's (IEEE 802, the "locally
+ * administered" bit). */
+static inline bool mac_is_randomized(const uint8_t mac[static MAC_SIZE])
+{
+    return (mac[0] & 3) == 2;
+}
+
+/* How every log line names a device: "10.0.0.7:50012 (cam)", or the address alone. Returns `text`.
+ */
+#define DEVICE_TEXT_SIZE 160
+const char *flow_device_text(const struct flow *flow, char text[static DEVICE_TEXT_SIZE]);
+
+/* The same where it is about the device, and not about a connection: "10.0.0.7 (cam)". */
+const char *flow_device_ip_text(const struct flow *flow, char text[static DEVICE_TEXT_SIZE]);
+
+/* The same for the end of a line that is about a destination: " for 10.0.0.7:50012 (cam)" where the
+ * device has a name, otherwise nothing. Returns `text`. */
+const char *flow_for_device_text(const struct flow *flow, char text[static DEVICE_TEXT_SIZE]);
 
 #endif

@@ -69,4 +69,8 @@ void loop_again(struct loop *loop, struct watch *watch);
 /* The monotonic clock, in ms. */
 uint64_t clock_ms(void);
 
+/* The wall clock, in ns since 1970. */
+uint64_t clock_wall(void);
+#define CLOCK_SECOND UINT64_C(1000000000)
+
 #endif

@@ -34,17 +34,31 @@ static size_t space_of(size_t length)
     return unit + (length + unit - 1) / unit * unit;
 }
 
+/* Where the next record goes, and how much before it is skipped, since it would not fit there in
+ * one piece. False if there is no room for it. */
+static bool find_place(const struct ring *ring, size_t length, size_t *tail, size_t *skip)
+{
+    *tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+    size_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
+    size_t to_end = ring->size - (*tail & (ring->size - 1));
+    size_t need = space_of(length);
+    *skip = need > to_end ? to_end : 0;
+    return length < ring->size && need + *skip <= ring->size - (*tail - head);
+}
+
+bool ring_fits(const struct ring *ring, size_t length)
+{
+    size_t tail, skip;
+    return find_place(ring, length, &tail, &skip);
+}
+
 bool ring_put(struct ring *ring, uint32_t tag, const void *record, size_t length)
 {
-    size_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-    size_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
-    size_t offset = tail & (ring->size - 1);
-    size_t to_end = ring->size - offset;
-    size_t need = space_of(length);
-    size_t skip = need > to_end ? to_end : 0;
-    if (length >= ring->size || need + skip > ring->size - (tail - head))
+    size_t tail, skip;
+    if (!find_place(ring, length, &tail, &skip))
         return false;
 
+    size_t offset = tail & (ring->size - 1);
     struct header header = {.length = WRAPPED};
     if (skip > 0) {
         memcpy(ring->bytes + offset, &header, sizeof(header));
@@ -53,7 +67,7 @@ bool ring_put(struct ring *ring, uint32_t tag, const void *record, size_t length
     header = (struct header){.length = (uint32_t)length, .tag = tag};
     memcpy(ring->bytes + offset, &header, sizeof(header));
     memcpy(ring->bytes + offset + sizeof(header), record, length);
-    atomic_store_explicit(&ring->tail, tail + skip + need, memory_order_release);
+    atomic_store_explicit(&ring->tail, tail + skip + space_of(length), memory_order_release);
     return true;
 }
 

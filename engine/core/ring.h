@@ -25,6 +25,9 @@ void ring_fini(struct ring *ring);
 /* Writer: copies the record in, with a tag for the reader. False if there is no room for it. */
 bool ring_put(struct ring *ring, uint32_t tag, const void *record, size_t length) must_check;
 
+/* Writer: whether a record of that length would be taken. */
+bool ring_fits(const struct ring *ring, size_t length);
+
 /* Reader: the oldest record, which stays valid until ring_consume(); NULL if there is none. */
 const void *ring_peek(struct ring *ring, uint32_t *tag, size_t *length);
 void ring_consume(struct ring *ring);

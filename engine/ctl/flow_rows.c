@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ctl/flow_rows.h"
 
-#include <inttypes.h>
+#include "ctl/text.h"
+
 #include <string.h>
 
 void flow_rows_fini(struct flow_rows *rows)
@@ -11,17 +12,6 @@ void flow_rows_fini(struct flow_rows *rows)
 }
 
 /* ---- one row ---- */
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text != NULL ? text : "";
-}
-
-static uint64_t number_of(const json_t *object, const char *key)
-{
-    return (uint64_t)json_integer_value(json_object_get(object, key));
-}
 
 /* Text from elsewhere must not steer the terminal. What does not fit is cut, between characters. */
 static void copy_safely(char *out, size_t size, const char *text)
@@ -35,43 +25,95 @@ static void copy_safely(char *out, size_t size, const char *text)
     out[length] = '\0';
 }
 
-static void read_address(char *out, size_t size, const json_t *side)
+static void read_endpoint(char *out, size_t size, const json_t *flow, const char *ip,
+                          const char *port)
 {
-    char text[96];
-    const char *ip = text_of(side, "ip");
-    snprintf(text, sizeof(text), strchr(ip, ':') != NULL ? "[%s]:%" PRIu64 : "%s:%" PRIu64, ip,
-             number_of(side, "port"));
-    copy_safely(out, size, text);
+    char text[64];
+    copy_safely(out, size, text_endpoint(text_of(flow, ip), text_number(flow, port), text));
 }
 
-static void read_why(char *out, size_t size, const json_t *flow)
+/* The one that is asked for, or else those that DNS has told. */
+static void read_name(char *out, size_t size, const json_t *flow)
+{
+    const json_t *names = json_object_get(flow, "names");
+    const char *name = text_of(flow, "sni");
+    if (*name == '\0')
+        name = text_of(flow, "host");
+    if (*name == '\0' && json_array_size(names) > 0)
+        name = json_string_value(json_array_get(names, 0));
+    copy_safely(out, size, name != NULL ? name : "");
+}
+
+static void read_why(char *out, size_t size, const json_t *decision)
 {
     char text[512];
-    const char *rule = text_of(flow, "rule");
+    const char *rule = text_of(decision, "rule");
     if (*rule == '\0')
-        snprintf(text, sizeof(text), "%s", text_of(flow, "reason"));
+        snprintf(text, sizeof(text), "%s", text_of(decision, "reason"));
     else
-        snprintf(text, sizeof(text), "%s (%s)", rule, text_of(flow, "rule_place"));
+        snprintf(text, sizeof(text), "%s (%s)", rule, text_of(decision, "rule_place"));
     copy_safely(out, size, text);
 }
 
-static void read_row(struct flow_row *row, const json_t *flow, uint64_t now)
+static const char *verdict_of(const char *action)
 {
-    const json_t *device = json_object_get(flow, "device");
+    static const char *const verdicts[][2] = {{"intercept", "taken"},
+                                              {"bypass", "ignored"},
+                                              {"passthrough", "passed"},
+                                              {"refuse", "refused"}};
+    for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
+        if (strcmp(action, verdicts[i][0]) == 0)
+            return verdicts[i][1];
+    return "opening";
+}
+
+/* What `flows` and events have in the same places; `decision` has the device, too. */
+static void read_both(struct flow_row *row, const json_t *flow, const json_t *decision)
+{
+    const json_t *device = json_object_get(decision, "device");
     const char *name = text_of(device, "name");
-    *row = (struct flow_row){
-        .id = number_of(flow, "flow_id"),
-        .to_server = number_of(flow, "bytes_toserver"),
-        .to_client = number_of(flow, "bytes_toclient"),
-    };
-    uint64_t age = number_of(flow, "age_ms");
-    row->started = now > age ? now - age : 0;
-    copy_safely(row->device, sizeof(row->device), *name != '\0' ? name : text_of(device, "ip"));
-    copy_safely(row->name, sizeof(row->name), text_of(flow, "name"));
+    row->id = text_number(flow, "flow_id");
+    copy_safely(row->device, sizeof(row->device), *name != '\0' ? name : text_of(flow, "src_ip"));
+    copy_safely(row->mac, sizeof(row->mac), text_of(device, "mac"));
     copy_safely(row->protocol, sizeof(row->protocol), text_of(flow, "proto"));
-    copy_safely(row->action, sizeof(row->action), text_of(flow, "action"));
-    read_address(row->address, sizeof(row->address), json_object_get(flow, "origin"));
-    read_why(row->why, sizeof(row->why), flow);
+    row->verdict = verdict_of(text_of(decision, "action"));
+    read_endpoint(row->client, sizeof(row->client), flow, "src_ip", "src_port");
+    read_endpoint(row->address, sizeof(row->address), flow, "dest_ip", "dest_port");
+    read_why(row->why, sizeof(row->why), decision);
+}
+
+static void read_bytes(struct flow_row *row, const json_t *counted)
+{
+    row->to_server = text_number(counted, "bytes_toserver");
+    row->to_client = text_number(counted, "bytes_toclient");
+}
+
+static void set_age(struct flow_row *row, const json_t *counted, uint64_t now)
+{
+    const uint64_t age = text_number(counted, "age") * 1000;
+    row->started = now > age ? now - age : 0;
+}
+
+static void read_open(struct flow_row *row, const json_t *flow, uint64_t now)
+{
+    *row = (struct flow_row){0};
+    read_both(row, flow, flow);
+    read_bytes(row, flow);
+    set_age(row, flow, now);
+    read_name(row->name, sizeof(row->name), flow);
+    copy_safely(row->state, sizeof(row->state), text_of(flow, "state"));
+}
+
+static void read_ended(struct flow_row *row, const json_t *event, uint64_t now)
+{
+    const json_t *intercept = json_object_get(event, "intercept");
+    const json_t *counted = json_object_get(event, "flow");
+    *row = (struct flow_row){.ended = now, .told = true};
+    read_both(row, event, intercept);
+    read_bytes(row, counted);
+    set_age(row, counted, now);
+    copy_safely(row->name, sizeof(row->name), text_event_host(event));
+    copy_safely(row->state, sizeof(row->state), text_of(intercept, "ending"));
 }
 
 /* ---- the list ---- */
@@ -85,7 +127,7 @@ bool flow_rows_shows(const struct flow_rows *rows, const struct flow_row *row)
 {
     const char *part = rows->search;
     return has_text(row->device, part) || has_text(row->name, part) ||
-           has_text(row->address, part) || has_text(row->action, part) || has_text(row->why, part);
+           has_text(row->address, part) || has_text(row->verdict, part) || has_text(row->why, part);
 }
 
 /* The newest first; what began at the same time in a fixed order. */
@@ -97,12 +139,23 @@ static int compare(const void *left, const void *right)
     return a->id < b->id ? -1 : a->id > b->id;
 }
 
-static const struct flow_row *find(const struct flow_rows *rows, uint64_t id)
+static struct flow_row *find(struct flow_row *items, size_t count, uint64_t id)
 {
-    for (size_t i = 0; i < rows->count; i++)
-        if (rows->items[i].id == id)
-            return &rows->items[i];
+    for (size_t i = 0; i < count; i++)
+        if (items[i].id == id)
+            return &items[i];
     return NULL;
+}
+
+/* From here on the rows may move. */
+static void unsettle(struct flow_rows *rows)
+{
+    if (rows->unsettled)
+        return;
+    rows->unsettled = true;
+    /* At the top one wants to see what comes. */
+    rows->selected_id =
+        rows->selected > 0 && rows->selected < rows->count ? rows->items[rows->selected].id : 0;
 }
 
 /* What was there before and is not there any more has ended. A connection's start does not move
@@ -112,49 +165,80 @@ static void keep_old(struct flow_rows *rows, const struct flow_rows *old, uint64
     const size_t fresh = rows->count;
     for (size_t i = 0; i < old->count; i++) {
         struct flow_row row = old->items[i];
-        struct flow_row *again = (struct flow_row *)find(
-            &(struct flow_rows){.items = rows->items, .count = fresh}, row.id);
-        if (again != NULL) {
-            again->started = row.started;
-            continue;
-        }
-        if (row.ended == 0)
-            row.ended = now;
-        if (now - row.ended < FLOW_ROWS_ENDED_TIME)
+        struct flow_row *again = find(rows->items, fresh, row.id);
+        if (again == NULL) {
+            if (row.ended == 0)
+                row.ended = now;
             rows->items[rows->count++] = row;
+        } else if (row.told) {
+            *again = row; /* the answer is older than the event */
+        } else {
+            again->started = row.started;
+        }
     }
-}
-
-static void select_id(struct flow_rows *rows, uint64_t id)
-{
-    const struct flow_row *row = find(rows, id);
-    if (row != NULL)
-        rows->selected = (size_t)(row - rows->items);
-    if (rows->selected >= rows->count)
-        rows->selected = rows->count > 0 ? rows->count - 1 : 0;
-    flow_rows_move(rows, 0);
 }
 
 void flow_rows_update(struct flow_rows *rows, const json_t *answer, uint64_t now)
 {
     const json_t *flows = json_object_get(answer, "flows"), *flow;
+    unsettle(rows);
     struct flow_rows old = *rows;
-    const uint64_t selected = old.selected < old.count ? old.items[old.selected].id : 0;
-    /* At the top one wants to see what comes. */
-    const bool at_top = old.selected == 0;
     size_t index;
     rows->items = calloc(json_array_size(flows) + old.count + 1, sizeof(*rows->items));
     CHECK(rows->items != NULL);
     rows->count = 0;
     rows->now = now;
-    rows->total = number_of(answer, "total");
-    json_array_foreach(flows, index, flow) read_row(&rows->items[rows->count++], flow, now);
+    rows->total = text_number(answer, "total");
+    json_array_foreach(flows, index, flow) read_open(&rows->items[rows->count++], flow, now);
     keep_old(rows, &old, now);
-    qsort(rows->items, rows->count, sizeof(*rows->items), compare);
     free(old.items);
-    if (at_top)
+}
+
+void flow_rows_end(struct flow_rows *rows, const json_t *event, uint64_t now)
+{
+    struct flow_row ended;
+    unsettle(rows);
+    read_ended(&ended, event, now);
+    struct flow_row *row = find(rows->items, rows->count, ended.id);
+    if (row != NULL) {
+        ended.started = row->started;
+    } else {
+        rows->items = realloc(rows->items, (rows->count + 1) * sizeof(*rows->items));
+        CHECK(rows->items != NULL);
+        row = &rows->items[rows->count++];
+    }
+    *row = ended;
+}
+
+/* The rows are sorted. */
+static void drop_oldest(struct flow_rows *rows)
+{
+    size_t kept = 0, ended = 0;
+    for (size_t i = 0; i < rows->count; i++) {
+        if (rows->items[i].ended != 0 && ended++ >= FLOW_ROWS_ENDED)
+            continue;
+        rows->items[kept++] = rows->items[i];
+    }
+    rows->count = kept;
+}
+
+void flow_rows_settle(struct flow_rows *rows)
+{
+    if (!rows->unsettled)
+        return;
+    rows->unsettled = false;
+    if (rows->count > 0)
+        qsort(rows->items, rows->count, sizeof(*rows->items), compare);
+    drop_oldest(rows);
+    const struct flow_row *row =
+        rows->selected_id != 0 ? find(rows->items, rows->count, rows->selected_id) : NULL;
+    if (row != NULL)
+        rows->selected = (size_t)(row - rows->items);
+    else if (rows->selected_id == 0)
         rows->selected = 0;
-    select_id(rows, at_top ? 0 : selected);
+    if (rows->selected >= rows->count)
+        rows->selected = rows->count > 0 ? rows->count - 1 : 0;
+    flow_rows_move(rows, 0);
 }
 
 /* ---- the selection ---- */

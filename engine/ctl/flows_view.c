@@ -2,6 +2,7 @@
  *
  * The list of connections, and one of them in detail. */
 #include "ctl/view.h"
+#include "policy/suggest.h"
 
 #include <curses.h>
 #include <inttypes.h>
@@ -9,29 +10,16 @@
 
 /* Columns before the reason, which gets the rest. */
 #define AGE_WIDTH 6
-#define DEVICE_WIDTH 14
 #define VERDICT_WIDTH 9
 #define BYTES_WIDTH 7
 
-static const char *verdict_of(const struct flow_row *row)
-{
-    static const char *const verdicts[][2] = {{"intercept", "taken"},
-                                              {"bypass", "ignored"},
-                                              {"passthrough", "passed"},
-                                              {"refuse", "refused"}};
-    for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
-        if (strcmp(row->action, verdicts[i][0]) == 0)
-            return verdicts[i][1];
-    return "opening";
-}
-
 static enum colour colour_of(const struct flow_row *row)
 {
-    if (strcmp(row->action, "intercept") == 0)
+    if (strcmp(row->verdict, "taken") == 0)
         return COLOUR_TAKEN;
-    if (strcmp(row->action, "bypass") == 0)
+    if (strcmp(row->verdict, "ignored") == 0)
         return COLOUR_IGNORED;
-    return strcmp(row->action, "passthrough") == 0 ? COLOUR_PASSED : COLOUR_NONE;
+    return strcmp(row->verdict, "passed") == 0 ? COLOUR_PASSED : COLOUR_NONE;
 }
 
 /* "5s", "12m", "3h", "2d". */
@@ -77,7 +65,8 @@ static void draw_row(int line, const struct flow_row *row, bool is_selected, uin
 {
     char age[16], bytes[16], destination[400];
     const uint64_t until = row->ended != 0 ? row->ended : now;
-    const int name_width = (COLS - AGE_WIDTH - DEVICE_WIDTH - VERDICT_WIDTH - BYTES_WIDTH) / 2;
+    const int device_width = COLS / 5;
+    const int name_width = (COLS - AGE_WIDTH - device_width - VERDICT_WIDTH - BYTES_WIDTH) / 2;
     const attr_t attributes = (attr_t)COLOR_PAIR(colour_of(row)) |
                               (is_selected ? A_REVERSE : A_NORMAL) |
                               (row->ended != 0 ? A_DIM : A_NORMAL);
@@ -88,9 +77,9 @@ static void draw_row(int line, const struct flow_row *row, bool is_selected, uin
     attron(attributes);
     mvhline(line, 0, ' ', COLS);
     view_text(line, column, AGE_WIDTH - 1, row->ended != 0 ? "ended" : age);
-    view_text(line, column += AGE_WIDTH, DEVICE_WIDTH - 1, row->device);
-    view_text(line, column += DEVICE_WIDTH, name_width - 1, destination);
-    view_text(line, column += name_width, VERDICT_WIDTH - 1, verdict_of(row));
+    view_text(line, column += AGE_WIDTH, device_width - 1, row->device);
+    view_text(line, column += device_width, name_width - 1, destination);
+    view_text(line, column += name_width, VERDICT_WIDTH - 1, row->verdict);
     view_text(line, column += VERDICT_WIDTH, BYTES_WIDTH - 1, bytes);
     column += BYTES_WIDTH;
     view_text(line, column, COLS - column, row->why);
@@ -128,29 +117,15 @@ static void draw_flows(struct screen *screen)
 
 /* ---- what can be done with a connection ---- */
 
-/* A pattern that is found in this destination alone: the text, escaped. */
-static void pattern_for(char *pattern, size_t size, const char *destination)
-{
-    size_t length = 0;
-    pattern[length++] = '^';
-    for (; *destination != '\0' && length + 4 < size; destination++) {
-        if (strchr(".[]()*+?{}|^$\\", *destination) != NULL)
-            pattern[length++] = '\\';
-        pattern[length++] = *destination;
-    }
-    pattern[length++] = '$';
-    pattern[length] = '\0';
-}
-
-/* By its address, which every rule looks at. */
+/* By its address, which every list looks at. */
 static void pass_selected(struct screen *screen)
 {
     const struct flow_row *row = flow_rows_selected(&screen->flows);
-    char pattern[160];
-    if (row == NULL)
-        return;
-    pattern_for(pattern, sizeof(pattern), row->address);
-    view_change(screen, "ignore.add", json_pack("{s:s}", "pattern", pattern));
+    char pattern[SUGGEST_SIZE];
+    struct address address;
+    if (row != NULL && address_parse(&address, row->address))
+        view_change(screen, "ignore.add",
+                    json_pack("{s:s}", "pattern", suggest_address(&address, pattern)));
 }
 
 static void search(struct screen *screen, const char *text)
@@ -241,10 +216,13 @@ static void draw_detail(struct screen *screen)
         const char *label, *value;
     } lines[] = {
         {"device", row->device},
+        {"MAC", row->mac},
+        {"client", row->client},
         {"address", row->address},
         {"name", row->name},
         {"protocol", row->protocol},
-        {"verdict", verdict_of(row)},
+        {"verdict", row->verdict},
+        {"state", row->state},
         {"why", row->why},
         {"age", age},
         {"sent", sent},

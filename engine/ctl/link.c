@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ctl/link.h"
 
+#include "ctl/client.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define READ_SIZE ((size_t)64 << 10)
@@ -14,22 +15,8 @@
 
 bool link_open(struct link *link, const char *path)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    *link = (struct link){.fd = -1};
-    if (strlen(path) >= sizeof(address.sun_path)) {
-        errno = ENAMETOOLONG;
-        return false;
-    }
-    strcpy(address.sun_path, path);
-    link->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (link->fd < 0)
-        return false;
-    if (connect(link->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
-        return true;
-    int error = errno;
-    link_close(link);
-    errno = error;
-    return false;
+    *link = (struct link){.fd = client_open(path)};
+    return link->fd >= 0;
 }
 
 void link_close(struct link *link)

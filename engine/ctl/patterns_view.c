@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The options, a list of patterns, and the keys. */
+#include "ctl/text.h"
 #include "ctl/view.h"
 
 #include <curses.h>
@@ -11,12 +12,6 @@ static const struct pattern_kind kinds[] = {
     {"allow", "Allow patterns: if there are any, only what they name is intercepted"},
     {"tcp", "TCP patterns: where TLS is ended, and what is in it is not interpreted"},
 };
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text != NULL ? text : "";
-}
 
 /* ---- options ---- */
 

@@ -2,6 +2,7 @@
 #include "ctl/screen.h"
 
 #include "core/loop.h"
+#include "ctl/text.h"
 #include "ctl/view.h"
 
 #include <curses.h>
@@ -142,6 +143,7 @@ void view_change(struct screen *screen, const char *command, json_t *arguments)
         view_tell(screen, true, "wait: the last change is not in force yet");
         return;
     }
+    screen->undoing = strcmp(command, "undo") == 0;
     screen->change_id = link_send(&screen->link, command, arguments);
     if (screen->change_id == 0)
         view_tell(screen, true, "interceptd is not running");
@@ -167,10 +169,11 @@ static void change_answered(struct screen *screen, const json_t *answer)
     json_t *data = json_object_get(answer, "data");
     const json_t *undo = json_object_get(data, "undo");
     const char *text = json_string_value(json_object_get(data, "text"));
-    if (json_is_object(undo))
+    const bool can_undo = json_is_object(undo) && !screen->undoing;
+    if (can_undo)
         json_array_append(screen->undo, (json_t *)undo);
     view_tell(screen, false, "%s%s", text != NULL ? text : "done",
-              json_is_object(undo) ? "  (u takes it back)" : "");
+              can_undo ? "  (u takes it back)" : "");
     screen->status_id = link_send(&screen->link, "status", NULL);
     if (screen->view == &patterns_view)
         view_ask_patterns(screen);
@@ -208,13 +211,23 @@ static void use_answer(struct screen *screen, json_t *answer)
         screen->change_id = 0;
 }
 
+static void use_event(struct screen *screen, const json_t *event)
+{
+    if (strcmp(text_of(event, "event_type"), "flow") == 0)
+        flow_rows_end(&screen->flows, event, clock_ms());
+}
+
 static void read_answers(struct screen *screen)
 {
-    json_t *answer;
-    while ((answer = link_receive(&screen->link)) != NULL) {
-        use_answer(screen, answer);
-        json_decref(answer);
+    json_t *message;
+    while ((message = link_receive(&screen->link)) != NULL) {
+        if (json_object_get(message, "event_type") != NULL)
+            use_event(screen, message);
+        else
+            use_answer(screen, message);
+        json_decref(message);
     }
+    flow_rows_settle(&screen->flows);
 }
 
 /* Asks for what is to be seen, or looks for a daemon to ask. */
@@ -225,6 +238,7 @@ static void ask(struct screen *screen)
         if (!link_open(&screen->link, screen->socket_path))
             return;
         screen->status_id = link_send(&screen->link, "status", NULL);
+        (void)link_send(&screen->link, "events.follow", NULL);
         if (screen->view == &patterns_view)
             view_ask_patterns(screen);
     }

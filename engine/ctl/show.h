@@ -9,6 +9,9 @@
 void show_json(const json_t *data);
 void show_status(const json_t *data);
 void show_ignored(const json_t *data);
+void show_devices(const json_t *data);
+void show_flows(const json_t *data);
+void show_cuts(const json_t *data);
 void show_explanations(const json_t *data);
 
 #endif

@@ -49,6 +49,7 @@ struct screen {
     char message[512]; /* at the bottom, until the next key */
     bool message_is_fault;
     json_t *undo; /* requests that take back what was done here, the last at the end */
+    bool undoing; /* the change under way is one of them */
 
     /* Requests under way, by the id of their answers; 0: none. */
     json_int_t flows_id, status_id, patterns_id, change_id;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "event/eve.h"
 
-#include "core/jsonw.h"
-
 #include <time.h>
 
 /* The longest event: a hundred names of a certificate at their longest. */
@@ -17,6 +15,15 @@ static void write_time(struct jsonw *json, const char *key, const struct timeval
     size_t length = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
     snprintf(text + length, sizeof(text) - length, ".%06ld+0000", (long)time->tv_usec);
     jsonw_string(json, key, text);
+}
+
+void eve_begin(struct jsonw *json, const char *type)
+{
+    struct timeval now;
+    gettimeofday(&now, NULL);
+    jsonw_object(json, NULL);
+    write_time(json, "timestamp", &now);
+    jsonw_string(json, "event_type", type);
 }
 
 static void write_header(struct jsonw *json, const char *type, const struct record *record,
@@ -85,18 +92,40 @@ static uint64_t age_of(const struct record *record)
                : 0;
 }
 
+/* As Suricata has it. */
+static void write_quic(struct jsonw *json, const struct flow *flow)
+{
+    char version[12];
+    snprintf(version, sizeof(version), "%x", (unsigned)flow->quic_version);
+    jsonw_object(json, "quic");
+    jsonw_string(json, "version", version);
+    jsonw_string(json, "sni", flow->sni);
+    jsonw_object_end(json);
+}
+
+static const char *flow_reason(enum ending ending)
+{
+    if (ending == ENDING_SHUTDOWN)
+        return "shutdown";
+    return ending == ENDING_CUT ? "forced" : "timeout";
+}
+
 static void write_flow(struct jsonw *json, const struct record *record)
 {
     jsonw_object(json, "flow");
-    jsonw_uint(json, "pkts_toserver", record->packets_to_server);
-    jsonw_uint(json, "pkts_toclient", record->packets_to_client);
-    jsonw_uint(json, "bytes_toserver", record->bytes_to_server);
-    jsonw_uint(json, "bytes_toclient", record->bytes_to_client);
-    write_time(json, "start", &record->start);
+    if (!record->uncounted) {
+        jsonw_uint(json, "pkts_toserver", record->packets_to_server);
+        jsonw_uint(json, "pkts_toclient", record->packets_to_client);
+        jsonw_uint(json, "bytes_toserver", record->bytes_to_server);
+        jsonw_uint(json, "bytes_toclient", record->bytes_to_client);
+    }
+    if (record->start.tv_sec != 0)
+        write_time(json, "start", &record->start);
     write_time(json, "end", &record->end);
-    jsonw_uint(json, "age", age_of(record));
-    jsonw_string(json, "state", "closed");
-    jsonw_string(json, "reason", record->ending == ENDING_SHUTDOWN ? "shutdown" : "timeout");
+    if (record->start.tv_sec != 0)
+        jsonw_uint(json, "age", age_of(record));
+    jsonw_string(json, "state", record->state != NULL ? record->state : "closed");
+    jsonw_string(json, "reason", flow_reason(record->ending));
     jsonw_bool(json, "alerted", false);
     jsonw_object_end(json);
 }
@@ -161,10 +190,18 @@ static void write_upstream(struct jsonw *json, const struct record *record)
 static void write_device(struct jsonw *json, const struct flow *flow)
 {
     char mac[MAC_TEXT_SIZE];
-    if (!flow->has_mac)
+    const struct timeval first_seen = {.tv_sec = flow->first_seen};
+    if (!flow->has_mac && flow->device_name == NULL && flow->first_seen == 0)
         return;
     jsonw_object(json, "device");
-    jsonw_string(json, "mac", mac_text(flow->mac, mac));
+    jsonw_string(json, "name", flow->device_name);
+    if (flow->has_mac)
+        jsonw_string(json, "mac", mac_text(flow->mac, mac));
+    if (flow->has_mac && mac_is_randomized(flow->mac))
+        jsonw_bool(json, "randomized", true);
+    jsonw_string(json, "vendor", flow->vendor);
+    if (flow->first_seen != 0)
+        write_time(json, "first_seen", &first_seen);
     jsonw_object_end(json);
 }
 
@@ -178,6 +215,16 @@ static void write_ending(struct jsonw *json, const struct record *record)
         jsonw_string(json, "advice", ending_advice(record->ending));
 }
 
+/* How the destination is called: as the device asks for it, or has resolved it. */
+static const char *name_of(const struct flow *flow)
+{
+    if (flow->sni != NULL)
+        return flow->sni;
+    if (flow->host != NULL)
+        return flow->host;
+    return flow->name_count > 0 ? flow->names[0] : NULL;
+}
+
 static void write_intercept(struct jsonw *json, const struct record *record)
 {
     jsonw_object(json, "intercept");
@@ -185,7 +232,12 @@ static void write_intercept(struct jsonw *json, const struct record *record)
     jsonw_string(json, "reason", record->reason);
     jsonw_string(json, "rule", record->rule);
     jsonw_string(json, "rule_place", record->rule_place);
-    jsonw_uint(json, "policy_rev", record->policy_revision);
+    if (record->learned != 0)
+        jsonw_uint(json, "learned", record->learned);
+    jsonw_string(json, "evidence", record->evidence);
+    if (record->policy_revision != 0)
+        jsonw_uint(json, "policy_rev", record->policy_revision);
+    jsonw_string(json, "name", name_of(record->flow));
     write_device(json, record->flow);
     if (record->starttls)
         jsonw_bool(json, "starttls", true);
@@ -228,6 +280,8 @@ void eve_write(struct recorder_feed *feed, enum eve_type type, const struct reco
         write_tls(&json, record);
     if (type == EVE_FLOW)
         write_flow(&json, record);
+    if (record->flow->quic_version != 0)
+        write_quic(&json, record->flow);
     write_intercept(&json, record);
     jsonw_object_end(&json);
     if (jsonw_text(&json) == NULL) {

@@ -45,17 +45,19 @@ struct record_certificate {
 struct record {
     uint64_t flow_id;
     const struct flow *flow;
-    struct timeval start, end;
+    struct timeval start, end; /* a start of 0: unknown */
 
-    const char *action; /* "intercept", "passthrough", "bypass" */
+    const char *action; /* "intercept", "passthrough", "bypass", "refuse" (of QUIC) */
     const char *reason;
-    const char *rule;       /* the pattern that decided */
-    const char *rule_place; /* "file:line" */
-    uint64_t policy_revision;
+    const char *rule;         /* the pattern that decided */
+    const char *rule_place;   /* "file:line" */
+    uint64_t learned;         /* the number of the finding that decided, or was made; 0: none */
+    const char *evidence;     /* what it rests on */
+    uint64_t policy_revision; /* 0: unknown */
     enum ending ending;
     const char *phase; /* how far it was by then: the state's name, "after_handshake", "data" */
 
-    const char *app_proto; /* "tls", "http", …; "failed" if unknown */
+    const char *app_proto; /* "tls", "http", "quic", …; "failed" if unknown */
     bool starttls;         /* TLS began in mid-connection, when that protocol had asked for it */
     bool ech;              /* the ClientHello has an encrypted one in it, or pretends to (GREASE) */
     const char *sni, *ja4, *ja3;
@@ -73,11 +75,18 @@ struct record {
     bool forged_cached;
     bool forged_override; /* it is none: the operator's own certificate was shown */
 
+    const char *state; /* of the flow, in Suricata's words; NULL: "closed" */
+    bool uncounted;    /* of the next four nothing is known */
     uint64_t packets_to_server, packets_to_client;
-    uint64_t bytes_to_server, bytes_to_client; /* of payload, on the device's side */
+    uint64_t bytes_to_server, bytes_to_client; /* of payload, on the device's side; of a connection
+                                                  that passed in the kernel, of IP packets */
 };
 
 /* A flow_id: 51 random bits, never 0. No two connections share one, also over restarts. */
 uint64_t record_new_flow_id(void);
+
+/* The flow_id of a connection that several threads tell of, and none carries: the same for the same
+ * addresses, ports and protocol as long as this process runs, and not to be guessed. Any thread. */
+uint64_t record_flow_id(const struct flow *flow);
 
 #endif

@@ -45,11 +45,27 @@ void recorder_stop(struct recorder *recorder);
  * thread. */
 void recorder_reopen(struct recorder *recorder, const struct recorder_paths *paths);
 
+/* From now on the events are also put into a ring of limited size, whether there is a file for them
+ * or not. Returns a descriptor that is readable when there are some, and stays the recorder's; -1
+ * with errno. One thread follows, and stops to. */
+int recorder_follow(struct recorder *recorder) must_check;
+void recorder_unfollow(struct recorder *recorder);
+
+/* The next line that was put there, with its end; valid until recorder_followed(). NULL if there is
+ * none for now: then `*lost` is how many found no room since it was asked for. To be called until
+ * it is NULL. */
+const char *recorder_next(struct recorder *recorder, size_t *length, uint64_t *lost);
+void recorder_followed(struct recorder *recorder);
+
 /* A feed for one thread. Never more than `feed_limit` of them. Control thread. */
 struct recorder_feed *recorder_feed(struct recorder *recorder) must_check;
 
 /* True if somebody wants these lines: for callers that would have to format first. */
 bool recorder_wants(const struct recorder_feed *feed, enum output output);
+
+/* True if lines of so many bytes would not be dropped: for callers that can wait. The feed's thread
+ * only. */
+bool recorder_has_room(const struct recorder_feed *feed, size_t length);
 
 /* Hands over one line, which ends with a newline. The feed's thread only; never waits. */
 void recorder_put(struct recorder_feed *feed, enum output output, const char *line, size_t length);

@@ -12,40 +12,67 @@
 #include <string.h>
 
 const struct decided_set decided_sets[DECIDED_SETS] = {
-    {"passed4", NFT_KEY_PROTO_ADDR4_PORT, VERDICT_PASS, AF_INET},
-    {"passed6", NFT_KEY_PROTO_ADDR6_PORT, VERDICT_PASS, AF_INET6},
-    {"refused4", NFT_KEY_PROTO_ADDR4_PORT, VERDICT_TAKE, AF_INET},
-    {"refused6", NFT_KEY_PROTO_ADDR6_PORT, VERDICT_TAKE, AF_INET6},
+    {"passed4", NFT_KEY_PROTO_ADDR4_PORT, VERDICT_PASS, AF_INET, false},
+    {"passed6", NFT_KEY_PROTO_ADDR6_PORT, VERDICT_PASS, AF_INET6, false},
+    {"device_passed4", NFT_KEY_DEVICE4_PROTO_ADDR4_PORT, VERDICT_PASS, AF_INET, true},
+    {"device_passed6", NFT_KEY_DEVICE6_PROTO_ADDR6_PORT, VERDICT_PASS, AF_INET6, true},
+    {"refused4", NFT_KEY_PROTO_ADDR4_PORT, VERDICT_TAKE, AF_INET, false},
+    {"refused6", NFT_KEY_PROTO_ADDR6_PORT, VERDICT_TAKE, AF_INET6, false},
 };
 
 static const struct decided_set *set_for(const struct decided *decided)
 {
     for (size_t i = 0; i < DECIDED_SETS; i++)
         if (decided_sets[i].verdict == decided->verdict &&
-            decided_sets[i].family == decided->origin.family)
+            decided_sets[i].family == decided->origin.family &&
+            decided_sets[i].by_device == (decided->device.family != 0))
             return &decided_sets[i];
     return NULL;
 }
 
-/* A key is its parts, each padded to 32 bits: protocol, address, port. */
+/* A key is its parts, each padded to 32 bits: the device, if it is for one; protocol, address,
+ * port. */
 static void encode_key(const struct decided *decided, unsigned char key[static NFT_KEY_MAX_SIZE])
 {
     size_t ip_size = address_ip_size(&decided->origin);
     uint16_t wire_port = htons(decided->origin.port);
     memset(key, 0, NFT_KEY_MAX_SIZE);
+    if (decided->device.family != 0) {
+        memcpy(key, &decided->device.ip, ip_size);
+        key += ip_size;
+    }
     key[0] = decided->protocol;
     memcpy(key + 4, &decided->origin.ip, ip_size);
     memcpy(key + 4 + ip_size, &wire_port, sizeof(wire_port));
 }
 
-static void decode_key(struct decided *decided, const unsigned char *key)
+static void decode_key(struct decided *decided, const unsigned char *key, bool by_device)
 {
     size_t ip_size = address_ip_size(&decided->origin);
     uint16_t wire_port;
+    if (by_device) {
+        decided->device.family = decided->origin.family;
+        memcpy(&decided->device.ip, key, ip_size);
+        key += ip_size;
+    }
     decided->protocol = key[0];
     memcpy(&decided->origin.ip, key + 4, ip_size);
     memcpy(&wire_port, key + 4 + ip_size, sizeof(wire_port));
     decided->origin.port = ntohs(wire_port);
+}
+
+void decided_for_device(struct decided *decided, const struct flow *flow, uint32_t timeout,
+                        uint64_t now)
+{
+    decided->device = flow->device;
+    decided->device_key = flow_device_key(flow);
+    decided->names_version = flow->names_version;
+    decided->timeout = timeout;
+    if (flow->name_count == 0)
+        return;
+    const uint64_t left = flow->names_until > now ? (flow->names_until - now) / 1000 : 0;
+    if (left < timeout)
+        decided->timeout = left > 0 ? (uint32_t)left : 1;
 }
 
 bool decided_add(struct netlink *netlink, const struct decided *items, size_t count)
@@ -57,19 +84,40 @@ bool decided_add(struct netlink *netlink, const struct decided *items, size_t co
         unsigned char key[NFT_KEY_MAX_SIZE];
         CHECK(set != NULL);
         encode_key(&items[i], key);
-        nft_add_element(&nft, set->name, set->key, key, NULL,
-                        items[i].comment[0] != '\0' ? items[i].comment : NULL);
+        const char *comment = items[i].comment[0] != '\0' ? items[i].comment : NULL;
+        nft_add_timed_element(&nft, set->name, set->key, key, comment, items[i].timeout);
     }
+    return nft_commit(&nft, NULL);
+}
+
+static void flush_in(struct nft *nft, bool devices_only)
+{
+    for (size_t i = 0; i < DECIDED_SETS; i++)
+        if (decided_sets[i].by_device || !devices_only)
+            nft_flush_set(nft, decided_sets[i].name);
+}
+
+void decided_flush_in(struct nft *nft)
+{
+    flush_in(nft, false);
+}
+
+static bool flush(struct netlink *netlink, bool devices_only)
+{
+    struct nft nft;
+    nft_begin(&nft, netlink, RULESET_TABLE);
+    flush_in(&nft, devices_only);
     return nft_commit(&nft, NULL);
 }
 
 bool decided_flush(struct netlink *netlink)
 {
-    struct nft nft;
-    nft_begin(&nft, netlink, RULESET_TABLE);
-    for (size_t i = 0; i < DECIDED_SETS; i++)
-        nft_flush_set(&nft, decided_sets[i].name);
-    return nft_commit(&nft, NULL);
+    return flush(netlink, false);
+}
+
+bool decided_flush_devices(struct netlink *netlink)
+{
+    return flush(netlink, true);
 }
 
 /* ---- listing ---- */
@@ -107,7 +155,7 @@ static int list_element(struct nftnl_set_elem *element, void *data)
     const unsigned char *key = nftnl_set_elem_get(element, NFTNL_SET_ELEM_KEY, &size);
     if (key == NULL || size < nft_key_size(listing->set->key))
         return 0;
-    decode_key(&entry.decided, key);
+    decode_key(&entry.decided, key, listing->set->by_device);
     entry.timeout_ms = nftnl_set_elem_is_set(element, NFTNL_SET_ELEM_TIMEOUT)
                            ? nftnl_set_elem_get_u64(element, NFTNL_SET_ELEM_TIMEOUT)
                            : (uint64_t)listing->default_timeout * 1000;

@@ -2,11 +2,11 @@
  *
  * decided.h - destinations that the kernel decides by itself, because we told it to.
  *
- * Four sets in our table: the destinations whose connections pass, and those whose QUIC is refused,
- * for each family. An element is a kernel rule for one address and port; it expires by itself, and
- * the sets are bounded. They are sets, not verdict maps: an element with a jump in a map makes the
- * kernel validate the whole table again for each one that is added (13 ms at 60,000 elements,
- * against 10 us for a set).
+ * Sets in our table, for each family: the destinations whose connections pass, those whose pass for
+ * one device, and those whose QUIC is refused. An element is a kernel rule for one address and port
+ * (and device); it expires by itself, and the sets are bounded. They are sets, not verdict maps: an
+ * element with a jump in a map makes the kernel validate the whole table again for each one that is
+ * added (13 ms at 60,000 elements, against 10 us for a set).
  *
  * One thread at a time: the one that holds the netlink socket. */
 #ifndef GATE_DECIDED_H
@@ -21,26 +21,41 @@ struct decided_set {
     enum nft_key key;
     enum verdict verdict;
     sa_family_t family;
+    bool by_device;
 };
-#define DECIDED_SETS 4
+#define DECIDED_SETS 6
 extern const struct decided_set decided_sets[DECIDED_SETS];
 
 /* A comment on an element is cut to what nft(8) shows. */
 #define DECIDED_COMMENT_SIZE 120
 
 struct decided {
-    struct address device; /* whose connections; family 0: everybody's. The port does not count. */
+    /* Whose connections; family 0: everybody's. Of one device's the rest tells what is known of its
+     * names, and for how many seconds (0: for as long as others). */
+    struct address device; /* the port does not count */
+    struct device_key device_key;
+    uint64_t names_version;
+    uint32_t timeout;
     struct address origin;
     uint8_t protocol;
     enum verdict verdict; /* TAKE is for UDP: it is what refuses QUIC */
     char comment[DECIDED_COMMENT_SIZE];
 };
 
+/* Makes it hold for the flow's device only, for at most so many seconds, and no longer than the
+ * names are known that it rests on. `now` as clock_ms() has it. */
+void decided_for_device(struct decided *decided, const struct flow *flow, uint32_t timeout,
+                        uint64_t now);
+
 /* Adds them all, or none. False with errno: ENFILE if a set is full. */
 bool decided_add(struct netlink *netlink, const struct decided *items, size_t count) must_check;
 
-/* Forgets everything, atomically. */
+/* Forgets everything, atomically; or what holds for single devices only. */
 bool decided_flush(struct netlink *netlink) must_check;
+bool decided_flush_devices(struct netlink *netlink) must_check;
+
+/* The same as part of a transaction. */
+void decided_flush_in(struct nft *nft);
 
 /* One element, as the kernel tells it. */
 struct decided_entry {

@@ -3,6 +3,9 @@
 
 #include "core/loop.h"
 #include "core/mailbox.h"
+#include "gate/beginnings.h"
+#include "gate/device_rules.h"
+#include "gate/dns_queue.h"
 #include "gate/lan.h"
 #include "gate/packet.h"
 #include "gate/queue.h"
@@ -15,10 +18,12 @@
 /* Packets that wait while the kernel learns what they have taught: one transaction for all of them.
  */
 #define LESSONS_LIMIT 64
+/* New connections that are answered in a turn of the loop. */
+#define READS_A_TURN 256
 
-/* A packet whose destination the kernel is to know before it goes on. */
+/* Packets whose destination the kernel is to know before they go on. */
 struct lesson {
-    uint32_t id, mark;
+    struct waiting_packets packets;
     struct flow flow;
     struct gate_answer answer;
 };
@@ -29,9 +34,12 @@ struct gate {
     enum queue_kind queue_kind;
     uint8_t ports[8192];
     void *policy;
+    uint64_t in_force_since; /* ns since 1970 */
 
     struct netlink nftables; /* owns the table: it lives as long as this socket */
     struct queue queue;
+    struct dns_queue dns;
+    struct device_rules device_rules;
     struct netlink changes; /* in the box's network */
     struct loop loop;
     struct mailbox mailbox;
@@ -39,12 +47,14 @@ struct gate {
     struct lan lan;
     pthread_t thread;
     bool running, routed, installed;
-    bool ending; /* nothing new is taken, or taught, any more */
+    bool ending;          /* nothing new is taken, or taught, any more */
+    bool excludes_others; /* than the kernel knows */
 
     struct lesson lessons[LESSONS_LIMIT];
     struct decided remembered[LESSONS_LIMIT]; /* of the lesson with the same index */
     size_t lesson_count;
     struct arena arena; /* of what the judge has added to flows */
+    struct beginnings beginnings;
 };
 
 /* ---- deciding ---- */
@@ -55,6 +65,29 @@ static void add_to_kernel(struct gate *gate, const struct decided *decided, size
         counter_add(&gate->counters.remembered, count);
     else
         counter_add(&gate->counters.forgotten, count);
+}
+
+static void flush_device_rules(struct gate *gate)
+{
+    device_rules_flushed(&gate->device_rules);
+    if (!gate->ending && !decided_flush_devices(&gate->nftables))
+        log_error("the kernel's decisions for devices could not be flushed: %m");
+}
+
+static uint32_t mark_for(const struct gate *gate, const struct flow *flow, enum verdict verdict)
+{
+    const struct marks *marks = &gate->options.marks;
+    if (verdict == VERDICT_PASS)
+        return marks->pass;
+    return flow->protocol == IPPROTO_TCP ? marks->take : marks->refuse;
+}
+
+static void let_go(struct gate *gate, const struct lesson *lesson)
+{
+    uint32_t bits = mark_for(gate, &lesson->flow, lesson->answer.verdict);
+    for (size_t i = 0; i < lesson->packets.count; i++)
+        queue_accept(&gate->queue, lesson->packets.items[i].id,
+                     lesson->packets.items[i].mark | bits);
 }
 
 /* First the kernel learns, then the packets go on: no later connection to these destinations will
@@ -68,18 +101,22 @@ static void teach_lessons(struct gate *gate)
         return;
     add_to_kernel(gate, gate->remembered, count);
     for (size_t i = 0; i < count; i++)
-        queue_accept(&gate->queue, gate->lessons[i].id, gate->lessons[i].mark);
+        let_go(gate, &gate->lessons[i]);
     for (size_t i = 0; i < count; i++)
         judge->note(gate->policy, &gate->lessons[i].flow, &gate->lessons[i].answer);
 }
 
 static void add_lesson(struct gate *gate, const struct lesson *lesson)
 {
+    const struct flow *flow = &lesson->flow;
     struct decided *decided = &gate->remembered[gate->lesson_count];
-    *decided = (struct decided){.origin = lesson->flow.origin,
-                                .protocol = lesson->flow.protocol,
-                                .verdict = lesson->answer.verdict};
+    *decided = (struct decided){
+        .origin = flow->origin, .protocol = flow->protocol, .verdict = lesson->answer.verdict};
+    if (lesson->answer.holds == HOLDS_FOR_DEVICE)
+        decided_for_device(decided, flow, gate->options.pass_timeout, clock_ms());
     gate->options.judge.explain(&lesson->answer, decided->comment);
+    if (decided->device.family != 0)
+        (void)!device_rules_add(&gate->device_rules, decided); /* nothing is newer here */
     gate->lessons[gate->lesson_count++] = *lesson;
     if (gate->lesson_count == LESSONS_LIMIT)
         teach_lessons(gate);
@@ -89,15 +126,64 @@ static void add_lesson(struct gate *gate, const struct lesson *lesson)
  * would fill the queue. TCP that is taken is not: each connection is to be seen here. */
 static bool is_worth_remembering(const struct flow *flow, const struct gate_answer *answer)
 {
-    return answer->holds == HOLDS_FOR_ALL && (answer->verdict == VERDICT_PASS || flow->protocol == IPPROTO_UDP);
+    if (answer->verdict == VERDICT_PASS)
+        return answer->holds != HOLDS_ONCE;
+    return answer->holds == HOLDS_FOR_ALL && flow->protocol == IPPROTO_UDP;
 }
 
-static uint32_t mark_for(const struct gate *gate, const struct flow *flow, enum verdict verdict)
+static void decide(struct gate *gate, struct lesson *lesson)
 {
-    const struct marks *marks = &gate->options.marks;
-    if (verdict == VERDICT_PASS)
-        return marks->pass;
-    return flow->protocol == IPPROTO_TCP ? marks->take : marks->refuse;
+    const struct gate_judge *judge = &gate->options.judge;
+    lesson->answer = judge->decide(gate->policy, &lesson->flow, &gate->arena);
+    counter_add(
+        lesson->answer.verdict == VERDICT_PASS ? &gate->counters.passed : &gate->counters.taken, 1);
+    if (is_worth_remembering(&lesson->flow, &lesson->answer)) {
+        add_lesson(gate, lesson);
+        return;
+    }
+    let_go(gate, lesson);
+    judge->note(gate->policy, &lesson->flow, &lesson->answer);
+}
+
+static void decide_beginning(struct gate *gate, struct beginning *beginning)
+{
+    struct lesson lesson = {.packets = beginning->packets, .flow = beginning->flow};
+    decide(gate, &lesson);
+    beginnings_decide(&gate->beginnings, beginning,
+                      mark_for(gate, &lesson.flow, lesson.answer.verdict), &gate->arena);
+}
+
+static void beginning_expired(struct beginnings *beginnings, struct beginning *beginning)
+{
+    struct gate *gate = container_of(beginnings, struct gate, beginnings);
+    decide_beginning(gate, beginning);
+    teach_lessons(gate);
+    arena_fini(&gate->arena);
+}
+
+/* A datagram that cannot be kept in mind is lost, and sent again. */
+static void answer_datagram(struct gate *gate, const struct queued_packet *packet,
+                            const struct flow *flow)
+{
+    struct reader payload = packet_payload(packet->bytes, packet->length);
+    struct beginning *beginning = beginnings_get(&gate->beginnings, flow, packet_quic_id(payload));
+    uint32_t mark = packet->mark & ~gate->options.marks.mask;
+    if (beginning == NULL) {
+        queue_drop(&gate->queue, packet->id);
+        return;
+    }
+    if (beginning->decided) {
+        queue_accept(&gate->queue, packet->id, mark | beginning->answer);
+        return;
+    }
+    struct waiting_packets *packets = &beginning->packets;
+    packets->items[packets->count].id = packet->id;
+    packets->items[packets->count++].mark = mark;
+    if (gate->options.judge.read(gate->policy, &beginning->flow, &beginning->reading, payload,
+                                 &beginning->arena) &&
+        beginnings_wait(&gate->beginnings, beginning))
+        return;
+    decide_beginning(gate, beginning);
 }
 
 static bool read_flow(struct flow *flow, const struct queued_packet *packet)
@@ -116,36 +202,67 @@ static bool read_flow(struct flow *flow, const struct queued_packet *packet)
 static void answer_packet(struct queue *queue, const struct queued_packet *packet)
 {
     struct gate *gate = container_of(queue, struct gate, queue);
-    const struct gate_judge *judge = &gate->options.judge;
-    struct lesson lesson = {.id = packet->id, .mark = packet->mark & ~gate->options.marks.mask};
+    uint32_t mark = packet->mark & ~gate->options.marks.mask;
+    struct lesson lesson = {.packets = {.items = {{packet->id, mark}}, .count = 1}};
     counter_add(&gate->counters.packets, 1);
     if (!read_flow(&lesson.flow, packet)) {
         counter_add(&gate->counters.unreadable, 1);
         if (gate->options.fail_closed)
-            queue_drop(queue, lesson.id);
+            queue_drop(queue, packet->id);
         else
-            queue_accept(queue, lesson.id, lesson.mark);
+            queue_accept(queue, packet->id, mark);
         return;
     }
-    lesson.answer = judge->decide(gate->policy, &lesson.flow, &gate->arena);
-    lesson.mark |= mark_for(gate, &lesson.flow, lesson.answer.verdict);
-    counter_add(
-        lesson.answer.verdict == VERDICT_PASS ? &gate->counters.passed : &gate->counters.taken, 1);
-    if (is_worth_remembering(&lesson.flow, &lesson.answer)) {
-        add_lesson(gate, &lesson);
-        return;
-    }
-    queue_accept(queue, lesson.id, lesson.mark);
-    judge->note(gate->policy, &lesson.flow, &lesson.answer);
+    if (device_rules_see(&gate->device_rules, &lesson.flow))
+        flush_device_rules(gate);
+    if (lesson.flow.protocol == IPPROTO_UDP)
+        answer_datagram(gate, packet, &lesson.flow);
+    else
+        decide(gate, &lesson);
 }
 
 static void queue_ready(struct watch *watch, uint32_t events)
 {
     (void)events;
     struct gate *gate = container_of(watch, struct gate, queue_watch);
-    queue_read(&gate->queue);
+    queue_read(&gate->queue, READS_A_TURN);
     teach_lessons(gate);
     arena_fini(&gate->arena);
+}
+
+/* ---- DNS ---- */
+
+static void hear_query(void *context, const struct flow *flow, const uint8_t *bytes, size_t length)
+{
+    struct gate *gate = context;
+    gate->options.judge.dns_query(gate->policy, flow, bytes, length);
+}
+
+/* The rules that did not know of it go before the answer does. */
+static void hear_news(void *context, const struct device_key *device, const struct address *address)
+{
+    struct gate *gate = context;
+    if (device_rules_news(&gate->device_rules, device, address))
+        flush_device_rules(gate);
+}
+
+static void hear_answer(void *context, const struct flow *flow, const uint8_t *bytes, size_t length)
+{
+    struct gate *gate = context;
+    gate->options.judge.dns_answer(gate->policy, flow, bytes, length, hear_news, gate);
+}
+
+/* Without names everything else still works. */
+static void open_dns(struct gate *gate)
+{
+    const struct dns_listener listener = {hear_query, hear_answer, gate};
+    const uint16_t number = dns_queue_number(gate->options.queue);
+    if (!gate->options.watch_dns || !gate->options.use_queue ||
+        dns_queue_open(&gate->dns, &gate->loop, number, &listener))
+        return;
+    log_warning("queue %u could not be opened, so DNS is not watched: %m", (unsigned)number);
+    dns_queue_close(&gate->dns, &gate->loop);
+    gate->options.watch_dns = false;
 }
 
 /* ---- what changes around us ---- */
@@ -183,12 +300,70 @@ void gate_lan_text(struct gate *gate, char *text, size_t size)
         lan_text(&gate->lan, text, size);
 }
 
+bool gate_lan(struct gate *gate, struct interfaces *lan)
+{
+    if (gate->options.external_ruleset)
+        return interfaces_find_lan(lan);
+    lan_copy(&gate->lan, lan);
+    return true;
+}
+
 /* ---- messages from other threads ---- */
+
+static bool flush_decided(struct gate *gate)
+{
+    beginnings_forget(&gate->beginnings);
+    device_rules_flushed(&gate->device_rules);
+    bool done = gate->ending || decided_flush(&gate->nftables);
+    if (!done)
+        log_error("the kernel's decisions could not be flushed: %m");
+    return done;
+}
+
+struct flush_message {
+    struct message message;
+    void (*done)(void *context, bool flushed);
+    void *context;
+};
+
+static void deliver_flush(struct message *message, void *receiver)
+{
+    struct flush_message *flush = container_of(message, struct flush_message, message);
+    const bool done = flush_decided(receiver);
+    if (flush->done != NULL)
+        flush->done(flush->context, done);
+    free(flush);
+}
+
+void gate_flush(struct gate *gate, void (*done)(void *context, bool flushed), void *context)
+{
+    struct flush_message *flush = malloc(sizeof(*flush));
+    CHECK(flush != NULL);
+    *flush = (struct flush_message){{.deliver = deliver_flush}, done, context};
+    mailbox_post(&gate->mailbox, &flush->message);
+}
 
 struct reload_message {
     struct message message;
     void *policy;
+    struct exclusions *exclusions;
 };
+
+/* Between the two policies no packet is answered: this thread is the one that answers. */
+static void renew_ruleset(struct gate *gate, struct exclusions *exclusions)
+{
+    if (!exclusions_same(gate->options.exclusions, exclusions))
+        gate->excludes_others = !gate->options.external_ruleset;
+    free(gate->options.exclusions);
+    gate->options.exclusions = exclusions;
+    device_rules_flushed(&gate->device_rules);
+    if (gate->ending)
+        return;
+    if (ruleset_renew(&gate->nftables, gate->excludes_others ? exclusions : NULL))
+        gate->excludes_others = false;
+    else
+        log_error("the kernel's decisions could not be flushed: %m");
+}
 
 static void deliver_reload(struct message *message, void *receiver)
 {
@@ -196,18 +371,24 @@ static void deliver_reload(struct message *message, void *receiver)
     struct reload_message *reload = container_of(message, struct reload_message, message);
     gate->options.judge.release(gate->policy);
     gate->policy = reload->policy;
+    beginnings_forget(&gate->beginnings);
+    renew_ruleset(gate, reload->exclusions);
     free(reload);
-    /* Between the two no packet is answered: this thread is the one that answers. */
-    if (!gate->ending && !decided_flush(&gate->nftables))
-        log_error("the kernel's decisions could not be flushed: %m");
+    gate->in_force_since = clock_wall();
 }
 
-void gate_reload(struct gate *gate, void *policy)
+uint64_t gate_in_force_since(const struct gate *gate)
+{
+    return gate->in_force_since;
+}
+
+void gate_reload(struct gate *gate, void *policy, struct exclusions *exclusions)
 {
     struct reload_message *reload = malloc(sizeof(*reload));
     CHECK(reload != NULL);
     reload->message.deliver = deliver_reload;
     reload->policy = policy;
+    reload->exclusions = exclusions;
     mailbox_post(&gate->mailbox, &reload->message);
 }
 
@@ -220,7 +401,9 @@ static void deliver_remember(struct message *message, void *receiver)
 {
     struct gate *gate = receiver;
     struct remember_message *mail = container_of(message, struct remember_message, message);
-    if (!gate->ending)
+    const bool is_true =
+        mail->decided.device.family == 0 || device_rules_add(&gate->device_rules, &mail->decided);
+    if (!gate->ending && is_true)
         add_to_kernel(gate, &mail->decided, 1);
     free(mail);
 }
@@ -267,16 +450,22 @@ static bool install(struct gate *gate)
         .listen_port = options->listen_port,
         .queue = options->queue,
         .queue_kind = options->use_queue ? QUEUE_NATIVE : QUEUE_NONE,
+        .dns = options->watch_dns && options->use_queue,
         .fail_closed = options->fail_closed,
         .source_device = options->source_device,
+        .pass_quic = options->pass_quic,
         .pass_timeout = options->pass_timeout,
         .ports = gate->ports,
         .lan = gate->lan.now.names,
         .lan_count = gate->lan.now.count,
+        .exclusions = options->exclusions,
     };
     if (!ruleset_install(&gate->nftables, &ruleset))
         return false;
     gate->queue_kind = ruleset.queue_kind;
+    if (options->watch_dns && !ruleset.dns)
+        log_warning("without a queue DNS is not watched: names are known by the first bytes only");
+    gate->options.watch_dns = ruleset.dns;
     if (gate->queue_kind == QUEUE_NONE)
         log_info("without a queue every connection is taken, and those that pass are relayed until "
                  "the kernel knows their destination");
@@ -299,7 +488,8 @@ static bool open_queue(struct gate *gate)
     gate->queue.netlink.socket = NULL;
     if (!options->use_queue)
         return true;
-    if (queue_open(&gate->queue, options->queue, !options->fail_closed, answer_packet))
+    if (queue_open(&gate->queue, options->queue, QUEUE_COPY_USUAL, !options->fail_closed,
+                   answer_packet))
         return true;
     if (errno == EINVAL || errno == EOPNOTSUPP) {
         log_info("this kernel lacks packet queues (nfnetlink_queue): using none");
@@ -317,7 +507,9 @@ static bool open_queue(struct gate *gate)
 
 static bool open_sockets(struct gate *gate)
 {
-    if (loop_init(&gate->loop) && mailbox_init(&gate->mailbox, &gate->loop, gate) &&
+    if (loop_init(&gate->loop) &&
+        beginnings_init(&gate->beginnings, &gate->loop, beginning_expired) &&
+        mailbox_init(&gate->mailbox, &gate->loop, gate) &&
         netlink_open(&gate->nftables, NETLINK_NETFILTER, 0) && interfaces_watch(&gate->changes))
         return true;
     log_error("the gate could not be opened: %m");
@@ -332,11 +524,13 @@ struct gate *gate_open(const struct gate_options *options, void *policy)
     gate->options.ports = NULL;
     memcpy(gate->ports, options->ports, sizeof(gate->ports));
     gate->policy = policy;
-    gate->queue_watch.fd = gate->changes_watch.fd = -1;
+    gate->queue_watch.fd = gate->changes_watch.fd = gate->dns.watch.fd = -1;
     lan_init(&gate->lan, options->lan, options->lan_count);
     if (open_sockets(gate) && open_queue(gate) &&
-        (options->external_ruleset || lan_find(&gate->lan)))
+        (options->external_ruleset || lan_find(&gate->lan))) {
+        open_dns(gate);
         return gate;
+    }
     gate_free(gate);
     return NULL;
 }
@@ -418,6 +612,7 @@ void gate_stop(struct gate *gate, bool orderly)
     gate->routed = false;
     loop_remove(&gate->loop, &gate->queue_watch);
     queue_close(&gate->queue);
+    dns_queue_close(&gate->dns, &gate->loop);
 }
 
 void gate_free(struct gate *gate)
@@ -425,13 +620,16 @@ void gate_free(struct gate *gate)
     loop_remove(&gate->loop, &gate->queue_watch);
     loop_remove(&gate->loop, &gate->changes_watch);
     queue_close(&gate->queue);
+    dns_queue_close(&gate->dns, &gate->loop);
     netlink_close(&gate->changes);
     netlink_close(&gate->nftables);
+    beginnings_fini(&gate->beginnings);
     if (gate->mailbox.receiver != NULL)
         mailbox_fini(&gate->mailbox);
     loop_fini(&gate->loop);
     gate->options.judge.release(gate->policy);
     lan_fini(&gate->lan);
+    free(gate->options.exclusions);
     free(gate);
 }
 
@@ -453,4 +651,9 @@ uint32_t gate_pass_timeout(const struct gate *gate)
 enum queue_kind gate_queue_kind(const struct gate *gate)
 {
     return gate->queue_kind;
+}
+
+bool gate_watches_dns(const struct gate *gate)
+{
+    return gate->options.watch_dns;
 }

@@ -13,7 +13,9 @@
 #include "core/counter.h"
 #include "core/flow.h"
 #include "core/log.h"
+#include "core/reader.h"
 #include "gate/decided.h"
+#include "gate/exclusions.h"
 #include "gate/interfaces.h"
 #include "gate/ruleset.h"
 
@@ -21,13 +23,29 @@
 struct gate_answer {
     enum verdict verdict;
     enum holds holds; /* for so many connections the kernel may remember it */
-    int reason;    /* the judge's own: why */
+    int reason;       /* the judge's own: why, */
+    uint64_t number;  /* and by what */
     const void *rule;
 };
+
+typedef void gate_dns_news(void *gate, const struct device_key *device,
+                           const struct address *address);
 
 /* Who decides. `policy` is what gate_open() or gate_reload() was given last; all calls come from
  * the gate's thread, and those about an answer before the policy changes. */
 struct gate_judge {
+    /* The first datagrams of a UDP flow, one after another, before it is decided: what they tell is
+     * added to the flow. `*reading` is the judge's own, NULL before the first one; it lives in the
+     * arena, as all that the flow points to. True: the next datagram would tell more, and this one
+     * may wait for it. */
+    bool (*read)(void *policy, struct flow *flow, void **reading, struct reader datagram,
+                 struct arena *arena);
+    /* DNS messages between a device and its resolver, where they are watched: they wait for this.
+     * In the flow `device` is the device, whose MAC address is known in a query. `news` is called,
+     * with `gate`, for each address that the device learns another name of. */
+    void (*dns_query)(void *policy, const struct flow *flow, const uint8_t *bytes, size_t length);
+    void (*dns_answer)(void *policy, const struct flow *flow, const uint8_t *bytes, size_t length,
+                       gate_dns_news *news, void *gate);
     /* The packet waits for this. What else is known of the flow is added to it, and lives in the
      * arena, which is emptied when the packet was noted. */
     struct gate_answer (*decide)(void *policy, struct flow *flow, struct arena *arena);
@@ -43,14 +61,17 @@ struct gate_options {
     uint16_t listen_port;
     bool use_queue;
     uint16_t queue;
+    bool watch_dns; /* by the queue behind that one */
     bool fail_closed;
     bool source_device;
     bool external_ruleset;
+    bool pass_quic;        /* as in struct ruleset */
     uint32_t pass_timeout; /* seconds */
     uint32_t route_table;
-    const uint8_t *ports;   /* as in struct ruleset; borrowed during gate_open() */
-    const char *const *lan; /* names of interfaces, borrowed for the gate's life; */
-    size_t lan_count;       /* none: found, and followed as they change */
+    const uint8_t *ports;          /* as in struct ruleset; borrowed during gate_open() */
+    const char *const *lan;        /* names of interfaces, borrowed for the gate's life; */
+    size_t lan_count;              /* none: found, and followed as they change */
+    struct exclusions *exclusions; /* goes over to the gate */
     struct gate_judge judge;
     log_sink *log; /* where the gate's thread logs to; NULL: to standard error */
     void *log_context;
@@ -69,20 +90,30 @@ struct gate_counters {
 struct gate;
 
 /* Takes hold of everything in the kernel that others could have (queue, table), and starts nothing.
- * `policy` goes over to the gate, also on failure. NULL after the reason was logged. */
+ * `policy` and the exclusions go over to the gate, also on failure. NULL after the reason was
+ * logged. */
 struct gate *gate_open(const struct gate_options *options, void *policy) must_check;
 
 /* Starts the thread and, last of all, puts the ruleset in force. False after the reason was logged.
  */
 bool gate_start(struct gate *gate) must_check;
 
-/* A new policy, which the gate takes over: from one moment on every new connection is decided by
- * it, and what the kernel remembered of the old one is gone. Any thread. */
-void gate_reload(struct gate *gate, void *policy);
-
-/* A worker has decided a connection that the kernel may decide by itself from now on. Any thread.
+/* A new policy, and who is excluded by it; the gate takes both over. From one moment on every new
+ * connection is decided by it, and what the kernel remembered of the old one is gone. Any thread.
  */
+void gate_reload(struct gate *gate, void *policy, struct exclusions *exclusions);
+
+/* Since when the policy is in force, in ns since 1970: what began before has passed by another one.
+ * The gate's thread: gate_ping() leads there. */
+uint64_t gate_in_force_since(const struct gate *gate);
+
+/* A worker has decided a connection that the kernel may decide by itself from now on; unless, for a
+ * device, something was learned meanwhile that it did not know. Any thread. */
 void gate_remember(struct gate *gate, const struct decided *decided);
+
+/* What the kernel remembers is gone when `done` is called, in the gate's thread, with whether it
+ * worked; NULL: nobody wants to know. Any thread. */
+void gate_flush(struct gate *gate, void (*done)(void *context, bool flushed), void *context);
 
 /* Calls `pong(context)` from the gate's thread: it is alive. Any thread. */
 void gate_ping(struct gate *gate, void (*pong)(void *context), void *context);
@@ -98,10 +129,15 @@ void gate_free(struct gate *gate);
 const struct gate_counters *gate_counters(const struct gate *gate);
 uint32_t gate_pass_timeout(const struct gate *gate); /* seconds; as it was when the gate opened */
 enum queue_kind gate_queue_kind(const struct gate *gate);
+bool gate_watches_dns(const struct gate *gate);
 uint16_t gate_queue_number(const struct gate *gate); /* if there is a queue */
 
 /* The devices' interfaces, as they are now, separated by blanks; or that we do not know them. Any
  * thread. */
 void gate_lan_text(struct gate *gate, char *text, size_t size);
+
+/* The same as a list; where the ruleset is another's, the interfaces without a default route. False
+ * if they cannot be found. Any thread. */
+bool gate_lan(struct gate *gate, struct interfaces *lan) must_check;
 
 #endif

@@ -85,6 +85,13 @@ bool lan_find_again(struct lan *lan)
     return true;
 }
 
+void lan_copy(struct lan *lan, struct interfaces *copy)
+{
+    pthread_mutex_lock(&lan->lock);
+    *copy = lan->now;
+    pthread_mutex_unlock(&lan->lock);
+}
+
 void lan_text(struct lan *lan, char *text, size_t size)
 {
     pthread_mutex_lock(&lan->lock);

@@ -3,7 +3,7 @@
  * lan.h - the devices' interfaces: as the operator names them, or all without a default route, as
  * they come and go; in the ruleset, in the log, and for whoever asks.
  *
- * The gate's thread, but for lan_text(). */
+ * The gate's thread, but for the last two functions. */
 #ifndef GATE_LAN_H
 #define GATE_LAN_H
 
@@ -26,6 +26,9 @@ bool lan_find(struct lan *lan) must_check;
 
 /* Looks again, where they are found and not named. True if they are others now. */
 bool lan_find_again(struct lan *lan) must_check;
+
+/* Any thread. */
+void lan_copy(struct lan *lan, struct interfaces *copy);
 
 /* Their names, separated by blanks. Any thread. */
 void lan_text(struct lan *lan, char *text, size_t size);

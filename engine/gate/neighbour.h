@@ -30,4 +30,16 @@ void neighbours_close(struct neighbours *neighbours);
  * What is not kept takes two short questions, some microseconds. */
 void neighbours_find(struct neighbours *neighbours, struct flow *flow, uint64_t now);
 
+/* The MAC address of who is at this address, behind the interface with this index, as far as the
+ * kernel knows. */
+bool neighbour_mac(struct netlink *netlink, const struct address *address, uint32_t index,
+                   uint8_t mac[static MAC_SIZE]) must_check;
+
+/* Calls `each` for everyone with a MAC address in the kernel's tables: device, mac and interface of
+ * the flow are filled, and the kernel has last heard of it so many ms ago. Link-local addresses are
+ * left out. False with errno. */
+bool neighbours_list(struct netlink *netlink,
+                     void (*each)(const struct flow *seen, uint64_t ago_ms, void *context),
+                     void *context) must_check;
+
 #endif

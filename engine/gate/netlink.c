@@ -5,10 +5,6 @@
 #include <libnftnl/common.h>
 #include <time.h>
 
-/* Less than what a socket sends in one piece, unless it is told otherwise (net.core.wmem_default).
- */
-#define BATCH_SIZE ((size_t)200 << 10)
-
 bool netlink_open(struct netlink *netlink, int bus, unsigned groups)
 {
     netlink->sequence = (uint32_t)time(NULL);
@@ -66,13 +62,19 @@ bool netlink_talk(struct netlink *netlink, const struct nlmsghdr *request, mnl_c
     return more == MNL_CB_STOP;
 }
 
-void netlink_batch_begin(struct netlink_batch *batch, struct netlink *netlink)
+/* The usual size is less than what a socket sends in one piece, unless it is told otherwise
+ * (net.core.wmem_default). */
+void netlink_batch_begin(struct netlink_batch *batch, struct netlink *netlink, size_t size)
 {
     *batch = (struct netlink_batch){.netlink = netlink};
+    const int room = (int)size;
+    if (size > NETLINK_BATCH_USUAL)
+        (void)setsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_SNDBUFFORCE, &room,
+                         sizeof(room));
     /* mnl asks for room behind the limit, for the one message that crosses it */
-    batch->buffer = malloc(BATCH_SIZE + NETLINK_REQUEST_SIZE);
+    batch->buffer = malloc(size + NETLINK_REQUEST_SIZE);
     CHECK(batch->buffer != NULL);
-    batch->messages = mnl_nlmsg_batch_start(batch->buffer, BATCH_SIZE);
+    batch->messages = mnl_nlmsg_batch_start(batch->buffer, size);
     CHECK(batch->messages != NULL);
     nftnl_batch_begin(mnl_nlmsg_batch_current(batch->messages), ++netlink->sequence);
     netlink_batch_added(batch);

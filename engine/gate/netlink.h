@@ -42,8 +42,11 @@ struct netlink_batch {
     bool overflow;
 };
 
-/* Starts a batch in memory that is freed by netlink_batch_commit(). */
-void netlink_batch_begin(struct netlink_batch *batch, struct netlink *netlink);
+/* Starts a batch of at most `size` bytes, in memory that is freed by netlink_batch_commit(). What
+ * is larger than USUAL takes a right that we have, CAP_NET_ADMIN. */
+#define NETLINK_BATCH_USUAL ((size_t)200 << 10)
+#define NETLINK_BATCH_LARGE ((size_t)2 << 20)
+void netlink_batch_begin(struct netlink_batch *batch, struct netlink *netlink, size_t size);
 
 /* Where the next message goes: a buffer with room for NETLINK_REQUEST_SIZE bytes. The header is
  * built by libnftnl, with the sequence number that is returned in *sequence. */

@@ -9,6 +9,7 @@
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
 #include <libnftnl/udata.h>
+#include <linux/if_arp.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/xt_NFQUEUE.h>
@@ -31,6 +32,10 @@ static const struct {
                                   12},
     [NFT_KEY_PROTO_ADDR6_PORT] = {THEN(THEN(TYPE_INET_PROTOCOL, TYPE_IP6ADDR), TYPE_INET_SERVICE),
                                   24},
+    [NFT_KEY_DEVICE4_PROTO_ADDR4_PORT] =
+        {THEN(THEN(THEN(TYPE_IPADDR, TYPE_INET_PROTOCOL), TYPE_IPADDR), TYPE_INET_SERVICE), 16},
+    [NFT_KEY_DEVICE6_PROTO_ADDR6_PORT] =
+        {THEN(THEN(THEN(TYPE_IP6ADDR, TYPE_INET_PROTOCOL), TYPE_IP6ADDR), TYPE_INET_SERVICE), 40},
 };
 
 /* And its byte orders, of the user data of sets. */
@@ -43,11 +48,21 @@ size_t nft_key_size(enum nft_key key)
 
 /* ---- the transaction ---- */
 
-void nft_begin(struct nft *nft, struct netlink *netlink, const char *table)
+static void begin(struct nft *nft, struct netlink *netlink, const char *table, size_t size)
 {
     *nft = (struct nft){.table = table};
-    netlink_batch_begin(&nft->batch, netlink);
+    netlink_batch_begin(&nft->batch, netlink, size);
     nft->first_sequence = netlink->sequence;
+}
+
+void nft_begin(struct nft *nft, struct netlink *netlink, const char *table)
+{
+    begin(nft, netlink, table, NETLINK_BATCH_USUAL);
+}
+
+void nft_begin_large(struct nft *nft, struct netlink *netlink, const char *table)
+{
+    begin(nft, netlink, table, NETLINK_BATCH_LARGE);
 }
 
 static struct nlmsghdr *message(struct nft *nft, uint16_t type, uint16_t flags, const char *subject)
@@ -187,8 +202,8 @@ static void comment_element(struct nftnl_set_elem *element, const char *comment)
     nftnl_udata_buf_free(user_data);
 }
 
-static void append_element(struct nftnl_set *set, enum nft_key key, const void *value,
-                           uint32_t flags, const char *comment)
+static struct nftnl_set_elem *append_element(struct nftnl_set *set, enum nft_key key,
+                                             const void *value, uint32_t flags, const char *comment)
 {
     struct nftnl_set_elem *element = nftnl_set_elem_alloc();
     CHECK(element != NULL);
@@ -198,15 +213,29 @@ static void append_element(struct nftnl_set *set, enum nft_key key, const void *
     if (comment != NULL)
         comment_element(element, comment);
     nftnl_set_elem_add(set, element);
+    return element;
 }
 
 void nft_add_element(struct nft *nft, const char *name, enum nft_key key, const void *value,
                      const void *end, const char *comment)
 {
     struct nftnl_set *set = named_set(nft, name);
-    append_element(set, key, value, 0, comment);
+    (void)append_element(set, key, value, 0, comment);
     if (end != NULL)
-        append_element(set, key, end, NFT_SET_ELEM_INTERVAL_END, NULL);
+        (void)append_element(set, key, end, NFT_SET_ELEM_INTERVAL_END, NULL);
+    nftnl_set_elems_nlmsg_build_payload(message(nft, NFT_MSG_NEWSETELEM, NLM_F_CREATE, "sets"),
+                                        set);
+    message_end(nft);
+    nftnl_set_free(set);
+}
+
+void nft_add_timed_element(struct nft *nft, const char *name, enum nft_key key, const void *value,
+                           const char *comment, uint32_t timeout)
+{
+    struct nftnl_set *set = named_set(nft, name);
+    struct nftnl_set_elem *element = append_element(set, key, value, 0, comment);
+    if (timeout > 0)
+        nftnl_set_elem_set_u64(element, NFTNL_SET_ELEM_TIMEOUT, (uint64_t)timeout * 1000);
     nftnl_set_elems_nlmsg_build_payload(message(nft, NFT_MSG_NEWSETELEM, NLM_F_CREATE, "sets"),
                                         set);
     message_end(nft);
@@ -214,6 +243,17 @@ void nft_add_element(struct nft *nft, const char *name, enum nft_key key, const 
 }
 
 /* ---- rules ---- */
+
+void nft_flush_chain(struct nft *nft, const char *name)
+{
+    struct nftnl_rule *all = nftnl_rule_alloc();
+    CHECK(all != NULL);
+    nftnl_rule_set_str(all, NFTNL_RULE_TABLE, nft->table);
+    nftnl_rule_set_str(all, NFTNL_RULE_CHAIN, name);
+    nftnl_rule_nlmsg_build_payload(message(nft, NFT_MSG_DELRULE, 0, "chains"), all);
+    message_end(nft);
+    nftnl_rule_free(all);
+}
 
 void nft_rule(struct nft *nft, const char *chain)
 {
@@ -318,10 +358,10 @@ void nft_mark_is(struct nft *nft, uint32_t mask, uint32_t value, bool equal)
     masked_is(nft, mask, value, equal);
 }
 
-void nft_ct_mark_is(struct nft *nft, uint32_t mask, uint32_t value)
+void nft_ct_mark_is(struct nft *nft, uint32_t mask, uint32_t value, bool equal)
 {
     load_ct(nft, NFT_CT_MARK);
-    masked_is(nft, mask, value, true);
+    masked_is(nft, mask, value, equal);
 }
 
 void nft_ct_state(struct nft *nft, enum ct_state state)
@@ -330,13 +370,48 @@ void nft_ct_state(struct nft *nft, enum ct_state state)
     masked_is(nft, (uint32_t)state, 0, false);
 }
 
+void nft_ct_original(struct nft *nft)
+{
+    const uint8_t original = 0;
+    load_ct(nft, NFT_CT_DIRECTION);
+    compare(nft, NFT_CMP_EQ, &original, sizeof(original));
+}
+
+static void tcp_flags_are(struct nft *nft, uint8_t mask, uint8_t value)
+{
+    nft_protocol(nft, IPPROTO_TCP);
+    load_payload(nft, NFT_PAYLOAD_TRANSPORT_HEADER, 13, sizeof(value), NFT_REG_1);
+    combine(nft, &mask, &(uint8_t){0}, sizeof(value));
+    compare(nft, NFT_CMP_EQ, &value, sizeof(value));
+}
+
 void nft_tcp_flags_syn(struct nft *nft)
 {
     const uint8_t fin_syn_rst_ack = 0x17, syn = 0x02;
+    tcp_flags_are(nft, fin_syn_rst_ack, syn);
+}
+
+void nft_tcp_flags_no_rst(struct nft *nft)
+{
+    const uint8_t rst = 0x04;
+    tcp_flags_are(nft, rst, 0);
+}
+
+/* All but the first of a connection. */
+void nft_tcp_flags_ack(struct nft *nft)
+{
+    const uint8_t syn_ack = 0x12, ack = 0x10;
     nft_protocol(nft, IPPROTO_TCP);
-    load_payload(nft, NFT_PAYLOAD_TRANSPORT_HEADER, 13, sizeof(syn), NFT_REG_1);
-    combine(nft, &fin_syn_rst_ack, &(uint8_t){0}, sizeof(syn));
-    compare(nft, NFT_CMP_EQ, &syn, sizeof(syn));
+    load_payload(nft, NFT_PAYLOAD_TRANSPORT_HEADER, 13, sizeof(ack), NFT_REG_1);
+    combine(nft, &syn_ack, &(uint8_t){0}, sizeof(ack));
+    compare(nft, NFT_CMP_EQ, &ack, sizeof(ack));
+}
+
+void nft_source_port(struct nft *nft, uint16_t port)
+{
+    uint16_t wire_port = htons(port);
+    load_payload(nft, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2, NFT_REG_1);
+    compare(nft, NFT_CMP_EQ, &wire_port, sizeof(wire_port));
 }
 
 #define DESTINATION_PORT_OFFSET 2 /* of TCP's and UDP's headers alike */
@@ -364,23 +439,77 @@ void nft_destination_not_unicast(struct nft *nft)
     compare(nft, NFT_CMP_NEQ, &unicast, sizeof(unicast));
 }
 
+/* The first of the 32-bit registers is what everybody else calls register 1. */
+static uint32_t first_register(uint32_t number)
+{
+    return number == NFT_REG32_00 ? (uint32_t)NFT_REG_1 : number;
+}
+
 void nft_interface_not_in(struct nft *nft, const char *set)
 {
     load_meta(nft, NFT_META_IIFNAME, NFT_REG_1);
     look_up(nft, set, NFT_LOOKUP_F_INV);
 }
 
+void nft_interface_is(struct nft *nft, const char name[static IFNAMSIZ])
+{
+    char padded[IFNAMSIZ] = "";
+    strncpy(padded, name, sizeof(padded) - 1);
+    load_meta(nft, NFT_META_IIFNAME, NFT_REG_1);
+    compare(nft, NFT_CMP_EQ, padded, sizeof(padded));
+}
+
+void nft_source_mac(struct nft *nft, const uint8_t mac[static 6])
+{
+    const uint16_t ethernet = ARPHRD_ETHER;
+    load_meta(nft, NFT_META_IIFTYPE, NFT_REG_1);
+    compare(nft, NFT_CMP_EQ, &ethernet, sizeof(ethernet));
+    load_payload(nft, NFT_PAYLOAD_LL_HEADER, 6, 6, NFT_REG_1);
+    compare(nft, NFT_CMP_EQ, mac, 6);
+}
+
+void nft_source_in_network(struct nft *nft, const struct address *network, uint8_t prefix)
+{
+    bool ipv4 = network->family == AF_INET;
+    const uint32_t length = (uint32_t)address_ip_size(network);
+    uint8_t mask[16] = {0}, base[16] = {0};
+    nft_family(nft, ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
+    if (prefix == 0)
+        return;
+    for (uint32_t i = 0; i < length; i++) {
+        uint8_t bits = prefix >= (i + 1) * 8 ? 8 : prefix > i * 8 ? (uint8_t)(prefix - i * 8) : 0;
+        mask[i] = (uint8_t)(0xff00 >> bits);
+        base[i] = ((const uint8_t *)&network->ip)[i] & mask[i];
+    }
+    load_payload(nft, NFT_PAYLOAD_NETWORK_HEADER, ipv4 ? 12 : 8, length, NFT_REG_1);
+    if (prefix < length * 8)
+        combine(nft, mask, (const uint8_t[16]){0}, length);
+    compare(nft, NFT_CMP_EQ, base, length);
+}
+
+void nft_output_not_in(struct nft *nft, const char *set)
+{
+    load_meta(nft, NFT_META_OIFNAME, NFT_REG_1);
+    look_up(nft, set, NFT_LOOKUP_F_INV);
+}
+
+/* The parts of a key lie in 32-bit registers, one behind the other. */
 void nft_destination_in(struct nft *nft, const char *set, enum nft_key key)
 {
-    bool ipv4 = key == NFT_KEY_PROTO_ADDR4_PORT;
-    uint32_t length = ipv4 ? 4 : 16;
-    /* The parts of a key lie in 32-bit registers, one behind the other; the first of them is what
-     * everybody else calls register 1. */
+    const bool by_device =
+        key == NFT_KEY_DEVICE4_PROTO_ADDR4_PORT || key == NFT_KEY_DEVICE6_PROTO_ADDR6_PORT;
+    const bool ipv4 = key == NFT_KEY_PROTO_ADDR4_PORT || key == NFT_KEY_DEVICE4_PROTO_ADDR4_PORT;
+    const uint32_t length = ipv4 ? 4 : 16;
+    uint32_t next = NFT_REG32_00;
     nft_family(nft, ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
-    load_meta(nft, NFT_META_L4PROTO, NFT_REG_1);
-    load_payload(nft, NFT_PAYLOAD_NETWORK_HEADER, ipv4 ? 16 : 24, length, NFT_REG32_01);
+    if (by_device) {
+        load_payload(nft, NFT_PAYLOAD_NETWORK_HEADER, ipv4 ? 12 : 8, length, first_register(next));
+        next += length / 4;
+    }
+    load_meta(nft, NFT_META_L4PROTO, first_register(next));
+    load_payload(nft, NFT_PAYLOAD_NETWORK_HEADER, ipv4 ? 16 : 24, length, next + 1);
     load_payload(nft, NFT_PAYLOAD_TRANSPORT_HEADER, DESTINATION_PORT_OFFSET, 2,
-                 NFT_REG32_01 + length / 4);
+                 next + 1 + length / 4);
     look_up(nft, set, 0);
 }
 
@@ -440,6 +569,16 @@ void nft_drop(struct nft *nft)
 void nft_goto(struct nft *nft, const char *chain)
 {
     verdict(nft, (uint32_t)NFT_GOTO, chain);
+}
+
+void nft_jump(struct nft *nft, const char *chain)
+{
+    verdict(nft, (uint32_t)NFT_JUMP, chain);
+}
+
+void nft_return(struct nft *nft)
+{
+    verdict(nft, (uint32_t)NFT_RETURN, NULL);
 }
 
 void nft_tproxy(struct nft *nft, uint16_t port)

@@ -8,9 +8,10 @@
 #ifndef GATE_NFT_H
 #define GATE_NFT_H
 
+#include "core/address.h"
 #include "gate/netlink.h"
 
-#include <netinet/in.h>
+#include <net/if.h>
 
 struct nftnl_rule;
 
@@ -29,11 +30,16 @@ enum nft_key {
     NFT_KEY_PORT,             /* inet_service */
     NFT_KEY_PROTO_ADDR4_PORT, /* inet_proto . ipv4_addr . inet_service */
     NFT_KEY_PROTO_ADDR6_PORT, /* inet_proto . ipv6_addr . inet_service */
+    /* The same, and the sender's address in front. */
+    NFT_KEY_DEVICE4_PROTO_ADDR4_PORT,
+    NFT_KEY_DEVICE6_PROTO_ADDR6_PORT,
 };
-#define NFT_KEY_MAX_SIZE 24
+#define NFT_KEY_MAX_SIZE 40
 size_t nft_key_size(enum nft_key key);
 
 void nft_begin(struct nft *nft, struct netlink *netlink, const char *table);
+/* The same for a transaction of thousands of rules. */
+void nft_begin_large(struct nft *nft, struct netlink *netlink, const char *table);
 /* False with errno; *subject (unless NULL) then names what the kernel refused, or is NULL. */
 bool nft_commit(struct nft *nft, const char **subject) must_check;
 
@@ -57,12 +63,18 @@ void nft_flush_set(struct nft *nft, const char *name);
 void nft_add_element(struct nft *nft, const char *set, enum nft_key key, const void *value,
                      const void *end, const char *comment);
 
+/* The same, of a set with timeouts: it lives for so many seconds, or 0: as long as others. */
+void nft_add_timed_element(struct nft *nft, const char *set, enum nft_key key, const void *value,
+                           const char *comment, uint32_t timeout);
+
 struct nft_base_chain {
     uint32_t hook; /* NF_INET_... */
     int32_t priority;
 };
 /* `base` is NULL for a chain that others go to. */
 void nft_add_chain(struct nft *nft, const char *name, const struct nft_base_chain *base);
+
+void nft_flush_chain(struct nft *nft, const char *name);
 
 void nft_rule(struct nft *nft, const char *chain);
 void nft_rule_end(struct nft *nft, const char *subject);
@@ -71,16 +83,26 @@ void nft_rule_end(struct nft *nft, const char *subject);
 void nft_family(struct nft *nft, uint8_t family);     /* meta nfproto */
 void nft_protocol(struct nft *nft, uint8_t protocol); /* meta l4proto */
 void nft_mark_is(struct nft *nft, uint32_t mask, uint32_t value, bool equal);
-void nft_ct_mark_is(struct nft *nft, uint32_t mask, uint32_t value);
+void nft_ct_mark_is(struct nft *nft, uint32_t mask, uint32_t value, bool equal);
 /* Bits as in the kernel's NF_CT_STATE_BIT(), which no header for us has. */
 enum ct_state { CT_ESTABLISHED = 2, CT_NEW = 8 };
 void nft_ct_state(struct nft *nft, enum ct_state state);
-void nft_tcp_flags_syn(struct nft *nft); /* tcp flags & (fin|syn|rst|ack) == syn */
+void nft_ct_original(struct nft *nft);      /* ct direction original */
+void nft_tcp_flags_syn(struct nft *nft);    /* tcp flags & (fin|syn|rst|ack) == syn */
+void nft_tcp_flags_no_rst(struct nft *nft); /* tcp flags & rst == 0 */
 void nft_destination_port(struct nft *nft, uint16_t port);
 void nft_destination_port_in(struct nft *nft, const char *set);
 void nft_destination_not_unicast(struct nft *nft); /* fib daddr type != unicast */
 void nft_interface_not_in(struct nft *nft, const char *set);
-/* Protocol, destination address and port are in the set, whose key must be one of those. */
+void nft_interface_is(struct nft *nft, const char name[static IFNAMSIZ]);
+void nft_source_mac(struct nft *nft, const uint8_t mac[static 6]); /* ether saddr */
+/* ip saddr NETWORK/PREFIX, or ip6: so many bits of the address count. */
+void nft_source_in_network(struct nft *nft, const struct address *network, uint8_t prefix);
+void nft_output_not_in(struct nft *nft, const char *set); /* oifname != @SET */
+void nft_source_port(struct nft *nft, uint16_t port);
+void nft_tcp_flags_ack(struct nft *nft); /* tcp flags & (syn|ack) == ack */
+/* Protocol, destination address and port (and sender) are in the set, whose key must be one of
+ * those. */
 void nft_destination_in(struct nft *nft, const char *set, enum nft_key key);
 void nft_socket_transparent(struct nft *nft); /* socket transparent 1 socket wildcard 0 */
 
@@ -90,6 +112,8 @@ void nft_set_ct_mark(struct nft *nft, uint32_t mask, uint32_t value); /* the oth
 void nft_accept(struct nft *nft);
 void nft_drop(struct nft *nft);
 void nft_goto(struct nft *nft, const char *chain);
+void nft_jump(struct nft *nft, const char *chain);
+void nft_return(struct nft *nft);
 void nft_tproxy(struct nft *nft, uint16_t port);
 void nft_reject_icmp(struct nft *nft); /* icmpx port-unreachable */
 void nft_reject_tcp(struct nft *nft);  /* tcp reset */

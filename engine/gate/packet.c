@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "gate/packet.h"
 
-#include "core/reader.h"
-
+#include <netinet/tcp.h>
 #include <string.h>
 
 static void skip(struct reader *reader, size_t count)
@@ -78,17 +77,71 @@ static bool read_ipv6(struct flow *flow, struct reader *reader)
     return skip_extensions(reader, &flow->protocol) && read_ports(flow, reader);
 }
 
-bool packet_parse(struct flow *flow, const uint8_t *bytes, size_t length)
+static bool read_ip_header(struct flow *flow, struct reader *reader)
 {
-    struct reader reader = reader_of(bytes, length);
-    if (length == 0)
+    if (reader->left == 0)
         return false;
-    switch (bytes[0] >> 4) {
+    switch (reader->at[0] >> 4) {
     case 4:
-        return read_ipv4(flow, &reader);
+        return read_ipv4(flow, reader);
     case 6:
-        return read_ipv6(flow, &reader);
+        return read_ipv6(flow, reader);
     default:
         return false;
     }
+}
+
+bool packet_parse(struct flow *flow, const uint8_t *bytes, size_t length)
+{
+    struct reader reader = reader_of(bytes, length);
+    return read_ip_header(flow, &reader);
+}
+
+struct reader packet_payload(const uint8_t *bytes, size_t length)
+{
+    struct reader reader = reader_of(bytes, length);
+    struct flow flow = {0};
+    if (!read_ip_header(&flow, &reader) || flow.protocol != IPPROTO_UDP)
+        return reader_of(bytes, 0);
+    size_t datagram_length = read_u16(&reader);
+    skip(&reader, 2); /* checksum */
+    if (reader.failed)
+        return reader_of(bytes, 0);
+    size_t payload_length = datagram_length > 8 ? datagram_length - 8 : 0;
+    return read_part(&reader, payload_length < reader.left ? payload_length : reader.left);
+}
+
+bool packet_segment(struct packet_segment *segment, const uint8_t *bytes, size_t length)
+{
+    struct reader reader = reader_of(bytes, length);
+    struct flow flow = {0};
+    if (!read_ip_header(&flow, &reader) || flow.protocol != IPPROTO_TCP)
+        return false;
+    uint32_t sequence = read_number(&reader, 4);
+    skip(&reader, 4); /* acknowledgement */
+    size_t header_length = (size_t)(read_u8(&reader) >> 4) * 4;
+    uint8_t flags = read_u8(&reader);
+    skip(&reader, 6); /* window, checksum, urgent pointer */
+    if (header_length < 20)
+        return false;
+    skip(&reader, header_length - 20);
+    *segment = (struct packet_segment){
+        .sequence = sequence + ((flags & TH_SYN) != 0), /* which counts as a byte */
+        .starts = (flags & TH_SYN) != 0,
+        .ends = (flags & (TH_FIN | TH_RST)) != 0,
+        .payload = reader,
+    };
+    return !reader.failed;
+}
+
+struct reader packet_quic_id(struct reader payload)
+{
+    const struct reader none = reader_of(payload.at, 0);
+    if ((read_u8(&payload) & 0x80) == 0)
+        return none;
+    skip(&payload, 4); /* version */
+    struct reader id = read_vector(&payload, 1);
+    if (payload.failed)
+        return none;
+    return reader_of(id.at, id.left < PACKET_QUIC_ID_LIMIT ? id.left : PACKET_QUIC_ID_LIMIT);
 }

@@ -10,10 +10,9 @@
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <linux/netlink.h>
 
-/* All of a packet as it comes over Ethernet, so that extension headers cannot hide what it is. */
-#define COPY_RANGE 2048
 #define RECEIVE_BUFFER (4 << 20)
-#define READS_A_TURN 256
+/* One packet's message, at most. */
+#define MESSAGE_SIZE (QUEUE_COPY_ALL + 4096)
 
 static struct nlmsghdr *config_request(struct queue *queue, char *buffer)
 {
@@ -33,17 +32,18 @@ static bool configure(struct queue *queue, bool fail_open)
 
     uint32_t flags = NFQA_CFG_F_GSO | (fail_open ? (uint32_t)NFQA_CFG_F_FAIL_OPEN : 0);
     request = config_request(queue, buffer);
-    nfq_nlmsg_cfg_put_params(request, NFQNL_COPY_PACKET, COPY_RANGE);
+    nfq_nlmsg_cfg_put_params(request, NFQNL_COPY_PACKET, (int)queue->copy_range);
     nfq_nlmsg_cfg_put_qmaxlen(request, QUEUE_LENGTH);
     mnl_attr_put_u32(request, NFQA_CFG_FLAGS, htonl(flags));
     mnl_attr_put_u32(request, NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO | NFQA_CFG_F_FAIL_OPEN));
     return netlink_talk(&queue->netlink, request, NULL, NULL);
 }
 
-bool queue_open(struct queue *queue, uint16_t number, bool fail_open,
+bool queue_open(struct queue *queue, uint16_t number, uint32_t copy_range, bool fail_open,
                 void (*packet)(struct queue *queue, const struct queued_packet *packet))
 {
     queue->number = number;
+    queue->copy_range = copy_range;
     queue->packet = packet;
     if (!netlink_open(&queue->netlink, NETLINK_NETFILTER, 0))
         return false;
@@ -96,10 +96,10 @@ static int read_message(const struct nlmsghdr *message, void *context)
     return MNL_CB_OK;
 }
 
-void queue_read(struct queue *queue)
+void queue_read(struct queue *queue, size_t limit)
 {
-    char buffer[8192]; /* one packet's message, at most */
-    for (int i = 0; i < READS_A_TURN; i++) {
+    char buffer[MESSAGE_SIZE];
+    for (size_t i = 0; i < limit; i++) {
         ssize_t length = recv(queue_fd(queue), buffer, sizeof(buffer), MSG_DONTWAIT);
         if (length <= 0)
             return;

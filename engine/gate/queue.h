@@ -26,19 +26,26 @@ struct queued_packet {
 struct queue {
     struct netlink netlink;
     uint16_t number;
+    uint32_t copy_range; /* so much of a packet is seen */
     /* Must call queue_accept() or queue_drop() for the packet, now or later. */
     void (*packet)(struct queue *queue, const struct queued_packet *packet);
 };
 
+/* Most packets are wanted as they come over Ethernet, so that extension headers cannot hide what
+ * they are; and of QUIC datagrams that came joined, the first two at least. A SYN is short, and
+ * costs no more. Others are wanted as a whole, also those that the kernel has joined. */
+#define QUEUE_COPY_USUAL 4096
+#define QUEUE_COPY_ALL 65535
+
 /* `fail_open`: what does not fit into the queue passes. False with errno: EPERM if another process
  * has this queue. */
-bool queue_open(struct queue *queue, uint16_t number, bool fail_open,
+bool queue_open(struct queue *queue, uint16_t number, uint32_t copy_range, bool fail_open,
                 void (*packet)(struct queue *queue, const struct queued_packet *packet)) must_check;
 void queue_close(struct queue *queue);
 int queue_fd(const struct queue *queue);
 
-/* Hands all packets that are there to `packet`, up to a fair number. */
-void queue_read(struct queue *queue);
+/* Hands the packets that are there to `packet`, up to `limit`. */
+void queue_read(struct queue *queue, size_t limit);
 
 /* Lets the packet go on to the next chain, with this mark. */
 void queue_accept(struct queue *queue, uint32_t id, uint32_t mark);

@@ -83,19 +83,25 @@ static void add_sets(struct nft *nft, const struct ruleset *ruleset)
     }
 }
 
-static void add_chains(struct nft *nft)
+static void add_chains(struct nft *nft, const struct ruleset *ruleset)
 {
     static const struct nft_base_chain decide = {NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE - 10};
     static const struct nft_base_chain divert = {NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE - 9};
     static const struct nft_base_chain forward = {NF_INET_FORWARD, NF_IP_PRI_FILTER - 10};
     static const struct nft_base_chain input = {NF_INET_LOCAL_IN, NF_IP_PRI_FILTER - 10};
+    static const struct nft_base_chain answers = {NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC + 10};
     nft_add_chain(nft, "pass", NULL);
     nft_add_chain(nft, "refuse", NULL);
+    nft_add_chain(nft, EXCLUSIONS_CHAIN, NULL);
     nft_add_chain(nft, "ask", NULL);
     nft_add_chain(nft, "decide", &decide);
     nft_add_chain(nft, "divert", &divert);
     nft_add_chain(nft, "forward", &forward);
     nft_add_chain(nft, "input", &input);
+    if (ruleset->dns) {
+        nft_add_chain(nft, "dns", NULL);
+        nft_add_chain(nft, "answers", &answers);
+    }
 }
 
 static void add_pass_and_refuse(struct nft *nft, const struct marks *marks)
@@ -113,17 +119,77 @@ static void add_pass_and_refuse(struct nft *nft, const struct marks *marks)
     nft_rule_end(nft, "meta mark");
 }
 
-static void add_decide(struct nft *nft, const struct marks *marks)
+static void queue_to(struct nft *nft, enum queue_kind kind, uint16_t number, bool bypass)
 {
+    if (kind == QUEUE_NATIVE)
+        nft_queue(nft, number, bypass);
+    else
+        nft_queue_xtables(nft, number, bypass);
+    nft_rule_end(nft, "queue");
+}
+
+/* Between a device and its resolver, which may be this box. */
+static void add_dns(struct nft *nft, const struct ruleset *ruleset)
+{
+    if (!ruleset->dns)
+        return;
+    /* queue flags bypass to QUEUE + 1 */
+    nft_rule(nft, "dns");
+    queue_to(nft, ruleset->queue_kind, dns_queue_number(ruleset->queue), true);
+
+    /* oifname != @lan accept */
+    nft_rule(nft, "answers");
+    nft_output_not_in(nft, "lan");
+    nft_accept(nft);
+    nft_rule_end(nft, "meta oifname");
+
+    /* meta l4proto udp udp sport 53 goto dns */
+    nft_rule(nft, "answers");
+    nft_protocol(nft, IPPROTO_UDP);
+    nft_source_port(nft, 53);
+    nft_goto(nft, "dns");
+    nft_rule_end(nft, "goto");
+
+    /* tcp flags & (syn | ack) == ack tcp sport 53 goto dns */
+    nft_rule(nft, "answers");
+    nft_tcp_flags_ack(nft);
+    nft_source_port(nft, 53);
+    nft_goto(nft, "dns");
+    nft_rule_end(nft, "tcp flags");
+}
+
+static void add_dns_queries(struct nft *nft)
+{
+    /* udp dport 53 goto dns */
+    nft_rule(nft, "decide");
+    nft_protocol(nft, IPPROTO_UDP);
+    nft_destination_port(nft, 53);
+    nft_goto(nft, "dns");
+    nft_rule_end(nft, "goto");
+
+    /* tcp flags & (syn | ack) == ack tcp dport 53 goto dns */
+    nft_rule(nft, "decide");
+    nft_tcp_flags_ack(nft);
+    nft_destination_port(nft, 53);
+    nft_goto(nft, "dns");
+    nft_rule_end(nft, "tcp flags");
+}
+
+static void add_decide(struct nft *nft, const struct ruleset *ruleset)
+{
+    const struct marks *marks = &ruleset->marks;
     /* iifname != @lan accept */
     nft_rule(nft, "decide");
     nft_interface_not_in(nft, "lan");
     nft_accept(nft);
     nft_rule_end(nft, "meta iifname");
 
+    if (ruleset->dns)
+        add_dns_queries(nft);
+
     /* ct mark & MASK == TAKE ct state established accept */
     nft_rule(nft, "decide");
-    nft_ct_mark_is(nft, marks->mask, marks->take);
+    nft_ct_mark_is(nft, marks->mask, marks->take, true);
     nft_ct_state(nft, CT_ESTABLISHED);
     nft_accept(nft);
     nft_rule_end(nft, "ct state");
@@ -145,12 +211,13 @@ static void add_decide(struct nft *nft, const struct marks *marks)
     nft_goto(nft, "ask");
     nft_rule_end(nft, "tcp flags");
 
-    /* udp dport 443 udp dport @ports ct state new goto ask */
+    /* udp dport 443 udp dport @ports ct state new ct mark & MASK != PASS goto ask */
     nft_rule(nft, "decide");
     nft_protocol(nft, IPPROTO_UDP);
     nft_destination_port(nft, 443);
     nft_destination_port_in(nft, "ports");
     nft_ct_state(nft, CT_NEW);
+    nft_ct_mark_is(nft, marks->mask, marks->pass, false);
     nft_goto(nft, "ask");
     nft_rule_end(nft, "ct state");
 }
@@ -160,18 +227,16 @@ static void add_queue(struct nft *nft, const struct ruleset *ruleset)
     nft_rule(nft, "ask");
     switch (ruleset->queue_kind) {
     case QUEUE_NATIVE: /* queue flags bypass to QUEUE */
-        nft_queue(nft, ruleset->queue, !ruleset->fail_closed);
-        nft_rule_end(nft, "queue");
-        return;
     case QUEUE_XTABLES:
-        nft_queue_xtables(nft, ruleset->queue, !ruleset->fail_closed);
-        nft_rule_end(nft, "queue");
+        queue_to(nft, ruleset->queue_kind, ruleset->queue, !ruleset->fail_closed);
         return;
     case QUEUE_NONE: /* meta l4proto tcp meta mark set meta mark & ~MASK | TAKE accept */
         nft_protocol(nft, IPPROTO_TCP);
         nft_set_mark(nft, ruleset->marks.mask, ruleset->marks.take);
         nft_accept(nft);
         nft_rule_end(nft, "meta mark");
+        if (ruleset->pass_quic)
+            return;
         /* goto refuse */
         nft_rule(nft, "ask");
         nft_goto(nft, "refuse");
@@ -187,6 +252,11 @@ static void add_ask(struct nft *nft, const struct ruleset *ruleset)
     nft_destination_not_unicast(nft);
     nft_accept(nft);
     nft_rule_end(nft, "fib");
+
+    /* jump exclusions */
+    nft_rule(nft, "ask");
+    nft_jump(nft, EXCLUSIONS_CHAIN);
+    nft_rule_end(nft, "jump");
 
     /* meta l4proto . ip daddr . th dport @refused4 goto refuse, and the same for ip6 */
     for (size_t i = 0; i < DECIDED_SETS; i++) {
@@ -230,13 +300,13 @@ static void add_divert(struct nft *nft, const struct ruleset *ruleset)
 
     /* ct mark & MASK == PASS accept */
     nft_rule(nft, "divert");
-    nft_ct_mark_is(nft, marks->mask, marks->pass);
+    nft_ct_mark_is(nft, marks->mask, marks->pass, true);
     nft_accept(nft);
     nft_rule_end(nft, "ct mark");
 
     /* ct mark & MASK == TAKE meta mark set meta mark & ~MASK | TAKE accept */
     nft_rule(nft, "divert");
-    nft_ct_mark_is(nft, marks->mask, marks->take);
+    nft_ct_mark_is(nft, marks->mask, marks->take, true);
     nft_set_mark(nft, marks->mask, marks->take);
     nft_accept(nft);
     nft_rule_end(nft, "ct mark");
@@ -259,6 +329,21 @@ static void add_forward_and_input(struct nft *nft, const struct ruleset *ruleset
     /* meta mark & MASK == REFUSE reject */
     nft_rule(nft, "forward");
     nft_mark_is(nft, marks->mask, marks->refuse, true);
+    nft_reject_icmp(nft);
+    nft_rule_end(nft, "reject");
+
+    /* ct mark & MASK == REFUSE ct direction original tcp flags & rst == 0 reject with tcp reset */
+    nft_rule(nft, "forward");
+    nft_ct_mark_is(nft, marks->mask, marks->refuse, true);
+    nft_ct_original(nft);
+    nft_tcp_flags_no_rst(nft);
+    nft_reject_tcp(nft);
+    nft_rule_end(nft, "ct direction");
+
+    /* ct mark & MASK == REFUSE meta l4proto udp reject */
+    nft_rule(nft, "forward");
+    nft_ct_mark_is(nft, marks->mask, marks->refuse, true);
+    nft_protocol(nft, IPPROTO_UDP);
     nft_reject_icmp(nft);
     nft_rule_end(nft, "reject");
 
@@ -286,19 +371,21 @@ static bool try_install(struct netlink *netlink, const struct ruleset *ruleset, 
                                      [PERSISTENT] = NFT_TABLE_F_OWNER | TABLE_F_PERSIST,
                                      [FREE] = 0};
     struct nft nft;
-    nft_begin(&nft, netlink, RULESET_TABLE);
+    nft_begin_large(&nft, netlink, RULESET_TABLE);
     /* What an engine that failed closed has left behind goes first. */
     nft_add_table(&nft, 0, "table");
     nft_delete_table(&nft);
     nft_add_table(&nft, flags[owner], "table");
     add_sets(&nft, ruleset);
-    add_chains(&nft);
+    add_chains(&nft, ruleset);
     add_pass_and_refuse(&nft, &ruleset->marks);
-    add_decide(&nft, &ruleset->marks);
+    add_dns(&nft, ruleset);
+    add_decide(&nft, ruleset);
     add_ask(&nft, ruleset);
     add_divert(&nft, ruleset);
     add_forward_and_input(&nft, ruleset);
     add_ports(&nft, ruleset->ports);
+    exclusions_add(&nft, ruleset->exclusions);
     add_lan(&nft, ruleset->lan, ruleset->lan_count);
     return nft_commit(&nft, refused);
 }
@@ -340,6 +427,7 @@ static bool do_with_less(struct netlink *netlink, struct ruleset *ruleset, enum 
         log_info("this kernel lacks %s: using %s instead", queue_kind_text(ruleset->queue_kind),
                  queue_kind_text(ruleset->queue_kind + 1));
         ruleset->queue_kind++;
+        ruleset->dns = ruleset->dns && ruleset->queue_kind != QUEUE_NONE;
         if (ruleset->queue_kind == QUEUE_XTABLES)
             load_xtables_queue(netlink);
         return true;
@@ -382,6 +470,18 @@ bool ruleset_set_lan(struct netlink *netlink, const char (*lan)[IFNAMSIZ], size_
     nft_begin(&nft, netlink, RULESET_TABLE);
     nft_flush_set(&nft, "lan");
     add_lan(&nft, lan, count);
+    return nft_commit(&nft, NULL);
+}
+
+bool ruleset_renew(struct netlink *netlink, const struct exclusions *exclusions)
+{
+    struct nft nft;
+    nft_begin_large(&nft, netlink, RULESET_TABLE);
+    decided_flush_in(&nft);
+    if (exclusions != NULL) {
+        nft_flush_chain(&nft, EXCLUSIONS_CHAIN);
+        exclusions_add(&nft, exclusions);
+    }
     return nft_commit(&nft, NULL);
 }
 

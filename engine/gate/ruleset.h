@@ -12,9 +12,16 @@
 #define GATE_RULESET_H
 
 #include "core/flow.h"
+#include "gate/exclusions.h"
 #include "gate/netlink.h"
 
 #define RULESET_TABLE "interceptd"
+/* The queue of DNS messages, by the other one's number. */
+static inline uint16_t dns_queue_number(uint16_t queue)
+{
+    return (uint16_t)(queue + 1);
+}
+
 /* Elements that each of the sets of decisions takes. */
 #define RULESET_SIZE_LIMIT 131072
 
@@ -26,13 +33,13 @@ enum queue_kind {
 };
 const char *queue_kind_text(enum queue_kind kind);
 
-/* The values of the packet mark, within `mask`; other bits belong to others. The first two are the
- * ct mark too, once a connection is decided. */
+/* The values of the packet mark, within `mask`; other bits belong to others. They are the ct
+ * mark's, too, once a connection is decided. */
 struct marks {
     uint32_t mask;
     uint32_t take;   /* for the local listener */
     uint32_t pass;   /* decided: goes through */
-    uint32_t refuse; /* is answered with an ICMP error */
+    uint32_t refuse; /* is answered with an ICMP error; as a ct mark: has passed, and was cut */
 };
 
 /* `take` is the operator's; the other two are the lowest values left in the mask. */
@@ -43,12 +50,15 @@ struct ruleset {
     uint16_t listen_port;
     uint16_t queue;
     enum queue_kind queue_kind;
+    bool dns;                    /* DNS messages go to the queue behind `queue` */
     bool source_device;          /* origins see the device's address: their answers come to us */
+    bool pass_quic;              /* QUIC flows, where there is no queue to ask of it */
     bool fail_closed;            /* stays behind when we end, and lets nothing new through */
     uint32_t pass_timeout;       /* seconds */
     const uint8_t *ports;        /* 65536 bits: the TCP ports that are taken */
     const char (*lan)[IFNAMSIZ]; /* the devices' interfaces */
     size_t lan_count;
+    const struct exclusions *exclusions;
 };
 
 /* The bit of a port in such a map. */
@@ -67,6 +77,10 @@ void ruleset_remove(struct netlink *netlink);
 
 /* Says which interfaces are the devices'. */
 bool ruleset_set_lan(struct netlink *netlink, const char (*lan)[IFNAMSIZ], size_t count) must_check;
+
+/* Forgets every decision and, unless `exclusions` is NULL, says anew which devices are excluded: in
+ * one transaction. */
+bool ruleset_renew(struct netlink *netlink, const struct exclusions *exclusions) must_check;
 
 /* True if a table of this name, with our sets, is there: for `ruleset = external`. */
 bool ruleset_exists(struct netlink *netlink);

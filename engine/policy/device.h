@@ -1,14 +1,35 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * device.h - whose [device NAME] section a flow falls under. */
+ * device.h - the [device NAME] sections: which one a flow falls under, and what the kernel has to
+ * know of them. */
 #ifndef POLICY_DEVICE_H
 #define POLICY_DEVICE_H
 
+#include "gate/exclusions.h"
 #include "policy/config.h"
 
-/* The first section, in the order of the file, that names the device's MAC address, its IP address
- * or network, or its interface; NULL if none does. `index` is the section's place. */
+/* The first section of the file, in the order of the file, that names the device's MAC address, its
+ * IP address or network, or its interface; NULL if none does. `index` is the section's place. */
 const struct device_config *device_find(const struct config *config, const struct flow *flow,
                                         size_t *index);
+
+/* The same of the sections that were made at run time: they go before the others, and what they
+ * leave open is the other's to say. */
+const struct device_config *device_find_overlay(const struct config *config,
+                                                const struct flow *flow, size_t *index);
+
+/* False if the device is excluded from all interception. */
+bool device_is_intercepted(const struct config *config, const struct flow *flow);
+
+/* What becomes of this flow's QUIC to what is intercepted: what its device's section says, or what
+ * holds for all. */
+enum quic device_quic(const struct config *config, const struct flow *flow);
+
+/* What the operator calls the device: the name of the first section that is for this one alone, by
+ * its MAC address or by one IP address; NULL if there is none. */
+const char *device_name(const struct config *config, const struct flow *flow);
+
+/* Which devices never reach us, for the kernel; to be freed by the caller. */
+struct exclusions *device_exclusions(const struct config *config) must_check;
 
 #endif

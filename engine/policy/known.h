@@ -9,9 +9,15 @@
 #include "core/arena.h"
 #include "core/flow.h"
 #include "policy/config.h"
+#include "policy/devices.h"
+#include "policy/dns_watch.h"
 #include "policy/learned.h"
+#include "policy/names.h"
 
 struct known {
+    struct devices *devices; /* who they are */
+    struct names *names;     /* what they were told by DNS */
+    struct dns_watch *dns;   /* who listens to that; the gate's thread only */
     struct learned *learned; /* where our certificate is refused */
 };
 

@@ -3,26 +3,24 @@
 
 #include "core/log.h"
 #include "core/loop.h"
+#include "policy/amend.h"
 #include "policy/candidates.h"
 #include "policy/device.h"
-#include "policy/learned.h"
+#include "policy/lists.h"
+#include "policy/suggest.h"
 #include "tls/constraints.h"
 
-#include <limits.h>
-#include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 struct policy {
     atomic_uint references;
     uint64_t revision;
-    struct config *config;
-    struct patterns *ignore, *allow, *tcp;
-    struct patterns **destinations; /* as many as the configuration has, in its order */
-    size_t destination_count;
-    struct patterns **devices; /* likewise */
-    size_t device_count;
-    atomic_bool *hinted; /* by ignore pattern: the operator was told that it wants names */
-    NAME_CONSTRAINTS *constraints; /* of our CA; NULL: none */
+    struct basis *basis;
+    const struct config *config; /* the basis's, or */
+    struct config *amended;      /* what edits have made of it; NULL: nothing */
+    struct lists lists;
+    bool names_matter; /* to some rule */
 };
 
 struct policy_view {
@@ -45,88 +43,100 @@ const char *reason_name(enum reason reason)
         [REASON_OVERLOAD] = "overload",
         [REASON_DRAINING] = "draining",
         [REASON_MTLS] = "mtls",
+        [REASON_QUIC] = "quic",
+        [REASON_UNKNOWN] = "unknown",
     };
     return names[reason];
 }
 
-static struct patterns *compile(const struct config *config, const struct rules_config *rules,
-                                const char *cache_name, struct report *report)
+/* ---- making it ---- */
+
+static bool needs_amending(const struct edits *edits)
 {
-    char path[PATH_MAX];
-    const char *cache = NULL;
-    if (cache_name != NULL) {
-        snprintf(path, sizeof(path), "%s/%s", config->state_directory, cache_name);
-        cache = path;
-    }
-    return patterns_compile(&rules->patterns, cache, report);
+    const struct edit *edit;
+    TAILQ_FOREACH (edit, &edits->items, link)
+        if (edit->subject.kind == EDIT_SETTING || edit->subject.device != NULL)
+            return true;
+    return false;
 }
 
-/* One set a section; `name` is the sections'. */
-static bool compile_section(struct policy *policy, struct patterns **patterns,
-                            const struct rules_config *rules, const char *name, size_t index,
-                            bool use_cache, struct report *report)
+static bool tries(const struct patterns *patterns, unsigned patterns_match, unsigned match)
 {
-    char cache[48];
-    snprintf(cache, sizeof(cache), "%s-%zu.hsdb", name, index + 1);
-    *patterns = compile(policy->config, rules,
-                        use_cache && rules->patterns.count > 0 ? cache : NULL, report);
-    return *patterns != NULL;
+    return (patterns_match & match) != 0 && patterns_count(patterns) > 0;
 }
 
-static bool compile_destinations(struct policy *policy, bool use_cache, struct report *report)
+static bool any_tries(struct patterns *const *patterns, const struct device_config *device,
+                      unsigned match)
 {
-    const struct destination_config *destination = policy->config->destinations;
-    bool good = true;
-    for (; destination != NULL; destination = destination->next)
-        policy->destination_count++;
-    policy->destinations = calloc(policy->destination_count + 1, sizeof(struct patterns *));
-    CHECK(policy->destinations != NULL);
-    destination = policy->config->destinations;
-    for (size_t i = 0; destination != NULL; i++, destination = destination->next)
-        if (!compile_section(policy, &policy->destinations[i], &destination->rules, "destination",
-                             i, use_cache, report))
-            good = false;
-    return good;
-}
-
-static bool compile_devices(struct policy *policy, bool use_cache, struct report *report)
-{
-    const struct device_config *device = policy->config->devices;
-    bool good = true;
     for (; device != NULL; device = device->next)
-        policy->device_count++;
-    policy->devices = calloc(policy->device_count + 1, sizeof(struct patterns *));
-    CHECK(policy->devices != NULL);
-    device = policy->config->devices;
-    for (size_t i = 0; device != NULL; i++, device = device->next)
-        if (!compile_section(policy, &policy->devices[i], &device->ignore, "device", i, use_cache,
-                             report))
-            good = false;
-    return good;
+        if (tries(*patterns++, device->ignore.match, match))
+            return true;
+    return false;
 }
 
-struct policy *policy_new(struct config *config, uint64_t revision, bool use_cache,
-                          struct report *report)
+/* True if any pattern that decides is tried against something of these. */
+static bool decides_by(const struct policy *policy, unsigned match)
+{
+    const struct config *config = policy->config;
+    const struct lists *lists = &policy->lists;
+    return tries(lists->ignore, config->ignore.match, match) ||
+           tries(lists->allow, config->allow.match, match) ||
+           any_tries(lists->devices, config->devices, match) ||
+           any_tries(lists->overlays, config->overlays, match);
+}
+
+static bool names_matter(const struct policy *policy)
+{
+    return policy->config->learn.mode == LEARN_AUTO || policy->basis->constraints != NULL ||
+           decides_by(policy, MATCH_NAMES);
+}
+
+/* Takes over the reference to the basis. */
+static struct policy *make(struct basis *basis, const struct policy *before,
+                           const struct edits *edits, uint64_t revision, struct report *report)
 {
     struct policy *policy = calloc(1, sizeof(*policy));
     CHECK(policy != NULL);
     atomic_init(&policy->references, 1);
     policy->revision = revision;
-    policy->config = config;
-    policy->constraints =
-        constraints_new(config->tls.name_constraints.items, config->tls.name_constraints.count);
-    policy->ignore = compile(config, &config->ignore, use_cache ? "ignore.hsdb" : NULL, report);
-    policy->allow = compile(config, &config->allow, use_cache ? "allow.hsdb" : NULL, report);
-    policy->tcp = compile(config, &config->tcp, use_cache ? "tcp.hsdb" : NULL, report);
-    bool has_destinations = compile_destinations(policy, use_cache, report);
-    bool has_devices = compile_devices(policy, use_cache, report);
-    policy->hinted = calloc(config->ignore.patterns.count + 1, sizeof(*policy->hinted));
-    CHECK(policy->hinted != NULL);
-    if (policy->ignore == NULL || policy->allow == NULL || policy->tcp == NULL ||
-        !has_destinations || !has_devices) {
-        policy_unref(policy);
-        return NULL;
+    policy->basis = basis;
+    policy->config = basis->config;
+    const bool amend = needs_amending(edits);
+    if (amend)
+        policy->amended = amend_config(basis->config, edits, report);
+    if (policy->amended != NULL)
+        policy->config = policy->amended;
+    if ((!amend || policy->amended != NULL) &&
+        lists_init(&policy->lists, basis, policy->config, before != NULL ? &before->lists : NULL,
+                   edits, report)) {
+        policy->names_matter = names_matter(policy);
+        return policy;
     }
+    policy_unref(policy);
+    return NULL;
+}
+
+struct policy *policy_new(struct config *config, uint64_t revision, bool use_cache,
+                          struct report *report)
+{
+    struct basis *basis = basis_new(config, use_cache, report);
+    if (basis == NULL)
+        return NULL;
+    struct edits *none = edits_new();
+    struct policy *policy = make(basis, NULL, none, revision, report);
+    edits_free(none);
+    return policy;
+}
+
+struct policy *policy_edit(const struct policy *policy, const struct policy *before,
+                           const struct edits *edits, uint64_t revision, struct report *report)
+{
+    return make(basis_ref(policy->basis), before, edits, revision, report);
+}
+
+struct policy *policy_ref(struct policy *policy)
+{
+    atomic_fetch_add(&policy->references, 1);
     return policy;
 }
 
@@ -134,24 +144,20 @@ void policy_unref(struct policy *policy)
 {
     if (policy == NULL || atomic_fetch_sub(&policy->references, 1) > 1)
         return;
-    patterns_free(policy->ignore);
-    patterns_free(policy->allow);
-    patterns_free(policy->tcp);
-    for (size_t i = 0; i < policy->destination_count; i++)
-        patterns_free(policy->destinations[i]);
-    free(policy->destinations);
-    for (size_t i = 0; i < policy->device_count; i++)
-        patterns_free(policy->devices[i]);
-    free(policy->devices);
-    free(policy->hinted);
-    NAME_CONSTRAINTS_free(policy->constraints);
-    config_free(policy->config);
+    lists_fini(&policy->lists);
+    config_free(policy->amended);
+    basis_unref(policy->basis);
     free(policy);
 }
 
 const struct config *policy_config(const struct policy *policy)
 {
     return policy->config;
+}
+
+const struct config *policy_file(const struct policy *policy)
+{
+    return policy->basis->config;
 }
 
 uint64_t policy_revision(const struct policy *policy)
@@ -161,34 +167,58 @@ uint64_t policy_revision(const struct policy *policy)
 
 const struct patterns *policy_ignore(const struct policy *policy)
 {
-    return policy->ignore;
+    return policy->lists.ignore;
 }
 
-static bool grow_scratch(struct pattern_scratch **scratch, const struct policy *policy)
+const struct patterns *policy_list(const struct policy *policy, enum edit_list list,
+                                   const char *device)
 {
-    bool good = pattern_scratch_grow(scratch, policy->ignore) &&
-                pattern_scratch_grow(scratch, policy->allow) &&
-                pattern_scratch_grow(scratch, policy->tcp);
-    for (size_t i = 0; i < policy->destination_count && good; i++)
-        good = pattern_scratch_grow(scratch, policy->destinations[i]);
-    for (size_t i = 0; i < policy->device_count && good; i++)
-        good = pattern_scratch_grow(scratch, policy->devices[i]);
+    return lists_find(&policy->lists, list, device);
+}
+
+/* ---- views ---- */
+
+bool policy_grow_scratch(const struct policy *policy, struct pattern_scratch **scratch)
+{
+    const struct basis *basis = policy->basis;
+    bool good = lists_grow_scratch(&policy->lists, scratch);
+    for (size_t i = 0; i < basis->destination_count && good; i++)
+        good = pattern_scratch_grow(scratch, basis->destinations[i]);
     return good;
+}
+
+/* Takes over the scratch. */
+static struct policy_view *make_view(struct policy *policy, struct known *known,
+                                     struct pattern_scratch *scratch)
+{
+    struct policy_view *view = scratch != NULL ? malloc(sizeof(*view)) : NULL;
+    if (view != NULL)
+        *view = (struct policy_view){policy_ref(policy), known, scratch};
+    else
+        pattern_scratch_free(scratch);
+    return view;
 }
 
 struct policy_view *policy_view_new(struct policy *policy, struct known *known)
 {
-    struct policy_view *view = calloc(1, sizeof(*view));
-    if (view == NULL)
-        return NULL;
-    view->policy = policy;
-    view->known = known;
-    atomic_fetch_add(&policy->references, 1);
-    if (!grow_scratch(&view->scratch, policy)) {
-        policy_view_free(view);
-        return NULL;
-    }
-    return view;
+    struct pattern_scratch *scratch = NULL;
+    if (policy_grow_scratch(policy, &scratch))
+        return make_view(policy, known, scratch);
+    pattern_scratch_free(scratch);
+    return NULL;
+}
+
+struct policy_view *policy_view_like(struct policy *policy, struct known *known,
+                                     const struct pattern_scratch *model)
+{
+    return make_view(policy, known, pattern_scratch_clone(model));
+}
+
+void policy_view_follow(struct policy_view *view, const struct policy_view *old)
+{
+    pattern_scratch_swap(view->scratch, old->scratch);
+    pattern_scratch_free(view->scratch);
+    view->scratch = pattern_scratch_ref(old->scratch);
 }
 
 void policy_view_free(struct policy_view *view)
@@ -203,6 +233,16 @@ void policy_view_free(struct policy_view *view)
 const struct policy *policy_view_policy(const struct policy_view *view)
 {
     return view->policy;
+}
+
+struct known *policy_view_known(const struct policy_view *view)
+{
+    return view->known;
+}
+
+struct pattern_scratch *policy_view_scratch(const struct policy_view *view)
+{
+    return view->scratch;
 }
 
 /* ---- deciding ---- */
@@ -239,15 +279,15 @@ static bool is_all_known(unsigned match, const struct flow *flow)
 }
 
 /* Before the first bytes the name from DNS is the one that will be asked for. */
-static bool is_pinned(const struct policy_view *view, const struct flow *flow)
+static bool is_pinned(const struct policy_view *view, const struct flow *flow, uint64_t *id)
 {
     if (view->known == NULL || (!flow->opened && flow->name_count == 0))
         return false;
     struct flow asked = *flow;
     if (!flow->opened)
         asked.sni = flow->names[0];
-    return learned_is_pinned(view->known->learned, &view->policy->config->learn, &asked,
-                             clock_ms());
+    return learned_is_pinned(view->known->learned, &view->policy->config->learn, &asked, time(NULL),
+                             id);
 }
 
 /* A flow of which one name is known at most. */
@@ -256,31 +296,37 @@ static struct decision decide_one(const struct policy_view *view, const struct f
     const struct policy *policy = view->policy;
     const struct config *config = policy->config;
     size_t index;
-    const struct device_config *device = device_find(config, flow, &index);
+    const struct device_config *device = device_find_overlay(config, flow, &index);
     struct decision decision = {.verdict = VERDICT_PASS, .reason = REASON_RULE};
     if (device != NULL)
-        decision.rule = ignored_by(view, policy->devices[index], device->ignore.match, flow,
+        decision.rule = ignored_by(view, policy->lists.overlays[index], device->ignore.match, flow,
+                                   HOLDS_FOR_DEVICE, &decision.holds);
+    device = device_find(config, flow, &index);
+    if (decision.rule == NULL && device != NULL)
+        decision.rule = ignored_by(view, policy->lists.devices[index], device->ignore.match, flow,
                                    HOLDS_FOR_DEVICE, &decision.holds);
     if (decision.rule == NULL)
-        decision.rule = ignored_by(view, policy->ignore, config->ignore.match, flow, HOLDS_FOR_ALL,
-                                   &decision.holds);
+        decision.rule = ignored_by(view, policy->lists.ignore, config->ignore.match, flow,
+                                   HOLDS_FOR_ALL, &decision.holds);
     if (decision.rule != NULL)
         return decision;
 
-    bool has_allow = patterns_count(policy->allow) > 0;
+    bool has_allow = patterns_count(policy->lists.allow) > 0;
     bool allow_by_address = !has_allow || (config->allow.match & MATCH_NAMES) == 0;
     if (has_allow && is_all_known(config->allow.match, flow) &&
-        find_rule(view, policy->allow, config->allow.match, flow) == NULL)
+        find_rule(view, policy->lists.allow, config->allow.match, flow) == NULL)
         return (struct decision){
             .verdict = VERDICT_PASS,
             .reason = REASON_NOT_ALLOWED,
             .holds = allow_by_address && flow->origin.family != 0 ? HOLDS_FOR_ALL : HOLDS_ONCE};
-    if (flow->sni != NULL && !constraints_permit(policy->constraints, flow->sni, strlen(flow->sni)))
+    if (flow->sni != NULL &&
+        !constraints_permit(policy->basis->constraints, flow->sni, strlen(flow->sni)))
         return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_CONSTRAINTS};
-    if (is_pinned(view, flow))
-        return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_PINNED};
-    bool by_address = flow->origin.family != 0 && allow_by_address && config->devices == NULL &&
-                      (config->ignore.match & MATCH_NAMES) == 0;
+    uint64_t id;
+    if (is_pinned(view, flow, &id))
+        return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_PINNED, .learned = id};
+    bool by_address = flow->origin.family != 0 && !policy->names_matter &&
+                      config->devices == NULL && config->overlays == NULL;
     return (struct decision){.verdict = VERDICT_TAKE,
                              .reason = REASON_DEFAULT,
                              .holds = by_address ? HOLDS_FOR_ALL : HOLDS_ONCE};
@@ -307,8 +353,11 @@ static struct decision decide_unopened(const struct policy_view *view, const str
         if (other.verdict != VERDICT_PASS || decision.verdict != VERDICT_PASS)
             return (struct decision){.verdict = VERDICT_TAKE, .reason = REASON_DEFAULT};
     }
-    if (flow->name_count > 0 && decision.verdict == VERDICT_PASS && decision.holds == HOLDS_ONCE)
-        decision.holds = HOLDS_FOR_DEVICE;
+    if (flow->name_count == 0 || decision.verdict != VERDICT_PASS || decision.holds != HOLDS_ONCE)
+        return decision;
+    if (flow->names_crowded)
+        return (struct decision){.verdict = VERDICT_TAKE, .reason = REASON_DEFAULT};
+    decision.holds = HOLDS_FOR_DEVICE;
     return decision;
 }
 
@@ -325,6 +374,8 @@ static int find_name(const struct flow *flow, const char *asked)
  * whichever of the names it asks for. */
 static bool all_names_pass(const struct policy_view *view, const struct flow *flow)
 {
+    if (flow->names_crowded)
+        return false;
     for (size_t i = 0; i < flow->name_count; i++) {
         struct flow one = *flow;
         one.names = &flow->names[i];
@@ -337,12 +388,21 @@ static bool all_names_pass(const struct policy_view *view, const struct flow *fl
     return true;
 }
 
+/* The device asks for no name there, and has resolved none: it knows the address by itself. */
+static bool is_nameless(const struct policy_view *view, const struct flow *flow)
+{
+    return flow->sni == NULL && flow->host == NULL && flow->name_count == 0 &&
+           policy_watches_dns(view->policy->config);
+}
+
 static struct decision decide_opened(const struct policy_view *view, const struct flow *flow)
 {
     int name = find_name(flow, flow->sni != NULL ? flow->sni : flow->host);
     struct decision decision = decide_named(view, flow, name >= 0 ? (size_t)name : 0);
-    if (decision.verdict == VERDICT_PASS && decision.holds == HOLDS_ONCE && name >= 0 &&
-        all_names_pass(view, flow))
+    if (decision.verdict != VERDICT_PASS || decision.holds != HOLDS_ONCE)
+        return decision;
+    if (name >= 0 ? all_names_pass(view, flow)
+                  : decision.reason == REASON_PINNED && is_nameless(view, flow))
         decision.holds = HOLDS_FOR_DEVICE;
     return decision;
 }
@@ -350,34 +410,49 @@ static struct decision decide_opened(const struct policy_view *view, const struc
 struct decision policy_decide(const struct policy_view *view, const struct flow *flow)
 {
     const struct config *config = view->policy->config;
-    size_t index;
-    const struct device_config *device = device_find(config, flow, &index);
-    if (device != NULL ? !device->intercept : config->network.listed_devices)
+    if (!device_is_intercepted(config, flow))
         return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_DEVICE};
     if (flow->to_this_box)
         return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_LOCAL};
-    return flow->opened ? decide_opened(view, flow) : decide_unopened(view, flow);
+    struct decision decision =
+        flow->opened ? decide_opened(view, flow) : decide_unopened(view, flow);
+    if (decision.verdict == VERDICT_TAKE && flow->protocol == IPPROTO_UDP &&
+        device_quic(config, flow) == QUIC_PASS)
+        return (struct decision){.verdict = VERDICT_PASS,
+                                 .reason = REASON_QUIC,
+                                 .holds = config->devices == NULL && config->overlays == NULL
+                                              ? HOLDS_FOR_ALL
+                                              : HOLDS_FOR_DEVICE};
+    return decision;
+}
+
+bool policy_wants_name(const struct policy_view *view, const struct flow *flow)
+{
+    if (!view->policy->names_matter)
+        return false;
+    struct decision decision = policy_decide(view, flow);
+    return decision.holds != HOLDS_FOR_ALL && decision.reason != REASON_DEVICE &&
+           decision.reason != REASON_LOCAL && decision.reason != REASON_QUIC;
 }
 
 void policy_describe(const struct policy_view *view, struct flow *flow, struct arena *arena)
 {
     if (view->known != NULL)
         known_describe(view->known, flow, arena, clock_ms());
+    const char *name = device_name(view->policy->config, flow);
+    if (name != NULL)
+        flow->device_name = name;
 }
 
-static bool looks_at_host(const struct rules_config *rules)
+void policy_count(const struct policy_view *view, const struct flow *flow, enum verdict verdict)
 {
-    return rules->patterns.count > 0 && (rules->match & MATCH_HOST) != 0;
+    if (view->known != NULL && flow->protocol == IPPROTO_TCP)
+        devices_count(view->known->devices, flow, verdict);
 }
 
 bool policy_wants_host(const struct policy_view *view)
 {
-    const struct config *config = view->policy->config;
-    const struct device_config *device = config->devices;
-    bool wants = looks_at_host(&config->ignore) || looks_at_host(&config->allow);
-    for (; device != NULL && !wants; device = device->next)
-        wants = looks_at_host(&device->ignore);
-    return wants;
+    return decides_by(view->policy, MATCH_HOST);
 }
 
 /* ---- patterns that are meant for names ---- */
@@ -391,40 +466,23 @@ static const char *best_name(const struct flow *flow)
     return flow->name_count > 0 ? flow->names[0] : NULL;
 }
 
-/* As it is to be written: mitmproxy's tutorial has the user do that by hand. */
-static const char *pattern_for(const struct address *origin,
-                               char text[static 2 * ADDRESS_TEXT_SIZE])
-{
-    char plain[ADDRESS_TEXT_SIZE];
-    size_t length = 0;
-    text[length++] = '^';
-    for (const char *at = address_text(origin, plain); *at != '\0'; at++) {
-        if (strchr(".[]", *at) != NULL)
-            text[length++] = '\\';
-        text[length++] = *at;
-    }
-    text[length++] = '$';
-    text[length] = '\0';
-    return text;
-}
-
 void policy_hint(const struct policy_view *view, const struct flow *flow)
 {
     const struct policy *policy = view->policy;
     const struct rules_config *ignore = &policy->config->ignore;
-    char place[RULE_PLACE_SIZE], pattern[2 * ADDRESS_TEXT_SIZE];
+    char place[RULE_PLACE_SIZE], pattern[SUGGEST_SIZE];
     const char *name = best_name(flow);
     if (name == NULL || (ignore->match & MATCH_NAMES) != 0)
         return;
     struct flow named = *flow;
     named.sni = name;
-    const struct pattern_source *rule = find_rule(view, policy->ignore, MATCH_SNI, &named);
-    if (rule == NULL || atomic_exchange(&policy->hinted[rule - ignore->patterns.items], true))
+    const struct pattern_source *rule = find_rule(view, policy->lists.ignore, MATCH_SNI, &named);
+    if (rule == NULL || !patterns_first_time(policy->lists.ignore, rule))
         return;
     log_info("%s (%s) would be found in %s:%u, but only addresses are looked at: set match = "
              "address dns sni in [ignore], or use the pattern %s",
              rule->text, rule_place(rule, place), name, (unsigned)flow->origin.port,
-             pattern_for(&flow->origin, pattern));
+             suggest_address(&flow->origin, pattern));
 }
 
 struct tls_rules policy_tls(const struct policy_view *view, const struct flow *flow)
@@ -436,35 +494,29 @@ struct tls_rules policy_tls(const struct policy_view *view, const struct flow *f
     const struct device_config *device = device_find(config, flow, &index);
     struct tls_rules rules = {0};
     for (size_t i = 0; destination != NULL; i++, destination = destination->next)
-        if (find_rule(view, policy->destinations[i], destination->rules.match, flow) != NULL)
+        if (find_rule(view, policy->basis->destinations[i], destination->rules.match, flow) != NULL)
             rules_add_destination(&rules, destination);
-    rules.uninterpreted = find_rule(view, policy->tcp, config->tcp.match, flow) != NULL;
+    rules.uninterpreted = find_rule(view, policy->lists.tcp, config->tcp.match, flow) != NULL;
+    rules.quic = device_quic(config, flow);
     if (device != NULL)
         rules_add(&rules, &device->scope);
     rules_add(&rules, &config->tls.scope);
     return rules;
 }
 
-void policy_note_outcome(const struct policy_view *view, const struct flow *flow, bool accepted)
+bool policy_watches_dns(const struct config *config)
 {
-    char device[ADDRESS_TEXT_SIZE], origin[ADDRESS_TEXT_SIZE];
-    if (view->known == NULL)
-        return;
-    struct learned *learned = view->known->learned;
-    if (accepted)
-        learned_note_acceptance(learned, flow);
-    else if (learned_note_refusal(learned, &view->policy->config->learn, flow, clock_ms()))
-        log_info("%s does not accept our certificate for %s (%s): pinned, or our CA is missing on "
-                 "it; it passes from now on",
-                 address_text(&flow->device, device), flow->sni != NULL ? flow->sni : "any name",
-                 address_text(&flow->origin, origin));
+    const struct device_config *device = config->devices;
+    bool watches = ((config->ignore.match | config->allow.match) & MATCH_DNS) != 0 ||
+                   config->learn.mode == LEARN_AUTO;
+    if (config->network.watch_dns != WATCH_AUTO)
+        return config->network.watch_dns == WATCH_YES;
+    for (; device != NULL && !watches; device = device->next)
+        watches = (device->ignore.match & MATCH_DNS) != 0;
+    return watches;
 }
 
 const char *rule_place(const struct pattern_source *rule, char text[static RULE_PLACE_SIZE])
 {
-    if (strcmp(rule->place.file, "--ignore") == 0)
-        snprintf(text, RULE_PLACE_SIZE, "--ignore");
-    else
-        snprintf(text, RULE_PLACE_SIZE, "%s:%u", rule->place.file, rule->place.line);
-    return text;
+    return place_text(&rule->place, text);
 }

@@ -17,6 +17,7 @@ struct tls_rules {
     enum answer legacy_server;             /* the origin may be old: TLS 1.0, no RFC 5746 */
     struct client_choice client;           /* when the origin asks for a certificate */
     const struct credentials *certificate; /* for the device; NULL: forged ones */
+    enum quic quic;                        /* what becomes of it beside TCP */
     bool uninterpreted;                    /* what is in TLS is relayed as it comes ([tcp]) */
 };
 

@@ -107,7 +107,7 @@ static const char *parse_mark(const struct value *value, void *field)
     return NULL;
 }
 
-static const char *parse_duration(const struct value *value, void *field)
+const char *schema_duration(const char *text, uint32_t *seconds)
 {
     static const struct {
         const char *unit;
@@ -116,19 +116,24 @@ static const char *parse_duration(const struct value *value, void *field)
     static const char expected[] = "expected a time from 1s to 365d, such as 30s, 10m, 1h, 7d";
     const uint64_t longest = UINT64_C(365) * 86400;
     uint64_t number;
-    const char *unit = read_number(value->text, longest, &number);
+    const char *unit = read_number(text, longest, &number);
     if (unit == NULL)
         return expected;
     for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
         if (strcmp(unit, units[i].unit) != 0)
             continue;
-        uint64_t seconds = number * units[i].seconds;
-        if (seconds == 0 || seconds > longest)
+        number *= units[i].seconds;
+        if (number == 0 || number > longest)
             return expected;
-        *(uint32_t *)field = (uint32_t)seconds;
+        *seconds = (uint32_t)number;
         return NULL;
     }
     return expected;
+}
+
+static const char *parse_duration(const struct value *value, void *field)
+{
+    return schema_duration(value->text, field);
 }
 
 /* The index of `text` in a NULL-terminated list of words; -1 if it is none of them. */
@@ -190,6 +195,15 @@ static const char *parse_path(const struct value *value, void *field)
         return no_memory;
     *(const char **)field = copy;
     return NULL;
+}
+
+static const char *parse_vendors(const struct value *value, void *field)
+{
+    *(const char **)field = NULL;
+    if (strcmp(value->text, "none") == 0)
+        return NULL;
+    return value->text[0] == '/' ? parse_path(value, field)
+                                 : "expected none, or a path that starts with /";
 }
 
 static const char *parse_credentials(const struct value *value, void *field)
@@ -486,7 +500,7 @@ const struct schema_key schema[] = {
     {"network", "devices", "all", false, parse_devices, FIELD(network.listed_devices)},
     {"network", "leases", "auto", true, parse_leases, FIELD(network.leases)},
     {"network", "watch-mdns", "yes", false, parse_yes_no, FIELD(network.watch_mdns)},
-    {"network", "vendors", "/usr/share/ieee-data/oui.txt", false, parse_path,
+    {"network", "vendors", "/usr/share/ieee-data/oui.txt", false, parse_vendors,
      FIELD(network.vendor_file)},
     {"network", "quic", "refuse", false, parse_quic, FIELD(network.quic)},
 

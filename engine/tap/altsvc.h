@@ -2,7 +2,7 @@
  *
  * altsvc.h - takes QUIC out of what HTTP/1 responses offer as alternatives (Alt-Svc, RFC 7838).
  *
- * A device that is intercepted cannot use QUIC, and need not try. Only the entries "h3", "h3-…" and
+ * A device whose QUIC is refused cannot use it, and need not try. Only the entries "h3", "h3-…" and
  * "quic" go, with the line if there are no others; every other byte stays. No line is held but one
  * that may be Alt-Svc, and where the framing is in doubt everything passes. One thread. */
 #ifndef TAP_ALTSVC_H

@@ -3,20 +3,23 @@
 
 _interceptctl() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="status ignored explain reload import" options="-j -s -t -h -V --json --socket --timeout --help --version"
+    local commands="status ignored devices flows cut explain learned reload import" options="-j -s -t -h -V --json --socket --timeout --help --version"
     local word command=
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         [[ " $commands " == *" $word "* ]] && command=$word
     done
     case $previous in
         -c | --config | -s | --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        -t | --timeout) return ;;
+        -t | --timeout | -n | --limit) return ;;
     esac
     if [[ $current == -* ]]; then
         [[ $command == explain ]] && options+=" -c --config"
+        [[ $command == flows ]] && options+=" -n --limit"
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
     elif [[ $command == import ]]; then
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
+    elif [[ $command == learned ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "list forget keep" -- "$current")
     elif [[ -z $command ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
     fi

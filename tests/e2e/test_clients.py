@@ -4,10 +4,12 @@ record tells the refusal."""
 
 import contextlib
 import subprocess
+import threading
 
 import pytest
 
 import peers
+import quic
 from lab import BUILD, ORIGIN4, PATIENCE, wait_for
 from peers import s_server
 
@@ -19,7 +21,7 @@ PORT = 4433
 @pytest.fixture
 def browser(lab, tmp_path):
     """A headless Chromium on the device; browser(ca) gives the page, as it sees it."""
-    def load(ca):
+    def load(ca, *options, url="https://origin.test/page.html"):
         home = tmp_path / ("home-" + ca.stem)
         store = home / ".pki/nssdb"
         store.mkdir(parents=True)
@@ -31,20 +33,23 @@ def browser(lab, tmp_path):
             "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
             "--no-first-run", "--disable-background-networking", "--disable-component-update",
             "--user-data-dir=%s" % (home / "profile"),
-            "--host-resolver-rules=MAP origin.test %s, MAP * ~NOTFOUND" % ORIGIN4[0], "--dump-dom",
-            "https://origin.test/page.html", check=False, timeout=90)
+            "--host-resolver-rules=MAP origin.test %s, MAP *.origin.test %s, MAP * ~NOTFOUND" % (
+                ORIGIN4[0], ORIGIN4[0]), *options, "--dump-dom", url, check=False, timeout=90)
     return load
 
 
-def test_chromium_loads_a_page_over_http_2(lab, engine, browser):
+@pytest.fixture
+def page(lab):
+    path = lab.origin_directory / "www/page.html"
+    path.write_text("<!DOCTYPE html><title>page</title><p>the origin's own words</p>")
+    yield path
+    path.unlink()
+
+
+def test_chromium_loads_a_page_over_http_2(lab, engine, browser, page):
     """Its ClientHello has GREASE in it, and groups that the origin does not know."""
     started = engine()
-    page = lab.origin_directory / "www/page.html"
-    page.write_text("<!DOCTYPE html><title>page</title><p>the origin's own words</p>")
-    try:
-        shown = browser(started.ca)
-    finally:
-        page.unlink()
+    shown = browser(started.ca)
     assert "the origin's own words" in shown.stdout, shown.stderr
     wait_for(lambda: [flow for flow in started.records("flow") if flow["intercept"]["ending"] == "closed"],
              "the browser's connection to end")
@@ -59,6 +64,84 @@ def test_E4_chromium_without_our_ca_refuses(lab, engine, browser):
     assert "ERR_CERT_AUTHORITY_INVALID" in shown.stdout + shown.stderr
     flows = started.wait_records("flow")
     assert {flow["intercept"]["ending"] for flow in flows} <= {"device_alert", "device_no_data"}
+
+
+# ---- the browser's QUIC: its ClientHello takes two datagrams, in pieces and in no order ----
+
+QUIET, LOUD = "quiet.origin.test", "loud.origin.test"
+BY_NAME = {"ignore": {"pattern": r"^quiet\.origin\.test:443$", "match": "address sni"}}
+
+
+def forced(name):
+    return "--origin-to-force-quic-on=%s:443" % name
+
+
+def test_Q2_chromium_reaches_an_ignored_name_by_quic(lab, engine, browser, page):
+    started = engine(BY_NAME)
+    with quic.server(lab):
+        shown = browser(lab.origin_ca, forced(QUIET), url="https://%s/page.html" % QUIET)
+    assert "the origin's own words" in shown.stdout, shown.stderr
+    (record, *_) = started.wait_records("intercept", proto="UDP")
+    assert record["quic"] == {"version": "1", "sni": QUIET}
+    assert record["intercept"]["action"] == "bypass" and record["intercept"]["ech"] is True
+    assert not started.records("tls")
+
+
+@pytest.mark.parametrize("name", [QUIET, LOUD])
+def test_Q2_chromiums_version_2_is_read(lab, engine, browser, name):
+    """No server that we have speaks it: this one says so, which ends the attempt."""
+    started = engine(BY_NAME)
+    seen = []
+
+    def answer(server):
+        for _ in range(2):
+            datagram, client = server.recvfrom(2000)
+            seen.append(datagram[1:5].hex())
+        server.sendto(b"\x80\0\0\0\0\0" + datagram[5:14] + b"\x1a\x2a\x3a\x4a", client)
+
+    with quic.listening(lab, ORIGIN4[0]) as server:
+        server.settimeout(60 * PATIENCE)
+        thread = threading.Thread(target=answer, args=[server], daemon=True)
+        thread.start()
+        browser(lab.origin_ca, forced(name), "--quic-version=RFCv2", url="https://%s/" % name)
+        if name == LOUD:  # then nothing has come until now, and this is what comes first
+            with quic.Flow(lab, ORIGIN4[0]) as flow:
+                flow.send(*quic.datagrams(QUIET), *quic.datagrams(QUIET))
+        thread.join()
+    assert seen == (["6b3343cf"] if name == QUIET else ["00000001"]) * 2
+    (record, *_) = started.wait_records("intercept", proto="UDP")
+    assert record["quic"] == {"version": "6b3343cf", "sni": name}
+    assert record["intercept"]["action"] == ("bypass" if name == QUIET else "refuse")
+
+
+SEVERAL = """<!DOCTYPE html><title>page</title><p id=words></p><script>
+    (async () => {
+        for (let i = 0; i < 4; i++) {
+            await new Promise(resolve => setTimeout(resolve, 300));
+            words.textContent += await (await fetch('/hello?' + i)).text();
+        }
+    })()</script>"""
+
+
+def test_Q2_chromium_falls_back_to_tcp_where_its_name_is_taken(lab, engine, browser):
+    """It is offered HTTP/3 in HTTP/2, tries it, is refused, and the page goes on through us."""
+    started = engine(BY_NAME)
+    directory = lab.origin_directory / "www/quic"
+    directory.mkdir()
+    (directory / "page.html").write_text(SEVERAL)
+    try:
+        with quic.server(lab):
+            shown = browser(started.ca, "--virtual-time-budget=4000",
+                            url="https://%s/quic/page.html" % LOUD)
+    finally:
+        (directory / "page.html").unlink()
+        directory.rmdir()
+    assert shown.stdout.count("hello from the origin") == 4, shown.stderr
+    (refused, *_) = started.wait_records("intercept", proto="UDP")
+    assert refused["quic"] == {"version": "1", "sni": LOUD}
+    assert refused["intercept"]["action"] == "refuse"
+    (tls, *_) = started.wait_records("tls")
+    assert tls["tls"]["sni"] == LOUD and tls["intercept"]["action"] == "intercept"
 
 
 # ---- MQTT ----

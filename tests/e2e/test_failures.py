@@ -2,13 +2,11 @@
 """What fails is told apart: by which side, at which step, why, and what to do about it."""
 
 import contextlib
-import ssl
 
 import pytest
 
 import peers
-import pki
-from lab import ORIGIN4, wait_for
+from lab import ORIGIN4
 
 
 @contextlib.contextmanager
@@ -81,95 +79,3 @@ def test_E4_versions_and_ciphers_that_do_not_meet(lab, engine):
         assert "alert handshake failure" in connect("-tls1_2", "-cipher", "CAMELLIA128-SHA256")
     record, _ = the_end(started, 3)
     assert (record["ending"], record["phase"]) == ("no_common_cipher", "hello")
-
-
-def test_E5_a_device_that_refuses_us_again_and_again_passes(lab, engine):
-    """Data counts, and handshakes do not: wget finishes them."""
-    started = engine({"ignore": {"learn": "auto", "after-rejections": 3}, "network": {"pass-timeout": "5s"}})
-    for count in range(1, 4):
-        assert wget(lab).returncode == 5
-        started.wait_records("flow", count)
-    line = started.wait_log(r"^.*does not accept our certificate.*$").group(0)
-    assert "pinned, or our CA is missing" in line and ORIGIN4[0] in line
-    direct = wget(lab, "--ca-certificate", str(lab.origin_ca))
-    assert direct.stdout == "hello from the origin\n"
-    passed = started.wait_records("flow", 4)[3]["intercept"]
-    assert (passed["action"], passed["reason"]) == ("passthrough", "pinned")
-    # Others, and the same device elsewhere, are not meant.
-    assert "O = interceptd," in lab.issuer(ORIGIN4[0])
-    assert "O = interceptd," in lab.issuer(ORIGIN4[1])
-    wait_for(lambda: wget(lab).returncode == 5, "it to be forgotten", 15)
-
-
-def test_E5_an_acceptance_starts_the_count_again(lab, engine):
-    started = engine({"ignore": {"learn": "auto", "after-rejections": 2}})
-    for attempt in range(3):
-        assert wget(lab).returncode == 5
-        assert wget(lab, "--ca-certificate", str(started.ca)).returncode == 0
-    started.wait_records("flow", 6)
-    assert "does not accept our certificate" not in started.log()
-
-
-def connected(lab):
-    return peers.client_context().wrap_socket(lab.device.connect(ORIGIN4[0]), server_hostname="origin.test")
-
-
-def test_E5_an_acceptance_counts_while_its_connection_lasts(lab, engine):
-    """One that lasts, begun before the refusals, excuses none of them when it ends."""
-    started = engine({"ignore": {"learn": "auto", "after-rejections": 2}})
-    with connected(lab) as lasting:
-        lasting.sendall(b"GET /hello HTTP/1.1\r\nHost: origin.test\r\n\r\n")
-        assert lasting.recv(1000)
-        connected(lab).close()
-        started.wait_records("flow", 1)
-    started.wait_records("flow", 2)
-    connected(lab).close()
-    started.wait_log("does not accept our certificate")
-
-
-def test_E5_an_acceptance_is_known_before_its_connection_ends(lab, engine):
-    started = engine({"ignore": {"learn": "auto", "after-rejections": 2}})
-    connected(lab).close()
-    started.wait_records("flow", 1)
-    with connected(lab) as lasting:
-        lasting.sendall(b"GET /hello HTTP/1.1\r\nHost: origin.test\r\n\r\n")
-        assert lasting.recv(1000)
-        connected(lab).close()
-        started.wait_records("flow", 2)
-        with connected(lab) as third:  # left open: its end would be another refusal
-            assert peers.issuer_of(third) == "interceptd"
-            assert "does not accept our certificate" not in started.log()
-
-
-@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
-def test_E5_a_resumed_session_shows_no_certificate_to_refuse(lab, engine, version):
-    started = engine({"ignore": {"learn": "auto", "after-rejections": 1}})
-    context = peers.client_context()
-    context.minimum_version = context.maximum_version = getattr(ssl.TLSVersion, version)
-    with context.wrap_socket(lab.device.connect(ORIGIN4[0]), server_hostname="origin.test") as first:
-        first.sendall(b"GET /hello HTTP/1.1\r\nHost: origin.test\r\n\r\n")
-        assert first.recv(1000)
-        session = first.session
-    with context.wrap_socket(lab.device.connect(ORIGIN4[0]), server_hostname="origin.test",
-                             session=session) as again:
-        assert again.session_reused
-    (resumed,) = [flow["intercept"] for flow in started.wait_records("flow", 2)
-                  if flow["intercept"]["client"].get("resumed")]
-    assert resumed["ending"] != "device_no_data" and resumed["phase"] == "after_handshake"
-    assert "does not accept our certificate" not in started.log()
-
-
-def test_E5_what_the_device_would_have_refused_anyway_does_not_count(lab, engine, tmp_path):
-    started = engine({"ignore": {"learn": "auto", "after-rejections": 1}, "network": {"port": 4433}})
-    certificate, key = pki.make().write(tmp_path, "self-signed")
-    with s_server(lab, "-cert", certificate, "-key", key):
-        for count in range(1, 4):
-            assert lab.curl("https://origin.test:4433/", ca=started.ca, check=False).returncode == 60
-            assert started.wait_records("flow", count)[-1]["intercept"]["action"] == "intercept"
-
-
-def test_E5_is_off_by_default(lab, engine):
-    started = engine()
-    for count in range(1, 6):
-        assert wget(lab).returncode == 5
-        assert started.wait_records("flow", count)[-1]["intercept"]["action"] == "intercept"

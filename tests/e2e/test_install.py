@@ -39,7 +39,7 @@ def test_everything_has_its_place(tmp_path, prefix, sysconf, unit):
         base + "/share/man/man8/interceptd.8", base + "/share/man/man8/interceptctl.8",
         base + "/share/man/man5/interceptd.conf.5", base + "/share/interceptd/interceptd.nft",
         base + "/share/bash-completion/completions/interceptctl",
-        base + "/lib/sysusers.d/interceptd.conf",
+        base + "/lib/sysusers.d/interceptd.conf", base + "/lib/sysctl.d/interceptd.conf",
         base + "/share/bash-completion/completions/interceptd",
         *(base + "/share/interceptd/presets/" + preset.name for preset in PRESETS)])
     text = (tmp_path / unit).read_text()
@@ -100,7 +100,7 @@ def test_every_commented_key_is_a_good_one(tmp_path):
     text = uncommented((INSTALL / "interceptd.conf").read_text())
     assert text.count(" = ") > 25
     text = text.replace("revocation = off", "revocation = crl")  # the default has no use for the lists' key
-    for name in ("ignore.list", "allow.list", "banks.list"):
+    for name in ("ignore.list", "allow.list", "tcp.list", "banks.list", "cam.list"):
         (tmp_path / name).write_text("^x\n")
     for name in ("client", "bank"):
         certificate, key = pki.make().write(tmp_path, name)
@@ -244,13 +244,14 @@ def test_the_daemon_lives_within_its_unit(lab, engine, tmp_path):
     allowed, = re.findall("^SystemCallFilter=(@.*)$", unit, re.M)
     # Under strace there is no looking for leaks.
     quiet = {"ASAN_OPTIONS": "detect_leaks=0"}
-    patterns = {"ignore": {"pattern": [r"^203\.0\.113\.2:", "^(?!.*:443$)"]}}
+    patterns = {"ignore": {"pattern": [r"^203\.0\.113\.2:", "^(?!.*:443$)"]}, "events": {"ignored": "yes"}}
     started = engine(patterns, environment=quiet, wrapper=[
         "setpriv", "--bounding-set", "-all," + bounds.replace(" ", ","), "--inh-caps", "-all",
         "--no-new-privs",
         "/usr/bin/python3", "-c", DENY_WRITE_EXECUTE, "strace", "-f", "-qq", "-c", "-o", tmp_path / "calls"])
     assert lab.curl("https://origin.test/hello", ca=started.ca).stdout == "hello from the origin\n"
     assert "interceptd lab" in lab.issuer(ORIGIN4[1])
+    assert "ignored" in started.cut() and "total" in started.flows()
     started.reload()
     started.wait_records("flow")
     assert started.status()["gate"]["packets"] > 1
@@ -276,14 +277,16 @@ def complete(words, program="interceptctl"):
 
 
 def test_completion():
-    assert complete(["interceptctl", ""]) == ["status", "ignored", "explain", "reload", "import"]
+    assert complete(["interceptctl", ""]) == ["status", "ignored", "devices", "flows", "cut", "explain", "learned",
+                                              "reload", "import"]
     assert complete(["interceptctl", "-j", "ig"]) == ["ignored"]
     assert "--config" in complete(["interceptctl", "explain", "--c"])
     assert "--config" not in complete(["interceptctl", "status", "--c"])
+    assert complete(["interceptctl", "flows", "--li"]) == ["--limit"]
     assert "--ignore" in complete(["interceptd", "--i"], "interceptd")
 
 
 def test_completion_knows_every_command():
     usage = subprocess.run([BUILD / "interceptctl", "--help"], capture_output=True, text=True).stdout
     commands = re.findall(r"^  ([a-z]+) ", usage, re.M)
-    assert complete(["interceptctl", ""]) == commands
+    assert complete(["interceptctl", ""]) == list(dict.fromkeys(commands))

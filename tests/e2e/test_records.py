@@ -27,14 +27,15 @@ TLS = {"subject": str, "issuerdn": str, "serial": r"([0-9A-F]{2}:)*[0-9A-F]{2}",
        "notafter": DATE, "ja4": r"t\d\d[di]\d{4}\w\w_[0-9a-f]{12}_[0-9a-f]{12}",
        "ja3": {"hash": "[0-9a-f]{32}"}, "client_alpns": list, "server_alpns": list, "subjectaltname": list}
 FLOW = {"pkts_toserver": int, "pkts_toclient": int, "bytes_toserver": int, "bytes_toclient": int,
-        "start": TIMESTAMP, "end": TIMESTAMP, "age": int, "state": "closed",
+        "start": TIMESTAMP, "end": TIMESTAMP, "age": int, "state": "closed|bypassed",
         "reason": "timeout|shutdown|forced", "alerted": bool}
 SESSION = {"version": str, "cipher": str, "group": str, "alpn": str, "resumed": bool,
            "handshake_ms": int, "alert_in": int, "alert_in_name": str,
            "alert_out": int, "alert_out_name": str}
 INTERCEPT = {"action": "intercept|passthrough|bypass", "reason": str, "rule": str, "rule_place": str,
-             "policy_rev": int, "starttls": bool, "ech": bool,
-             "device": {"mac": r"([0-9a-f]{2}:){5}[0-9a-f]{2}"}, "client": SESSION,
+             "policy_rev": int, "name": str, "starttls": bool, "ech": bool, "learned": int, "evidence": str,
+             "device": {"mac": r"([0-9a-f]{2}:){5}[0-9a-f]{2}", "name": str, "vendor": str,
+                        "randomized": bool, "first_seen": TIMESTAMP}, "client": SESSION,
              "upstream": {"ip": str, "port": int, "verify": str, "verify_code": int,
                           "fingerprint": TLS["fingerprint"], "sha256": "[0-9a-f]{64}",
                           "verify_errors": list, "ja4": TLS["ja4"], "ja3": TLS["ja3"],
@@ -65,7 +66,8 @@ def paths(value, start=""):
 
 
 # What only some connections have.
-RARE = re.compile(r"intercept\.(advice|rule|rule_place|starttls|ech|upstream\.verify_errors|"
+RARE = re.compile(r"intercept\.(advice|rule|rule_place|name|learned|evidence|starttls|ech|"
+                  r"upstream\.verify_errors|device\.(name|vendor)|"
                   r"(client|upstream)\.alert_(in|out)(_name)?)")
 
 
@@ -300,7 +302,7 @@ def test_a_full_disk_costs_records_and_no_traffic(lab, engine):
 def test_without_a_file_there_are_no_records(lab, engine, tmp_path):
     started = engine()
     config = "\n".join(line for line in started.config_path.read_text().splitlines()
-                       if not line.startswith(("[events]", "file =")))
+                       if not line.startswith(("[events]", "file =", "ignored =")))
     started.config_path.write_text(config + "\n")
     started.signal(signal.SIGHUP)
     started.wait_log("^reloaded")

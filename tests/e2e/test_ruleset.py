@@ -43,14 +43,22 @@ def text_for(network):
         last = "ct mark & 0xf00 == 0xc00 meta mark set meta mark & 0xfffff0ff | 0xc00 accept\n"
         rule = re.search(r"#     (meta l4proto tcp socket .*)", text).group(1)
         changes = [(last, last + rule + "\n")]
+    if network.get("watch-dns") == "yes":
+        lines = [line.strip()[1:].strip() for line in re.search(
+            r"(?s)first two rules of `decide`.*?\n(.*?)\n\n", text).group(1).splitlines()]
+        first = "iifname != @lan accept\n"
+        chains = lines[lines.index("chain dns {"):]
+        text = text.rstrip()[:-1] + "\n".join(chains) + "\n}\n"
+        changes = [(first, first + "\n".join(lines[1:3]) + "\n")]
     for old, new in changes:
         assert text.count(old) == 1
         text = text.replace(old, new)
     return text
 
 
-@pytest.mark.parametrize("network", [{}, {"on-failure": "closed"}, {"source-address": "device"}],
-                         ids=["default", "closed", "device"])
+@pytest.mark.parametrize("network", [{}, {"on-failure": "closed"}, {"source-address": "device"},
+                                     {"watch-dns": "yes"}],
+                         ids=["default", "closed", "device", "dns"])
 def test_the_text_is_what_the_engine_loads(lab, engine, network):
     text = text_for(network)
     interfaces = re.search(r"elements = \{ (.*) \}.*# the devices' interfaces", text)
@@ -62,8 +70,8 @@ def test_the_text_is_what_the_engine_loads(lab, engine, network):
         # loaded as text: something else stands there.
         queue = "queue num 77" if network.get("on-failure") == "closed" else "queue num 77 bypass"
         assert queue in built
-        built = ["continue" if line == queue else line for line in built]
-        text = re.sub("queue .*to 77", "continue", text)
+        built = ["continue" if line in (queue, "queue num 78 bypass") else line for line in built]
+        text = re.sub("queue .*to 7[78]", "continue", text)
     # The engine's table bears the name; the text is loaded in a host of its own.
     lab.origin.run("nft", "-f", "-", input=text)
     try:

@@ -19,6 +19,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         must_hold(whole.device.family == whole.origin.family);
         must_hold(whole.device.family == (bytes[0] >> 4 == 4 ? AF_INET : AF_INET6));
     }
+    struct reader payload = packet_payload(bytes, length);
+    must_hold(!payload.failed &&
+              (payload.left == 0 || payload.at + payload.left <= bytes + length));
+    must_hold(payload.left == 0 || (whole_read && whole.protocol == IPPROTO_UDP));
+    struct reader id = packet_quic_id(payload);
+    must_hold(id.left <= PACKET_QUIC_ID_LIMIT);
+    must_hold(id.left == 0 || id.at + id.left <= payload.at + payload.left);
     /* What a shorter copy of the packet says, the whole one says too. */
     for (size_t cut = 0; cut < length && cut < 256; cut++) {
         struct flow part = {0};

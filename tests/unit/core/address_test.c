@@ -287,6 +287,26 @@ static void the_size_is_that_of_the_address_proper(void **state)
     assert_memory_equal(&v6.ip, "\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1", 16);
 }
 
+static void an_address_alone_is_parsed(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "",           "192.0.2",        "192.0.2.1:443", "[2001:db8::1]",
+        "192.0.2.1 ", "2001:db8::1%lo", "2001:db8::1/64"};
+    struct address address, v4 = parsed("192.0.2.1:0"), v6 = parsed("[2001:db8::1]:0");
+    assert_true(address_ip_parse(&address, "192.0.2.1"));
+    assert_true(address_same_ip(&address, &v4));
+    assert_true(address_ip_parse(&address, "::ffff:192.0.2.1"));
+    assert_true(address_same_ip(&address, &v4));
+    assert_true(address_ip_parse(&address, "2001:DB8::1"));
+    assert_true(address_same_ip(&address, &v6));
+    assert_int_equal(address.port, 0);
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        assert_false(address_ip_parse(&address, wrong[i]));
+        assert_true(address_same_ip(&address, &v6));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +328,7 @@ int main(void)
         cmocka_unit_test(an_ipv4_and_an_ipv6_address_are_never_the_same),
         cmocka_unit_test(behind_an_ipv4_address_nothing_is_compared),
         cmocka_unit_test(the_size_is_that_of_the_address_proper),
+        cmocka_unit_test(an_address_alone_is_parsed),
     };
     return cmocka_run_group_tests_name("core/address", tests, NULL, NULL);
 }

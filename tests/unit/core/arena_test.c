@@ -138,6 +138,31 @@ static void an_arena_that_was_ended_may_be_used_again(void **state)
     }
 }
 
+/* Blocks of both, and room in the newest of them. */
+static void what_was_adopted_lives_on(void **state)
+{
+    (void)state;
+    struct arena arena = {0}, other = {0};
+    char *mine = arena_strdup(&arena, "mine");
+    arena_adopt(&arena, &other);
+    assert_string_equal(mine, "mine");
+    char *theirs = arena_strdup(&other, "theirs"), *more = arena_alloc(&other, 100000);
+    assert_non_null(more);
+    arena_adopt(&arena, &other);
+    arena_fini(&other);
+    more[99999] = 'x';
+    assert_string_equal(arena_strdup(&arena, "and more"), "and more");
+    assert_string_equal(mine, "mine");
+    assert_string_equal(theirs, "theirs");
+    assert_string_equal(arena_strdup(&other, "again"), "again");
+    struct arena empty = {0};
+    arena_adopt(&empty, &arena);
+    assert_string_equal(mine, "mine");
+    assert_null(arena.blocks);
+    arena_fini(&empty);
+    arena_fini(&other);
+}
+
 static void an_empty_arena_may_be_ended_more_than_once(void **state)
 {
     (void)state;
@@ -159,6 +184,7 @@ int main(void)
         cmocka_unit_test(a_copy_of_nothing_is_an_empty_string),
         cmocka_unit_test(a_copy_does_not_follow_its_original),
         cmocka_unit_test(an_arena_that_was_ended_may_be_used_again),
+        cmocka_unit_test(what_was_adopted_lives_on),
         cmocka_unit_test(an_empty_arena_may_be_ended_more_than_once),
     };
     return cmocka_run_group_tests_name("core/arena", tests, NULL, NULL);

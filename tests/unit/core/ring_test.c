@@ -138,6 +138,26 @@ static void a_full_ring_refuses(void **state)
     assert_empty(ring);
 }
 
+/* Of any length, and wherever the ring's end is. */
+static void what_fits_is_told_before(void **state)
+{
+    struct ring *ring = *state;
+    static const unsigned char record[NTH_SIZE_MAX];
+    size_t taken = 0, refused = 0;
+    for (size_t n = 0; n < 20000; n++) {
+        size_t length = n * 37 % (NTH_SIZE_MAX + 1);
+        bool fits = ring_fits(ring, length);
+        assert_int_equal(ring_put(ring, 0, record, length), fits);
+        taken += fits;
+        refused += !fits;
+        if (!fits || n % 3 == 0)
+            ring_consume(ring);
+    }
+    assert_true(taken > 1000 && refused > 1000);
+    assert_false(ring_fits(ring, 1024));
+    assert_false(ring_fits(ring, SIZE_MAX));
+}
+
 static void a_consumed_record_makes_room_for_one_more(void **state)
 {
     struct ring *ring = *state;
@@ -316,6 +336,7 @@ int main(void)
         small(a_record_is_never_split_by_the_rings_end),
         small(what_is_skipped_at_the_end_counts_as_full),
         middle(half_of_an_empty_ring_is_free_wherever_it_stands),
+        middle(what_fits_is_told_before),
         middle(records_are_aligned_for_numbers),
         middle(records_of_all_lengths_go_round_and_round),
         middle(positions_may_run_over),

@@ -196,6 +196,21 @@ static void ipv6_udp_and_the_interface_are_told(void **state)
                  " 'intercept': {'action': 'passthrough', 'reason': 'default', 'policy_rev': 3}}");
 }
 
+static void quic_is_told_as_suricata_does(void **state)
+{
+    struct case_file *file = *state;
+    file->flow.quic_version = 1;
+    file->flow.sni = "example.com";
+    assert_part(file, EVE_INTERCEPT, "quic", "{'version': '1', 'sni': 'example.com'}");
+}
+
+static void quic_without_a_name_has_its_version_in_hexadecimal(void **state)
+{
+    struct case_file *file = *state;
+    file->flow.quic_version = 0x6b3343cf;
+    assert_part(file, EVE_INTERCEPT, "quic", "{'version': '6b3343cf'}");
+}
+
 /* "2026-11-23T12:00:00.123456+0000", and it is now. */
 static void the_timestamp_is_in_suricatas_form(void **state)
 {
@@ -233,7 +248,32 @@ static void the_rule_and_the_device_are_told(void **state)
     assert_part(file, EVE_INTERCEPT, "intercept",
                 "{'action': 'bypass', 'reason': 'ignored', 'rule': '^17\\\\.178\\\\.',"
                 " 'rule_place': 'ignore.list:3', 'policy_rev': 3,"
-                " 'device': {'mac': '02:00:5e:10:00:ff'}}");
+                " 'device': {'mac': '02:00:5e:10:00:ff', 'randomized': true}}");
+}
+
+static void a_device_is_told_as_far_as_it_is_known(void **state)
+{
+    struct case_file *file = *state;
+    struct flow *flow = &file->flow;
+    flow->device_name = "cam";
+    flow->vendor = "Raspberry Pi Trading Ltd";
+    flow->first_seen = 1700000000;
+    flow->has_mac = true;
+    memcpy(flow->mac, "\x28\xcd\xc1\x00\x00\x01", MAC_SIZE);
+    assert_part(file, EVE_INTERCEPT, "intercept",
+                "{'action': 'intercept', 'reason': 'default', 'policy_rev': 3,"
+                " 'device': {'name': 'cam', 'mac': '28:cd:c1:00:00:01',"
+                "            'vendor': 'Raspberry Pi Trading Ltd',"
+                "            'first_seen': '2023-11-14T22:13:20.000000+0000'}}");
+}
+
+static void a_device_without_a_mac_has_a_name_all_the_same(void **state)
+{
+    struct case_file *file = *state;
+    file->flow.device_name = "cam \xf0\x9f\x93\xb7";
+    assert_part(file, EVE_FLOW, "intercept",
+                "{'action': 'intercept', 'reason': 'default', 'policy_rev': 3,"
+                " 'device': {'name': 'cam \xf0\x9f\x93\xb7'}}");
 }
 
 static void both_sessions_and_both_certificates_are_told(void **state)
@@ -245,7 +285,7 @@ static void both_sessions_and_both_certificates_are_told(void **state)
     assert_part(file, EVE_TLS, "intercept",
                 "{'action': 'intercept', 'reason': 'default', 'rule': '^17\\\\.',"
                 " 'rule_place': 'ignore.list:3', 'policy_rev': 3,"
-                " 'device': {'mac': '02:00:5e:10:00:01'},"
+                " 'device': {'mac': '02:00:5e:10:00:01', 'randomized': true},"
                 " 'client': {'version': 'TLS 1.3', 'cipher': 'TLS_AES_256_GCM_SHA384',"
                 "            'group': 'X25519', 'alpn': 'h2', 'resumed': true,"
                 "            'handshake_ms': 17},"
@@ -393,6 +433,48 @@ static void a_flow_event_counts_and_has_both_times(void **state)
                 " 'state': 'closed', 'reason': 'timeout', 'alerted': false}");
 }
 
+static void what_passed_in_the_kernel_is_bypassed_and_has_its_name(void **state)
+{
+    static const char *const names[] = {"www.example.com", "example.com"};
+    struct case_file *file = *state;
+    struct record *record = &file->record;
+    record->action = "bypass";
+    record->app_proto = NULL;
+    record->state = "bypassed";
+    record->start = (struct timeval){.tv_sec = 1795435200};
+    record->end = (struct timeval){.tv_sec = 1795435200};
+    record->packets_to_server = 4;
+    record->ending = ENDING_CUT;
+    file->flow.names = names;
+    file->flow.name_count = 2;
+    assert_event(file, EVE_FLOW,
+                 "{'flow_id': 1234567890123456, 'event_type': 'flow', 'src_ip': '10.0.0.7',"
+                 " 'src_port': 50012, 'dest_ip': '93.184.216.34', 'dest_port': 443, 'proto': 'TCP',"
+                 " 'flow': {'pkts_toserver': 4, 'pkts_toclient': 0, 'bytes_toserver': 0,"
+                 "          'bytes_toclient': 0, 'start': '2026-11-23T12:00:00.000000+0000',"
+                 "          'end': '2026-11-23T12:00:00.000000+0000', 'age': 0,"
+                 "          'state': 'bypassed', 'reason': 'forced', 'alerted': false},"
+                 " 'intercept': {'action': 'bypass', 'reason': 'default', 'policy_rev': 3,"
+                 "               'name': 'www.example.com', 'ending': 'cut'}}");
+}
+
+static void what_the_kernel_did_not_count_is_left_out(void **state)
+{
+    struct case_file *file = *state;
+    struct record *record = &file->record;
+    record->action = "bypass";
+    record->reason = "unknown";
+    record->policy_revision = 0;
+    record->state = "bypassed";
+    record->uncounted = true;
+    record->end = (struct timeval){.tv_sec = 1795435200};
+    assert_part(file, EVE_FLOW, "flow",
+                "{'end': '2026-11-23T12:00:00.000000+0000', 'state': 'bypassed',"
+                " 'reason': 'timeout', 'alerted': false}");
+    assert_int_equal(unlink(path_in(&file->folder, "eve.json").text), 0);
+    assert_part(file, EVE_FLOW, "intercept", "{'action': 'bypass', 'reason': 'unknown'}");
+}
+
 static void a_clock_that_was_set_back_makes_no_age(void **state)
 {
     struct case_file *file = *state;
@@ -516,8 +598,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_case(what_is_not_known_is_left_out),
         with_case(ipv6_udp_and_the_interface_are_told),
+        with_case(quic_is_told_as_suricata_does),
+        with_case(quic_without_a_name_has_its_version_in_hexadecimal),
         with_case(the_timestamp_is_in_suricatas_form),
         with_case(the_rule_and_the_device_are_told),
+        with_case(a_device_is_told_as_far_as_it_is_known),
+        with_case(a_device_without_a_mac_has_a_name_all_the_same),
         with_case(both_sessions_and_both_certificates_are_told),
         with_case(starttls_and_ech_are_told_where_there_are_any),
         with_case(alerts_are_told_also_of_a_handshake_that_failed),
@@ -527,6 +613,8 @@ int main(void)
         with_case(the_forged_certificate_is_not_under_tls),
         with_case(each_event_has_the_part_of_its_type_only),
         with_case(a_flow_event_counts_and_has_both_times),
+        with_case(what_passed_in_the_kernel_is_bypassed_and_has_its_name),
+        with_case(what_the_kernel_did_not_count_is_left_out),
         with_case(a_clock_that_was_set_back_makes_no_age),
         with_case(hostile_names_are_values_and_nothing_else),
         with_case(hostile_names_in_lists_and_certificates_are_values_too),

@@ -194,6 +194,123 @@ static void the_rest_of_the_flow_is_left_as_it_was(void **state)
     assert_string_equal(flow.interface, "br0");
 }
 
+static void assert_payload(const uint8_t *bytes, size_t length, const char *expected)
+{
+    uint8_t *copy = malloc(length);
+    assert_non_null(copy);
+    memcpy(copy, bytes, length);
+    struct reader payload = packet_payload(copy, length);
+    assert_false(payload.failed);
+    assert_int_equal(payload.left, strlen(expected));
+    assert_memory_equal(payload.at, expected, payload.left);
+    free(copy);
+}
+
+#define UDP(length, ...) PORTS, 0, length, 0, 0, __VA_ARGS__
+
+static void the_payload_of_udp_ends_with_the_datagram_or_the_copy(void **state)
+{
+    (void)state;
+    assert_payload(BYTES(IPV4(0x45, 0, 0, 17), UDP(11, 'a', 'b', 'c')), "abc");
+    assert_payload(BYTES(IPV4(0x46, 0, 0, 17), 1, 1, 1, 1, UDP(11, 'a', 'b', 'c')), "abc");
+    assert_payload(BYTES(IPV6(17), UDP(11, 'a', 'b', 'c')), "abc");
+    assert_payload(BYTES(IPV6(0), 17, 0, 1, 4, 0, 0, 0, 0, UDP(11, 'a', 'b', 'c')), "abc");
+    assert_payload(BYTES(IPV4(0x45, 0, 0, 17), UDP(10, 'a', 'b', 'c')), "ab");  /* and padding */
+    assert_payload(BYTES(IPV4(0x45, 0, 0, 17), UDP(99, 'a', 'b', 'c')), "abc"); /* cut */
+    assert_payload(BYTES(IPV4(0x45, 0, 0, 17), UDP(8, 'a')), "");
+    assert_payload(BYTES(IPV4(0x45, 0, 0, 17), UDP(7, 'a')), "");
+    assert_payload(BYTES(IPV4(0x45, 0, 0, 17), PORTS, 0, 9), "");
+    assert_payload(BYTES(IPV4(0x45, 0, 0, 17), PORTS), "");
+}
+
+static void what_is_no_udp_has_no_payload(void **state)
+{
+    (void)state;
+    assert_payload(BYTES(IPV4(0x45, 0, 0, 6), UDP(11, 'a', 'b', 'c')), "");
+    assert_payload(BYTES(IPV4(0x45, 0, 0, 1), UDP(11, 'a', 'b', 'c')), "");
+    assert_payload(BYTES(IPV4(0x55, 0, 0, 17), UDP(11, 'a', 'b', 'c')), "");
+    assert_payload(BYTES(IPV4(0x45, 0, 9, 17), UDP(11, 'a', 'b', 'c')), "");
+}
+
+static void assert_id(const uint8_t *bytes, size_t length, const char *expected)
+{
+    struct reader id = packet_quic_id(reader_of(bytes, length));
+    assert_false(id.failed);
+    assert_int_equal(id.left, strlen(expected));
+    assert_memory_equal(id.at, expected, id.left);
+}
+
+static void a_long_header_of_quic_has_an_identifier(void **state)
+{
+    (void)state;
+    assert_id(BYTES(0xc0, 0, 0, 0, 1, 3, 'a', 'b', 'c', 0), "abc");
+    assert_id(BYTES(0x80, 9, 9, 9, 9, 3, 'a', 'b', 'c'), "abc");
+    assert_id(BYTES(0xc0, 0, 0, 0, 1, 21, 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k',
+                    'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u'),
+              "abcdefghijklmnopqrst");
+    assert_id(BYTES(0xc0, 0, 0, 0, 1, 4, 'a', 'b', 'c'), "");
+    assert_id(BYTES(0xc0, 0, 0, 0, 1), "");
+    assert_id(BYTES(0xc0, 0, 0, 0, 1, 0, 0), "");
+    assert_id(BYTES(0x40, 0, 0, 0, 1, 3, 'a', 'b', 'c', 0), "");
+    assert_id(NULL, 0, "");
+}
+
+/* ---- segments of TCP ---- */
+
+static bool read_segment(struct packet_segment *segment, const uint8_t *bytes, size_t length,
+                         char *payload, size_t size)
+{
+    uint8_t *copy = malloc(length > 0 ? length : 1);
+    assert_non_null(copy);
+    memcpy(copy, bytes, length);
+    bool good = packet_segment(segment, copy, length);
+    if (good)
+        snprintf(payload, size, "%.*s", (int)segment->payload.left,
+                 (const char *)segment->payload.at);
+    free(copy);
+    return good;
+}
+
+#define TCP(offset, flags) \
+    PORTS, 0x11, 0x22, 0x33, 0x44, 0, 0, 0, 0, offset, flags, 0, 0, 0, 0, 0, 0
+
+static void a_segment_has_a_number_flags_and_a_payload(void **state)
+{
+    (void)state;
+    struct packet_segment segment;
+    char text[16];
+    assert_true(read_segment(&segment, BYTES(IPV4(0x45, 0, 0, 6), TCP(0x50, 0x18), 'a', 'b', 'c'),
+                             text, sizeof(text)));
+    assert_int_equal(segment.sequence, 0x11223344);
+    assert_string_equal(text, "abc");
+    assert_false(segment.starts || segment.ends);
+    assert_true(read_segment(&segment, BYTES(IPV6(6), TCP(0x60, 0x02), 1, 1, 1, 1), text,
+                             sizeof(text))); /* SYN, with options: it counts as a byte */
+    assert_int_equal(segment.sequence, 0x11223345);
+    assert_true(segment.starts && !segment.ends && segment.payload.left == 0);
+    assert_true(
+        read_segment(&segment, BYTES(IPV4(0x45, 0, 0, 6), TCP(0x50, 0x11)), text, sizeof(text)));
+    assert_true(segment.ends);
+    assert_true(
+        read_segment(&segment, BYTES(IPV4(0x45, 0, 0, 6), TCP(0x50, 0x04)), text, sizeof(text)));
+    assert_true(segment.ends);
+}
+
+static void what_is_no_whole_segment_is_none(void **state)
+{
+    (void)state;
+    struct packet_segment segment;
+    char text[16];
+    static const uint8_t whole[] = {IPV4(0x45, 0, 0, 6), TCP(0x60, 0x10), 1, 1, 1, 1};
+    for (size_t length = 0; length < sizeof(whole); length++)
+        assert_false(read_segment(&segment, whole, length, text, sizeof(text)));
+    assert_true(read_segment(&segment, whole, sizeof(whole), text, sizeof(text)));
+    assert_false(
+        read_segment(&segment, BYTES(IPV4(0x45, 0, 0, 6), TCP(0x40, 0x10)), text, sizeof(text)));
+    assert_false(
+        read_segment(&segment, BYTES(IPV4(0x45, 0, 0, 17), TCP(0x50, 0x10)), text, sizeof(text)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +322,11 @@ int main(void)
         cmocka_unit_test(other_protocols_are_refused),
         cmocka_unit_test(what_is_no_ip_packet_is_refused),
         cmocka_unit_test(the_rest_of_the_flow_is_left_as_it_was),
+        cmocka_unit_test(the_payload_of_udp_ends_with_the_datagram_or_the_copy),
+        cmocka_unit_test(what_is_no_udp_has_no_payload),
+        cmocka_unit_test(a_segment_has_a_number_flags_and_a_payload),
+        cmocka_unit_test(what_is_no_whole_segment_is_none),
+        cmocka_unit_test(a_long_header_of_quic_has_an_identifier),
     };
     return cmocka_run_group_tests_name("gate/packet", tests, NULL, NULL);
 }

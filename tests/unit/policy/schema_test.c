@@ -355,6 +355,33 @@ static void more_ports_than_a_transaction_takes_are_refused(void **state)
     discard(&stored);
 }
 
+static void where_names_and_vendors_of_devices_come_from(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    struct network_config *network = &stored.config.network;
+    store_good(&stored, "network", "leases", "/a /b");
+    store_good(&stored, "network", "leases", "/c");
+    assert_int_equal(network->leases.count, 3);
+    assert_string_equal(network->leases.items[2], "/c");
+    assert_false(network->leases_auto);
+    discard(&stored);
+    store_good(&stored, "network", "leases", "auto");
+    assert_true(network->leases_auto);
+    discard(&stored);
+    store_good(&stored, "network", "leases", "none");
+    assert_true(network->leases.count == 0 && !network->leases_auto);
+    assert_refused("network", "leases", "expected auto, or paths that start with /",
+                   TEXTS("a", "/a b", "Auto"));
+    store_good(&stored, "network", "vendors", "/a");
+    assert_string_equal(network->vendor_file, "/a");
+    store_good(&stored, "network", "vendors", "none");
+    assert_null(network->vendor_file);
+    assert_refused("network", "vendors", "expected none, or a path that starts with /",
+                   TEXTS("a", "None", "./a"));
+    discard(&stored);
+}
+
 static void a_sockets_path_is_short(void **state)
 {
     (void)state;
@@ -616,6 +643,7 @@ int main(void)
         cmocka_unit_test(interfaces_are_names_or_automatic),
         cmocka_unit_test(ports_taken_are_single_or_ranges),
         cmocka_unit_test(more_ports_than_a_transaction_takes_are_refused),
+        cmocka_unit_test(where_names_and_vendors_of_devices_come_from),
         cmocka_unit_test(a_sockets_path_is_short),
         cmocka_unit_test(a_servers_request_for_a_certificate_has_three_answers),
         cmocka_unit_test(paths_are_absolute_and_copied),

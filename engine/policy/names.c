@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "policy/names.h"
+
+#include <pthread.h>
+#include <sys/queue.h>
+
+/* uthash's macros shadow and convert as they please. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#include <uthash.h>
+
+/* Compared as bytes: what is not used is zero. */
+struct key {
+    struct device_key device;
+    uint8_t address_size;
+    uint8_t address[16];
+};
+
+struct name {
+    char *text;
+    uint64_t until;
+};
+
+struct entry {
+    struct key key;
+    struct name names[NAMES_EACH]; /* the one told last first */
+    size_t count;
+    uint64_t crowded_until; /* till then more names may be meant than are kept */
+    UT_hash_handle hh;
+    TAILQ_ENTRY(entry) by_age; /* the one told of longest ago first */
+};
+
+struct names {
+    pthread_mutex_t lock;
+    struct entry *entries;
+    size_t count;
+    uint64_t version; /* one more with each piece of news */
+    TAILQ_HEAD(entry_queue, entry) by_age;
+};
+
+struct names *names_new(void)
+{
+    struct names *names = calloc(1, sizeof(*names));
+    if (names == NULL)
+        return NULL;
+    pthread_mutex_init(&names->lock, NULL);
+    TAILQ_INIT(&names->by_age);
+    return names;
+}
+
+static void drop(struct names *names, struct entry *entry)
+{
+    HASH_DEL(names->entries, entry);
+    TAILQ_REMOVE(&names->by_age, entry, by_age);
+    names->count--;
+    for (size_t i = 0; i < entry->count; i++)
+        free(entry->names[i].text);
+    free(entry);
+}
+
+void names_free(struct names *names)
+{
+    if (names == NULL)
+        return;
+    while (!TAILQ_EMPTY(&names->by_age))
+        drop(names, TAILQ_FIRST(&names->by_age));
+    pthread_mutex_destroy(&names->lock);
+    free(names);
+}
+
+static struct key key_of(const struct device_key *device, const struct address *address)
+{
+    struct key key = {.device = *device, .address_size = (uint8_t)address_ip_size(address)};
+    memcpy(key.address, &address->ip, key.address_size);
+    return key;
+}
+
+static struct entry *find(const struct names *names, const struct key *key)
+{
+    struct entry *entry;
+    HASH_FIND(hh, names->entries, key, sizeof(*key), entry);
+    return entry;
+}
+
+static struct entry *find_or_add(struct names *names, const struct key *key)
+{
+    struct entry *entry = find(names, key);
+    if (entry != NULL) {
+        TAILQ_REMOVE(&names->by_age, entry, by_age);
+        TAILQ_INSERT_TAIL(&names->by_age, entry, by_age);
+        return entry;
+    }
+    entry = calloc(1, sizeof(*entry));
+    if (entry == NULL)
+        return NULL;
+    if (names->count == NAMES_LIMIT)
+        drop(names, TAILQ_FIRST(&names->by_age));
+    entry->key = *key;
+    HASH_ADD(hh, names->entries, key, sizeof(*key), entry);
+    TAILQ_INSERT_TAIL(&names->by_age, entry, by_age);
+    names->count++;
+    return entry;
+}
+
+/* Takes the name at `index` to the front. */
+static void move_to_front(struct entry *entry, size_t index)
+{
+    const struct name name = entry->names[index];
+    memmove(entry->names + 1, entry->names, index * sizeof(name));
+    entry->names[0] = name;
+}
+
+/* Takes out what has expired. */
+static void forget_expired(struct entry *entry, uint64_t now)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < entry->count; i++) {
+        if (entry->names[i].until > now)
+            entry->names[kept++] = entry->names[i];
+        else
+            free(entry->names[i].text);
+    }
+    entry->count = kept;
+}
+
+/* True if the name was not there. */
+static bool add_name(struct entry *entry, const char *text, uint64_t until)
+{
+    for (size_t i = 0; i < entry->count; i++) {
+        if (strcmp(entry->names[i].text, text) != 0)
+            continue;
+        if (entry->names[i].until < until)
+            entry->names[i].until = until;
+        move_to_front(entry, i);
+        return false;
+    }
+    if (entry->count == NAMES_EACH) {
+        struct name *last = &entry->names[--entry->count];
+        if (entry->crowded_until < last->until)
+            entry->crowded_until = last->until;
+        free(last->text);
+    }
+    char *copy = strdup(text);
+    if (copy == NULL) {
+        entry->crowded_until = until;
+        return true;
+    }
+    entry->names[entry->count] = (struct name){copy, until};
+    move_to_front(entry, entry->count++);
+    return true;
+}
+
+bool names_add(struct names *names, const struct device_key *device, const struct address *address,
+               const char *name, uint32_t ttl, uint64_t now)
+{
+    const struct key key = key_of(device, address);
+    const uint64_t until = now + ((uint64_t)ttl + NAMES_GRACE) * 1000;
+    bool is_news = false;
+    pthread_mutex_lock(&names->lock);
+    struct entry *entry = find_or_add(names, &key);
+    if (entry != NULL) {
+        forget_expired(entry, now);
+        is_news = add_name(entry, name, until);
+        names->version += is_news;
+    }
+    pthread_mutex_unlock(&names->lock);
+    return is_news;
+}
+
+static void copy_names(struct flow *flow, const struct entry *entry, struct arena *arena)
+{
+    const char **texts = arena_alloc(arena, entry->count * sizeof(*texts));
+    flow->names_until = UINT64_MAX;
+    for (size_t i = 0; texts != NULL && i < entry->count; i++) {
+        texts[i] = arena_strdup(arena, entry->names[i].text);
+        if (texts[i] == NULL)
+            return;
+        if (entry->names[i].until < flow->names_until)
+            flow->names_until = entry->names[i].until;
+        flow->names = texts;
+        flow->name_count = i + 1;
+    }
+}
+
+void names_find(struct names *names, struct flow *flow, struct arena *arena, uint64_t now)
+{
+    const struct device_key device = flow_device_key(flow);
+    const struct key key = key_of(&device, &flow->origin);
+    flow->name_count = 0;
+    pthread_mutex_lock(&names->lock);
+    flow->names_version = names->version;
+    struct entry *entry = find(names, &key);
+    if (entry != NULL) {
+        forget_expired(entry, now);
+        flow->names_crowded = entry->crowded_until > now;
+        if (entry->count > 0)
+            copy_names(flow, entry, arena);
+    }
+    pthread_mutex_unlock(&names->lock);
+}
+#pragma GCC diagnostic pop
