@@ -299,10 +299,10 @@ static void remember(struct change *change)
     struct control *control = change->control;
     const struct edit *about;
     struct undo_step step = {.revision = change->revision,
-                                .is_undo = change->undoes != NULL,
-                                .subjects = change->subjects,
-                                .before = edits_new(),
-                                .after = edits_new()};
+                             .is_undo = change->undoes != NULL,
+                             .subjects = change->subjects,
+                             .before = edits_new(),
+                             .after = edits_new()};
     TAILQ_FOREACH (about, &change->subjects->items, link) {
         edits_take(step.before, control->edits, &about->subject, 0);
         edits_take(step.after, change->edits, &about->subject, 0);

@@ -10,8 +10,8 @@
 #define CONTROL_CHANGE_H
 
 #include "control/flows.h"
-#include "control/undo.h"
 #include "control/socket.h"
+#include "control/undo.h"
 #include "core/mailbox.h"
 
 #include <jansson.h>
@@ -36,15 +36,15 @@ struct change {
     /* Fills in what follows, by what is in force. False if nothing is to be done: then it was
      * answered. */
     bool (*plan)(struct change *change);
-    const char *reason;          /* for the records: "operator", "expiry", "reload" */
-    struct edits *edits;         /* as they are to be */
-    struct edits *subjects;      /* that it is about */
+    const char *reason;       /* for the records: "operator", "expiry", "reload" */
+    struct edits *edits;      /* as they are to be */
+    struct edits *subjects;   /* that it is about */
     struct undo_step *undoes; /* the one that it takes back; NULL: none */
-    json_t *items;               /* what becomes of what: see change_note() */
-    char *text;                  /* a sentence for people */
-    char *advice;                /* another one; NULL: none */
-    bool save;                   /* what survives a restart is not what it was */
-    bool cut;                    /* connections that are decided otherwise by now are to end */
+    json_t *items;            /* what becomes of what: see change_note() */
+    char *text;               /* a sentence for people */
+    char *advice;             /* another one; NULL: none */
+    bool save;                /* what survives a restart is not what it was */
+    bool cut;                 /* connections that are decided otherwise by now are to end */
     struct basis_change basis;
 
     uint64_t revision;

@@ -38,8 +38,7 @@ static bool plan_undo(struct change *change)
     struct control *control = change->control;
     const struct edit_subject *changed;
     const struct edit *about;
-    struct undo_step *step =
-        undos_find(&control->undos, (uint64_t)json_integer_value(revision));
+    struct undo_step *step = undos_find(&control->undos, (uint64_t)json_integer_value(revision));
     if (step == NULL)
         return change_refuse(change, "unknown", NULL, "there is no such change to be taken back");
     if (step->undone)

@@ -3,8 +3,8 @@
 
 #include "control/audit.h"
 #include "control/commands.h"
-#include "control/naming.h"
 #include "control/kept.h"
+#include "control/naming.h"
 #include "control/notify.h"
 #include "control/socket.h"
 #include "core/log.h"

@@ -4,8 +4,8 @@
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H
 
-#include "control/learning.h"
 #include "control/change.h"
+#include "control/learning.h"
 #include "control/reload.h"
 #include "control/streams.h"
 
@@ -21,7 +21,7 @@ struct control {
     struct naming *naming; /* of devices */
     uint64_t started;      /* ms */
 
-    struct edits *edits; /* in force */
+    struct edits *edits;         /* in force */
     struct undos undos;          /* of how they became what they are */
     struct change *changing;     /* the one that is under way; NULL: none */
     struct change_queue waiting; /* for their turn */

@@ -8,8 +8,8 @@
 #define CONTROL_ENGINE_H
 
 #include "conn/worker.h"
-#include "policy/bypassed.h"
 #include "control/engine_tls.h"
+#include "policy/bypassed.h"
 #include "policy/policy.h"
 #include "tls/signer.h"
 

@@ -40,7 +40,7 @@ struct undo_step *undos_find(struct undos *undos, uint64_t revision)
 }
 
 bool undo_apply(const struct undo_step *step, struct edits *edits,
-                  const struct edit_subject **changed)
+                const struct edit_subject **changed)
 {
     const struct edit *about;
     const uint64_t now = clock_ms();

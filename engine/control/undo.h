@@ -19,7 +19,7 @@ struct undo_step {
 
 struct undos {
     struct undo_step steps[UNDO_LIMIT]; /* a ring: */
-    size_t next;                              /* where the next one goes */
+    size_t next;                        /* where the next one goes */
 };
 
 void undos_fini(struct undos *undos);
@@ -34,6 +34,6 @@ struct undo_step *undos_find(struct undos *undos, uint64_t revision);
 /* Says in `edits` what was said before the step, of what the step was about. False, and nothing is
  * done, if something else has been said since: `*changed` is of what. */
 bool undo_apply(const struct undo_step *step, struct edits *edits,
-                  const struct edit_subject **changed) must_check;
+                const struct edit_subject **changed) must_check;
 
 #endif

@@ -21,7 +21,8 @@
 static const char usage[] =
     "usage: interceptctl [OPTION]... [COMMAND]\n"
     "\n"
-    "On a terminal and without a command: the connections as they come and go, and the patterns, to\n"
+    "On a terminal and without a command: the connections as they come and go, and the patterns, "
+    "to\n"
     "be changed where they are seen.\n"
     "\n"
     "  status                               how interceptd is\n"
@@ -104,9 +105,9 @@ static enum status run_flows(const struct options *options, int count, char **ar
     if (!options->follow && count > 0)
         return options_complain("a filter needs --follow: ", arguments[0]);
     if (!options->follow)
-        return options_show(
-            options, "flows",
-            options->limit > 0 ? json_pack("{s:I}", "limit", options->limit) : NULL, show_flows);
+        return options_show(options, "flows",
+                            options->limit > 0 ? json_pack("{s:I}", "limit", options->limit) : NULL,
+                            show_flows);
     for (int i = 0; i < count && length < sizeof(filter); i++)
         length += (size_t)snprintf(filter + length, sizeof(filter) - length, "%s%s",
                                    i > 0 ? " " : "", arguments[i]);
@@ -175,12 +176,24 @@ static const struct {
     const char *name;
     enum status (*run)(const struct options *options, int count, char **arguments);
 } commands[] = {
-    {"status", run_status},       {"explain", run_explain}, {"flows", run_flows},
-    {"cut", run_cut},             {"devices", run_devices}, {"ignored", run_ignored},
-    {"learned", run_learned},     {"import", run_import},   {"ignore", run_ignore},
-    {"allow", run_allow},         {"tcp", run_tcp},         {"device", settings_device},
-    {"get", settings_get},        {"set", settings_set},    {"unset", settings_unset},
-    {"undo", run_undo},           {"reload", run_reload},   {"log-level", settings_log_level},
+    {"status", run_status},
+    {"explain", run_explain},
+    {"flows", run_flows},
+    {"cut", run_cut},
+    {"devices", run_devices},
+    {"ignored", run_ignored},
+    {"learned", run_learned},
+    {"import", run_import},
+    {"ignore", run_ignore},
+    {"allow", run_allow},
+    {"tcp", run_tcp},
+    {"device", settings_device},
+    {"get", settings_get},
+    {"set", settings_set},
+    {"unset", settings_unset},
+    {"undo", run_undo},
+    {"reload", run_reload},
+    {"log-level", settings_log_level},
     {"command-list", completing},
 };
 

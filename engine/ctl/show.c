@@ -106,7 +106,8 @@ static void print_device(const json_t *device, uint64_t now)
     print_column(text_duration(now > seen ? now - seen : 0, ago), 8);
     print_column(json_is_true(json_object_get(device, "intercepted")) ? "yes" : "no", 11);
     print_column(text_of(device, "section"), 10);
-    printf("%8" PRIu64 " %8" PRIu64 " ", text_number(device, "taken"), text_number(device, "passed"));
+    printf("%8" PRIu64 " %8" PRIu64 " ", text_number(device, "taken"),
+           text_number(device, "passed"));
     json_array_foreach(json_object_get(device, "addresses"), index, address)
         printf(" %s", json_string_value(address));
     putchar('\n');
@@ -144,9 +145,11 @@ static void print_flow(const json_t *flow)
     const char *rule = text_of(flow, "rule"), *action = text_of(flow, "action");
     bool has_age = json_object_get(flow, "age") != NULL;
     printf("%-5s %-24s %-24s %-12s %-12s %10s %12" PRIu64 " %12" PRIu64 "  ",
-           text_of(flow, "proto"), text_endpoint(text_of(flow, "src_ip"), text_number(flow, "src_port"), device),
-           text_endpoint(text_of(flow, "dest_ip"), text_number(flow, "dest_port"), origin), action[0] != '\0' ? action : "-",
-           text_of(flow, "state"), has_age ? text_duration(text_number(flow, "age"), age) : "-",
+           text_of(flow, "proto"),
+           text_endpoint(text_of(flow, "src_ip"), text_number(flow, "src_port"), device),
+           text_endpoint(text_of(flow, "dest_ip"), text_number(flow, "dest_port"), origin),
+           action[0] != '\0' ? action : "-", text_of(flow, "state"),
+           has_age ? text_duration(text_number(flow, "age"), age) : "-",
            text_number(flow, "bytes_toserver"), text_number(flow, "bytes_toclient"));
     text_print(name_of(flow));
     printf("  ");
@@ -169,7 +172,8 @@ void show_flows(const json_t *data)
 void show_cuts(const json_t *data)
 {
     printf("cut: %" PRIu64 " intercepted, %" PRIu64 " passed on, %" PRIu64 " in the kernel\n",
-           text_number(data, "intercepted"), text_number(data, "passed"), text_number(data, "ignored"));
+           text_number(data, "intercepted"), text_number(data, "passed"),
+           text_number(data, "ignored"));
 }
 
 static void print_place(const json_t *answer)

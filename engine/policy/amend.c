@@ -90,8 +90,7 @@ bool amend_identify(struct device_config *device, const char *text)
     return true;
 }
 
-const char *amend_device_text(const struct device_config *device,
-                              char text[static KNOWN_BY_SIZE])
+const char *amend_device_text(const struct device_config *device, char text[static KNOWN_BY_SIZE])
 {
     char ip[INET6_ADDRSTRLEN];
     if (device->has_mac)

@@ -37,7 +37,6 @@ bool amend_identify(struct device_config *device, const char *text);
 
 /* The one way to write what a device is known by: equal ones have equal texts. Returns `text`. */
 #define KNOWN_BY_SIZE 80
-const char *amend_device_text(const struct device_config *device,
-                              char text[static KNOWN_BY_SIZE]);
+const char *amend_device_text(const struct device_config *device, char text[static KNOWN_BY_SIZE]);
 
 #endif
