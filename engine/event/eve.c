@@ -185,6 +185,16 @@ static void write_ending(struct jsonw *json, const struct record *record)
         jsonw_string(json, "advice", ending_advice(record->ending));
 }
 
+/* The best name of the destination that there is; NULL if there is none. */
+static const char *name_of(const struct flow *flow)
+{
+    if (flow->sni != NULL)
+        return flow->sni;
+    if (flow->host != NULL)
+        return flow->host;
+    return flow->name_count > 0 ? flow->names[0] : NULL;
+}
+
 static void write_intercept(struct jsonw *json, const struct record *record)
 {
     jsonw_object(json, "intercept");
@@ -193,6 +203,7 @@ static void write_intercept(struct jsonw *json, const struct record *record)
     jsonw_string(json, "rule", record->rule);
     jsonw_string(json, "rule_place", record->rule_place);
     jsonw_uint(json, "policy_rev", record->policy_revision);
+    jsonw_string(json, "name", name_of(record->flow));
     write_device(json, record->flow);
     if (record->starttls)
         jsonw_bool(json, "starttls", true);

@@ -83,7 +83,7 @@ a = 1
         "/list:3:5: missing closing parenthesis in pattern (bad",
         "/list:5:12: missing terminating ] for character class in pattern [also bad",
         ":15: [ignore] file = /nowhere/list: No such file or directory",
-        ":16: [ignore] match = moon: expected address, sni, or both",
+        ":16: [ignore] match = moon: expected some of address, dns, sni, host",
         ":18: [tls] upstream = perhaps: expected mirror, verify or ignore",
         ":19: [tls] trust = relative/path: expected a path that starts with /",
         ":20: [tls] min-version = 0.9: expected 1.0, 1.1, 1.2 or 1.3",
@@ -285,8 +285,8 @@ def test_exit_status_tells_why(lab, engine, tmp_path):
     assert run(INTERCEPTCTL, "-s", tmp_path / "nothing", "status").returncode == 3
     started = engine()
     socket_path = started.directory / "run/control.sock"
-    denied = run("setpriv", "--reuid=65534", "--clear-groups", INTERCEPTCTL, "-s", socket_path,
-                 "status")
+    denied = run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", INTERCEPTCTL, "-s", socket_path,
+                 "reload")
     assert denied.returncode == 4, denied.stderr
     started.signal(signal.SIGSTOP)
     try:

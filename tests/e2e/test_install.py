@@ -100,7 +100,7 @@ def test_every_commented_key_is_a_good_one(tmp_path):
     text = uncommented((INSTALL / "interceptd.conf").read_text())
     assert text.count(" = ") > 25
     text = text.replace("revocation = off", "revocation = crl")  # the default has no use for the lists' key
-    for name in ("ignore.list", "allow.list", "banks.list"):
+    for name in ("ignore.list", "allow.list", "tcp.list", "banks.list", "cam.list"):
         (tmp_path / name).write_text("^x\n")
     for name in ("client", "bank"):
         certificate, key = pki.make().write(tmp_path, name)
@@ -276,8 +276,8 @@ def complete(words, program="interceptctl"):
 
 
 def test_completion():
-    assert complete(["interceptctl", ""]) == ["status", "ignored", "explain", "reload", "import"]
-    assert complete(["interceptctl", "-j", "ig"]) == ["ignored"]
+    assert complete(["interceptctl", "-j", "ig"]) == ["ignore", "ignored"]
+    assert complete(["interceptctl", "ignore", "e"]) == ["edit"]
     assert "--config" in complete(["interceptctl", "explain", "--c"])
     assert "--config" not in complete(["interceptctl", "status", "--c"])
     assert "--ignore" in complete(["interceptd", "--i"], "interceptd")
@@ -285,5 +285,5 @@ def test_completion():
 
 def test_completion_knows_every_command():
     usage = subprocess.run([BUILD / "interceptctl", "--help"], capture_output=True, text=True).stdout
-    commands = re.findall(r"^  ([a-z]+) ", usage, re.M)
-    assert complete(["interceptctl", ""]) == commands
+    commands = re.findall(r"^  ([a-z-]+) ", usage, re.M)
+    assert len(commands) > 15 and complete(["interceptctl", ""]) == sorted(commands)

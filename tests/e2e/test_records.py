@@ -33,7 +33,7 @@ SESSION = {"version": str, "cipher": str, "group": str, "alpn": str, "resumed": 
            "handshake_ms": int, "alert_in": int, "alert_in_name": str,
            "alert_out": int, "alert_out_name": str}
 INTERCEPT = {"action": "intercept|passthrough|bypass", "reason": str, "rule": str, "rule_place": str,
-             "policy_rev": int, "starttls": bool, "ech": bool,
+             "policy_rev": int, "name": str, "starttls": bool, "ech": bool,
              "device": {"mac": r"([0-9a-f]{2}:){5}[0-9a-f]{2}"}, "client": SESSION,
              "upstream": {"ip": str, "port": int, "verify": str, "verify_code": int,
                           "fingerprint": TLS["fingerprint"], "sha256": "[0-9a-f]{64}",
@@ -73,7 +73,7 @@ def expected_paths(event_type):
     """All that a record of a connection that went well has."""
     shape = {**HEADER, "intercept": INTERCEPT}
     if event_type == "intercept":  # it has only begun
-        shape["intercept"] = {key: INTERCEPT[key] for key in ("action", "reason", "policy_rev", "device")}
+        shape["intercept"] = {key: INTERCEPT[key] for key in ("action", "reason", "policy_rev", "name", "device")}
     else:
         shape[event_type] = EVENT[event_type]
     found = {path for path in paths(shape) if not RARE.fullmatch(path)}

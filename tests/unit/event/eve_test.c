@@ -196,6 +196,30 @@ static void ipv6_udp_and_the_interface_are_told(void **state)
                  " 'intercept': {'action': 'passthrough', 'reason': 'default', 'policy_rev': 3}}");
 }
 
+static void the_name_from_dns_is_told(void **state)
+{
+    static const char *const names[] = {"resolved.test", "other.test"};
+    struct case_file *file = *state;
+    file->flow.names = names;
+    file->flow.name_count = 2;
+    assert_part(file, EVE_INTERCEPT, "intercept",
+                "{'action': 'intercept', 'reason': 'default', 'policy_rev': 3,"
+                " 'name': 'resolved.test'}");
+}
+
+static void the_name_that_was_asked_for_says_more(void **state)
+{
+    static const char *const names[] = {"resolved.test"};
+    struct case_file *file = *state;
+    file->flow.names = names;
+    file->flow.name_count = 1;
+    file->flow.host = "host.test";
+    file->flow.sni = "asked.test";
+    assert_part(file, EVE_INTERCEPT, "intercept",
+                "{'action': 'intercept', 'reason': 'default', 'policy_rev': 3,"
+                " 'name': 'asked.test'}");
+}
+
 /* "2026-11-23T12:00:00.123456+0000", and it is now. */
 static void the_timestamp_is_in_suricatas_form(void **state)
 {
@@ -516,6 +540,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_case(what_is_not_known_is_left_out),
         with_case(ipv6_udp_and_the_interface_are_told),
+        with_case(the_name_from_dns_is_told),
+        with_case(the_name_that_was_asked_for_says_more),
         with_case(the_timestamp_is_in_suricatas_form),
         with_case(the_rule_and_the_device_are_told),
         with_case(both_sessions_and_both_certificates_are_told),
