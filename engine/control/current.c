@@ -19,13 +19,13 @@ struct walk {
 static void walk_base(const struct walk *walk, const struct patterns *patterns, const char *device)
 {
     for (size_t i = 0; i < patterns_base_count(patterns); i++) {
-        bool masked;
+        bool masked; /* by the edits in force, which may be others */
         struct current_pattern pattern = {.source = patterns_base(patterns, i, &masked)};
         pattern.subject =
             (struct edit_subject){EDIT_PATTERN, walk->list, device, pattern.source->text};
-        pattern.enabled = !masked;
         if (walk->edits->count > 0)
             pattern.edit = edits_find(walk->edits, &pattern.subject);
+        pattern.enabled = pattern.edit == NULL || pattern.edit->present;
         walk->each(&pattern, walk->context);
     }
 }

@@ -81,6 +81,13 @@ static bool find_list(const char *name, enum edit_list *list)
     return false;
 }
 
+/* A time that a clock of ours could have shown: before the year 36812. */
+static bool read_time(const json_t *object, const char *key, int64_t *time)
+{
+    *time = json_integer_value(json_object_get(object, key));
+    return *time >= 0 && *time < INT64_C(1) << 40;
+}
+
 /* What of the time that it was given is left, in s: never more than it was given, whatever the
  * clock says by now. */
 static int64_t time_left(int64_t made, int64_t until, int64_t now)
@@ -93,14 +100,15 @@ static int64_t time_left(int64_t made, int64_t until, int64_t now)
 static bool read_edit(struct edit *edit, const json_t *object, const struct kept_now *now)
 {
     struct edit_subject *subject = &edit->subject;
-    const json_t *until = json_object_get(object, "until");
+    int64_t until;
     *edit = (struct edit){.persist = true};
     subject->device = text_of(object, "device");
     edit->note = text_of(object, "note");
     edit->uid = (uint32_t)json_integer_value(json_object_get(object, "uid"));
-    edit->made = json_integer_value(json_object_get(object, "made"));
-    if (json_is_integer(until)) {
-        const int64_t left = time_left(edit->made, json_integer_value(until), now->real);
+    if (!read_time(object, "made", &edit->made) || !read_time(object, "until", &until))
+        return false;
+    if (until > 0) {
+        const int64_t left = time_left(edit->made, until, now->real);
         edit->due = left > 0 ? now->monotonic + (uint64_t)left * 1000 : 1;
     }
     subject->text = text_of(object, "pattern");

@@ -181,7 +181,7 @@ static struct node *parse_parentheses(struct parser *parser)
     const char *start = parser->at++;
     struct node *node = parse_all(parser);
     skip_blanks(parser);
-    if (!parser->failed && *parser->at != ')')
+    if (*parser->at != ')')
         return fail(parser, start, "a parenthesis that is not closed");
     parser->at++;
     return node;

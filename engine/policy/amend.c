@@ -207,6 +207,15 @@ static void apply(struct config *config, const struct edits *edits, struct repor
             apply_device(config, edit, report);
 }
 
+bool amend_is_needed(const struct edits *edits)
+{
+    const struct edit *edit;
+    TAILQ_FOREACH (edit, &edits->items, link)
+        if (edit->subject.kind == EDIT_SETTING || edit->subject.device != NULL)
+            return true;
+    return false;
+}
+
 struct config *amend_config(const struct config *config, const struct edits *edits,
                             struct report *report)
 {

@@ -16,6 +16,9 @@ extern const char *const amend_settings[], *const amend_device_settings[];
  * none. */
 const struct schema_key *amend_key(const char *setting);
 
+/* True if any edit is about more than patterns for all devices. */
+bool amend_is_needed(const struct edits *edits);
+
 /* A copy of the configuration, which is borrowed for the copy's life, with the edits in it; to be
  * freed with config_free(). NULL if a setting is bad: then why is in the report. */
 struct config *amend_config(const struct config *config, const struct edits *edits,

@@ -30,7 +30,6 @@ static bool is_device(const struct device_config *device, const struct flow *flo
 static const struct device_config *find(const struct device_config *device, const struct flow *flow,
                                         size_t *index)
 {
-    *index = 0;
     for (; device != NULL && !is_device(device, flow); device = device->next)
         ++*index;
     return device;
@@ -39,29 +38,40 @@ static const struct device_config *find(const struct device_config *device, cons
 const struct device_config *device_find(const struct config *config, const struct flow *flow,
                                         size_t *index)
 {
+    *index = 0;
     return find(config->devices, flow, index);
 }
 
-const struct device_config *device_find_overlay(const struct config *config,
+const struct device_config *device_next_overlay(const struct config *config,
+                                                const struct device_config *device,
                                                 const struct flow *flow, size_t *index)
 {
-    return find(config->overlays, flow, index);
+    if (device == NULL)
+        return find(config->overlays, flow, index);
+    ++*index;
+    return find(device->next, flow, index);
 }
 
 bool device_is_intercepted(const struct config *config, const struct flow *flow)
 {
-    size_t index;
-    const struct device_config *device = device_find_overlay(config, flow, &index);
-    if (device == NULL || device->inherits)
+    size_t index = 0;
+    const struct device_config *device = NULL;
+    do
+        device = device_next_overlay(config, device, flow, &index);
+    while (device != NULL && device->inherits);
+    if (device == NULL)
         device = device_find(config, flow, &index);
     return device != NULL ? device->intercept : !config->network.listed_devices;
 }
 
 enum quic device_quic(const struct config *config, const struct flow *flow)
 {
-    size_t index;
-    const struct device_config *device = device_find_overlay(config, flow, &index);
-    if (device == NULL || device->quic == QUIC_UNSET)
+    size_t index = 0;
+    const struct device_config *device = NULL;
+    do
+        device = device_next_overlay(config, device, flow, &index);
+    while (device != NULL && device->quic == QUIC_UNSET);
+    if (device == NULL)
         device = device_find(config, flow, &index);
     return device != NULL && device->quic != QUIC_UNSET ? device->quic : config->network.quic;
 }

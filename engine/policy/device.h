@@ -13,9 +13,11 @@
 const struct device_config *device_find(const struct config *config, const struct flow *flow,
                                         size_t *index);
 
-/* The same of the sections that were made at run time: they go before the others, and what they
- * leave open is the other's to say. */
-const struct device_config *device_find_overlay(const struct config *config,
+/* The sections that were made at run time: they go before those of the file, and what one leaves
+ * open is for the next one to say. The first that is meant, or behind `device` the next one; NULL
+ * if there is none. `index` goes along: it starts as 0. */
+const struct device_config *device_next_overlay(const struct config *config,
+                                                const struct device_config *device,
                                                 const struct flow *flow, size_t *index);
 
 /* False if the device is excluded from all interception. */

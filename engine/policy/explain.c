@@ -101,9 +101,11 @@ const struct pattern_source *explain_list(const struct policy_view *view, enum e
     const struct rules_config *const rules[] = {
         [LIST_IGNORE] = &config->ignore, [LIST_ALLOW] = &config->allow, [LIST_TCP] = &config->tcp};
     const struct pattern_source *found = NULL;
-    size_t index;
-    if (list == LIST_IGNORE)
-        found = find_of_section(view, device_find_overlay(config, flow, &index), flow);
+    const struct device_config *device = NULL;
+    size_t index = 0;
+    while (list == LIST_IGNORE && found == NULL &&
+           (device = device_next_overlay(config, device, flow, &index)) != NULL)
+        found = find_of_section(view, device, flow);
     if (list == LIST_IGNORE && found == NULL)
         found = find_of_section(view, device_find(config, flow, &index), flow);
     if (found == NULL)

@@ -51,15 +51,6 @@ const char *reason_name(enum reason reason)
 
 /* ---- making it ---- */
 
-static bool needs_amending(const struct edits *edits)
-{
-    const struct edit *edit;
-    TAILQ_FOREACH (edit, &edits->items, link)
-        if (edit->subject.kind == EDIT_SETTING || edit->subject.device != NULL)
-            return true;
-    return false;
-}
-
 static bool tries(const struct patterns *patterns, unsigned patterns_match, unsigned match)
 {
     return (patterns_match & match) != 0 && patterns_count(patterns) > 0;
@@ -101,7 +92,7 @@ static struct policy *make(struct basis *basis, const struct policy *before,
     policy->revision = revision;
     policy->basis = basis;
     policy->config = basis->config;
-    const bool amend = needs_amending(edits);
+    const bool amend = amend_is_needed(edits);
     if (amend)
         policy->amended = amend_config(basis->config, edits, report);
     if (policy->amended != NULL)
@@ -290,21 +281,32 @@ static bool is_pinned(const struct policy_view *view, const struct flow *flow, u
                              id);
 }
 
+/* What the patterns of the device alone say. */
+static const struct pattern_source *ignored_for_device(const struct policy_view *view,
+                                                       const struct flow *flow, enum holds *holds)
+{
+    const struct config *config = view->policy->config;
+    const struct lists *lists = &view->policy->lists;
+    const struct device_config *device = NULL;
+    const struct pattern_source *rule = NULL;
+    size_t index = 0;
+    while (rule == NULL && (device = device_next_overlay(config, device, flow, &index)) != NULL)
+        rule = ignored_by(view, lists->overlays[index], device->ignore.match, flow,
+                          HOLDS_FOR_DEVICE, holds);
+    device = device_find(config, flow, &index);
+    if (rule == NULL && device != NULL)
+        rule = ignored_by(view, lists->devices[index], device->ignore.match, flow, HOLDS_FOR_DEVICE,
+                          holds);
+    return rule;
+}
+
 /* A flow of which one name is known at most. */
 static struct decision decide_one(const struct policy_view *view, const struct flow *flow)
 {
     const struct policy *policy = view->policy;
     const struct config *config = policy->config;
-    size_t index;
-    const struct device_config *device = device_find_overlay(config, flow, &index);
     struct decision decision = {.verdict = VERDICT_PASS, .reason = REASON_RULE};
-    if (device != NULL)
-        decision.rule = ignored_by(view, policy->lists.overlays[index], device->ignore.match, flow,
-                                   HOLDS_FOR_DEVICE, &decision.holds);
-    device = device_find(config, flow, &index);
-    if (decision.rule == NULL && device != NULL)
-        decision.rule = ignored_by(view, policy->lists.devices[index], device->ignore.match, flow,
-                                   HOLDS_FOR_DEVICE, &decision.holds);
+    decision.rule = ignored_for_device(view, flow, &decision.holds);
     if (decision.rule == NULL)
         decision.rule = ignored_by(view, policy->lists.ignore, config->ignore.match, flow,
                                    HOLDS_FOR_ALL, &decision.holds);

@@ -75,7 +75,7 @@ def expected_paths(event_type):
     """All that a record of a connection that went well has."""
     shape = {**HEADER, "intercept": INTERCEPT}
     if event_type == "intercept":  # it has only begun
-        shape["intercept"] = {key: INTERCEPT[key] for key in ("action", "reason", "policy_rev", "device")}
+        shape["intercept"] = {key: INTERCEPT[key] for key in ("action", "reason", "policy_rev", "name", "device")}
     else:
         shape[event_type] = EVENT[event_type]
     found = {path for path in paths(shape) if not RARE.fullmatch(path)}

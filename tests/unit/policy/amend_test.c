@@ -158,11 +158,26 @@ static void what_such_a_section_leaves_open_is_the_files_to_say(void **state)
     put_pattern(desk.edits, "192.0.2.51", "^a", true, 0);
     put_setting(desk.edits, NULL, "ignore.match", "address sni", 0);
     amend(&desk);
-    size_t index;
-    assert_ptr_equal(device_find_overlay(desk.amended, &flow, &index), desk.amended->overlays);
+    size_t index = 0;
+    const struct device_config *device = device_next_overlay(desk.amended, NULL, &flow, &index);
+    assert_ptr_equal(device, desk.amended->overlays);
     assert_int_equal(index, 0);
+    assert_null(device_next_overlay(desk.amended, device, &flow, &index));
     assert_false(device_is_intercepted(desk.amended, &flow));
     assert_int_equal(desk.amended->overlays->ignore.match, MATCH_ADDRESS | MATCH_SNI);
+    drop(&desk);
+}
+
+static void of_several_the_first_that_says_something_counts(void **state)
+{
+    (void)state;
+    struct desk desk = desk_with(two_devices);
+    const struct flow flow = flow_from("192.0.2.50:1");
+    put_setting(desk.edits, "02:00:5e:10:00:01", "name", "the phone", 0);
+    put_setting(desk.edits, "192.0.2.50", "intercept", "no", 0);
+    put_setting(desk.edits, "192.0.2.0/25", "intercept", "yes", 0);
+    amend(&desk);
+    assert_false(device_is_intercepted(desk.amended, &flow));
     drop(&desk);
 }
 
@@ -228,6 +243,7 @@ int main(void)
         cmocka_unit_test(a_section_of_the_file_is_changed_in_its_place),
         cmocka_unit_test(a_device_without_a_section_gets_one_that_goes_before),
         cmocka_unit_test(what_such_a_section_leaves_open_is_the_files_to_say),
+        cmocka_unit_test(of_several_the_first_that_says_something_counts),
         cmocka_unit_test(a_section_of_ones_own_is_known_by_what_is_set),
         cmocka_unit_test(what_expires_goes_before_what_lasts),
         cmocka_unit_test(devices_are_meant_by_mac_address_or_network),
