@@ -23,7 +23,7 @@ static const char *read_time(const json_t *value, uint32_t *seconds)
     if (json_is_string(value))
         return schema_duration(json_string_value(value), seconds);
     const json_int_t number = json_integer_value(value);
-    if (!json_is_integer(value) || number < 1 || number > 365 * 86400)
+    if (!json_is_integer(value) || number < 1 || number > (json_int_t)365 * 86400)
         return "expected a time from 1s to 365d, such as 30s, 10m, 1h, 7d";
     *seconds = (uint32_t)number;
     return NULL;

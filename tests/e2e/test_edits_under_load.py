@@ -52,7 +52,8 @@ def random_pattern(numbers):
     """About one or some of the lab's destinations, in many forms."""
     last = numbers.randint(1, 9)
     return numbers.choice([
-        r"^203\.0\.113\.%d:443$" % last, r"^(?=2)203\.0\.113\.%d:" % last, r"^203\.0\.113\.[%d-9]:443$" % last,
+        r"^203\.0\.113\.%d:443$" % last, r"^(?=2)203\.0\.113\.%d:" % last,
+        r"^203\.0\.113\.[%d-9]:443$" % last,
         r"^(2)0(?!\1)3\.0\.113\.%d:443$" % last, r"^2001:DB8:113::%d:443$" % last,
         r"^\[2001:db8:113::%d\]:443$" % last, r"113::[%d%d]:443$" % (last, numbers.randint(1, 9)),
         r"^203\.0\.113\.%d:44(?:3|%d)$" % (last, numbers.randint(0, 9)), r"\.%d:443$|::%d:443" % (last, last),
@@ -161,8 +162,8 @@ def seconds(text):
 
 
 def check_devices(started, oracle, devices):
-    """What was intercepted was written down; what was not has passed in the kernel, by a pattern that was there at
-    the time."""
+    """What was intercepted was written down; what was not has passed in the kernel, by a pattern that was
+    there at the time."""
     taken = collections.defaultdict(list)  # ports are used again
     for event in started.records("flow"):
         if event["intercept"]["action"] == "intercept":
