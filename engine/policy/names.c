@@ -32,11 +32,15 @@ struct entry {
     TAILQ_ENTRY(entry) by_age; /* the one told of longest ago first */
 };
 
+/* What had to go for want of room is remembered by hash: too many may be taken for crowded. */
+#define LOSSES 4096
+
 struct names {
     pthread_mutex_t lock;
     struct entry *entries;
     size_t count;
-    uint64_t version; /* one more with each piece of news */
+    uint64_t version;            /* one more with each piece of news */
+    uint64_t lost_until[LOSSES]; /* till then names may be meant that went with their entry */
     TAILQ_HEAD(entry_queue, entry) by_age;
 };
 
@@ -77,16 +81,37 @@ static struct key key_of(const struct device_key *device, const struct address *
     return key;
 }
 
-static struct entry *find(const struct names *names, const struct key *key)
+static unsigned hash_of(const struct key *key)
+{
+    unsigned hash;
+    HASH_VALUE(key, sizeof(*key), hash);
+    return hash;
+}
+
+static struct entry *find(const struct names *names, const struct key *key, unsigned hash)
 {
     struct entry *entry;
-    HASH_FIND(hh, names->entries, key, sizeof(*key), entry);
+    HASH_FIND_BYHASHVALUE(hh, names->entries, key, sizeof(*key), hash, entry);
     return entry;
+}
+
+/* Makes room for one that was told of just now. */
+static void drop_oldest(struct names *names)
+{
+    struct entry *entry = TAILQ_FIRST(&names->by_age);
+    uint64_t *lost_until = &names->lost_until[hash_of(&entry->key) % LOSSES];
+    if (*lost_until < entry->crowded_until)
+        *lost_until = entry->crowded_until;
+    for (size_t i = 0; i < entry->count; i++)
+        if (*lost_until < entry->names[i].until)
+            *lost_until = entry->names[i].until;
+    drop(names, entry);
 }
 
 static struct entry *find_or_add(struct names *names, const struct key *key)
 {
-    struct entry *entry = find(names, key);
+    const unsigned hash = hash_of(key);
+    struct entry *entry = find(names, key, hash);
     if (entry != NULL) {
         TAILQ_REMOVE(&names->by_age, entry, by_age);
         TAILQ_INSERT_TAIL(&names->by_age, entry, by_age);
@@ -96,9 +121,10 @@ static struct entry *find_or_add(struct names *names, const struct key *key)
     if (entry == NULL)
         return NULL;
     if (names->count == NAMES_LIMIT)
-        drop(names, TAILQ_FIRST(&names->by_age));
+        drop_oldest(names);
     entry->key = *key;
-    HASH_ADD(hh, names->entries, key, sizeof(*key), entry);
+    entry->crowded_until = names->lost_until[hash % LOSSES];
+    HASH_ADD_BYHASHVALUE(hh, names->entries, key, sizeof(*key), hash, entry);
     TAILQ_INSERT_TAIL(&names->by_age, entry, by_age);
     names->count++;
     return entry;
@@ -169,34 +195,39 @@ bool names_add(struct names *names, const struct device_key *device, const struc
     return is_news;
 }
 
-static void copy_names(struct flow *flow, const struct entry *entry, struct arena *arena)
+/* False if they are not all there. */
+static bool copy_names(struct flow *flow, const struct entry *entry, struct arena *arena)
 {
+    if (entry->count == 0)
+        return true;
     const char **texts = arena_alloc(arena, entry->count * sizeof(*texts));
     flow->names_until = UINT64_MAX;
     for (size_t i = 0; texts != NULL && i < entry->count; i++) {
         texts[i] = arena_strdup(arena, entry->names[i].text);
         if (texts[i] == NULL)
-            return;
+            return false;
         if (entry->names[i].until < flow->names_until)
             flow->names_until = entry->names[i].until;
         flow->names = texts;
         flow->name_count = i + 1;
     }
+    return texts != NULL;
 }
 
 void names_find(struct names *names, struct flow *flow, struct arena *arena, uint64_t now)
 {
     const struct device_key device = flow_device_key(flow);
     const struct key key = key_of(&device, &flow->origin);
+    const unsigned hash = hash_of(&key);
     flow->name_count = 0;
     pthread_mutex_lock(&names->lock);
     flow->names_version = names->version;
-    struct entry *entry = find(names, &key);
+    struct entry *entry = find(names, &key, hash);
     if (entry != NULL) {
         forget_expired(entry, now);
-        flow->names_crowded = entry->crowded_until > now;
-        if (entry->count > 0)
-            copy_names(flow, entry, arena);
+        flow->names_crowded = !copy_names(flow, entry, arena) || entry->crowded_until > now;
+    } else {
+        flow->names_crowded = names->lost_until[hash % LOSSES] > now;
     }
     pthread_mutex_unlock(&names->lock);
 }
