@@ -146,8 +146,9 @@ static void hear_query(void *policy, const struct flow *flow, const uint8_t *byt
     const struct admission *admission = policy;
     const struct dns_path path = path_of(flow);
     const struct device_key device = flow_device_key(flow);
-    dns_watch_query(policy_view_known(admission->view)->dns, &path, &device, bytes, length,
-                    clock_ms());
+    const bool is_excluded = policy_excludes(admission->view, flow);
+    dns_watch_query(policy_view_known(admission->view)->dns, &path, is_excluded ? NULL : &device,
+                    bytes, length, clock_ms());
 }
 
 static void hear_answer(void *policy, const struct flow *flow, const uint8_t *bytes, size_t length,

@@ -372,7 +372,7 @@ static bool all_names_pass(const struct policy_view *view, const struct flow *fl
 static bool is_nameless(const struct policy_view *view, const struct flow *flow)
 {
     return flow->sni == NULL && flow->host == NULL && flow->name_count == 0 &&
-           policy_watches_dns(view->policy->config);
+           !flow->names_crowded && policy_watches_dns(view->policy->config);
 }
 
 static struct decision decide_opened(const struct policy_view *view, const struct flow *flow)
@@ -387,12 +387,24 @@ static struct decision decide_opened(const struct policy_view *view, const struc
     return decision;
 }
 
+static bool is_excluded(const struct config *config, const struct device_config *device)
+{
+    return device != NULL ? !device->intercept : config->network.listed_devices;
+}
+
+bool policy_excludes(const struct policy_view *view, const struct flow *flow)
+{
+    const struct config *config = view->policy->config;
+    size_t index;
+    return is_excluded(config, device_find(config, flow, &index));
+}
+
 struct decision policy_decide(const struct policy_view *view, const struct flow *flow)
 {
     const struct config *config = view->policy->config;
     size_t index;
     const struct device_config *device = device_find(config, flow, &index);
-    if (device != NULL ? !device->intercept : config->network.listed_devices)
+    if (is_excluded(config, device))
         return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_DEVICE};
     if (flow->to_this_box)
         return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_LOCAL};

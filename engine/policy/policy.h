@@ -82,6 +82,9 @@ void policy_count(const struct policy_view *view, const struct flow *flow, enum 
  * For UDP, which is QUIC, "taken" means refused; where QUIC is let be, it passes instead. */
 struct decision policy_decide(const struct policy_view *view, const struct flow *flow);
 
+/* True if the operator has said that the device is not to be looked at. */
+bool policy_excludes(const struct policy_view *view, const struct flow *flow);
+
 /* True if what is decided depends on the names that devices resolve: DNS is to be watched. */
 bool policy_watches_dns(const struct config *config);
 
