@@ -67,13 +67,6 @@ static void add_to_kernel(struct gate *gate, const struct decided *decided, size
         counter_add(&gate->counters.forgotten, count);
 }
 
-static void flush_device_rules(struct gate *gate)
-{
-    device_rules_flushed(&gate->device_rules);
-    if (!gate->ending && !decided_flush_devices(&gate->nftables))
-        log_error("the kernel's decisions for devices could not be flushed: %m");
-}
-
 static uint32_t mark_for(const struct gate *gate, const struct flow *flow, enum verdict verdict)
 {
     const struct marks *marks = &gate->options.marks;
@@ -104,6 +97,22 @@ static void teach_lessons(struct gate *gate)
         let_go(gate, &gate->lessons[i]);
     for (size_t i = 0; i < count; i++)
         judge->note(gate->policy, &gate->lessons[i].flow, &gate->lessons[i].answer);
+}
+
+/* What waits to be taught goes with the rest: nobody would know of it any more. */
+static void flush_device_rules(struct gate *gate)
+{
+    teach_lessons(gate);
+    device_rules_flushed(&gate->device_rules);
+    if (!gate->ending && !decided_flush_devices(&gate->nftables))
+        log_error("the kernel's decisions for devices could not be flushed: %m");
+}
+
+/* An address that goes over to another device leaves its rules behind. */
+static void look_at_owner(struct gate *gate, const struct flow *flow)
+{
+    if (device_rules_see(&gate->device_rules, flow))
+        flush_device_rules(gate);
 }
 
 static void add_lesson(struct gate *gate, const struct lesson *lesson)
@@ -213,8 +222,7 @@ static void answer_packet(struct queue *queue, const struct queued_packet *packe
             queue_accept(queue, packet->id, mark);
         return;
     }
-    if (device_rules_see(&gate->device_rules, &lesson.flow))
-        flush_device_rules(gate);
+    look_at_owner(gate, &lesson.flow);
     if (lesson.flow.protocol == IPPROTO_UDP)
         answer_datagram(gate, packet, &lesson.flow);
     else
@@ -235,6 +243,7 @@ static void queue_ready(struct watch *watch, uint32_t events)
 static void hear_query(void *context, const struct flow *flow, const uint8_t *bytes, size_t length)
 {
     struct gate *gate = context;
+    look_at_owner(gate, flow);
     gate->options.judge.dns_query(gate->policy, flow, bytes, length);
 }
 
