@@ -34,10 +34,12 @@ static bool read_name(struct reader *reader, char name[static DNS_NAME_SIZE])
     size_t length = 0;
     for (;;) {
         struct reader label = read_vector(reader, 1);
-        if (reader->failed || label.left > 63 || length + label.left + 2 > DNS_NAME_SIZE)
+        if (reader->failed || label.left > 63)
             return false;
         if (label.left == 0)
             break;
+        if (length + (length > 0) + label.left >= DNS_NAME_SIZE)
+            return false;
         if (length > 0)
             name[length++] = '.';
         for (size_t i = 0; i < label.left; i++) {
