@@ -51,6 +51,18 @@ void show_json(const json_t *data)
     putchar('\n');
 }
 
+static void show_dns(const json_t *dns)
+{
+    if (!json_is_true(json_object_get(dns, "watched"))) {
+        puts("dns           not watched");
+        return;
+    }
+    printf("dns           %" PRIu64 " queries, %" PRIu64 " answers; %" PRIu64
+           " answers that nobody had asked for, %" PRIu64 " unreadable\n",
+           number_of(dns, "queries"), number_of(dns, "answers"), number_of(dns, "unasked"),
+           number_of(dns, "unreadable"));
+}
+
 void show_status(const json_t *data)
 {
     const json_t *policy = json_object_get(data, "policy");
@@ -73,6 +85,7 @@ void show_status(const json_t *data)
            number_of(gate, "taken"), number_of(gate, "dropped"));
     printf("kernel rules  %" PRIu64 " added, %" PRIu64 " had no room\n",
            number_of(gate, "kernel_rules_added"), number_of(gate, "kernel_rules_refused"));
+    show_dns(json_object_get(data, "dns"));
     printf("connections   %" PRIu64 " open; %" PRIu64 " accepted: %" PRIu64 " intercepted, %" PRIu64
            " passed on, %" PRIu64 " failed, %" PRIu64 " refused\n",
            number_of(connections, "active"), number_of(connections, "accepted"),

@@ -102,6 +102,7 @@ def test_a_name_passes_with_its_first_packet_and_then_in_the_kernel(lab, engine,
         assert started.counters() == {"packets": 2, "accepted": 1}
     status = started.status()["dns"]
     assert status["watched"] and status["answers"] >= 2 and status["unasked"] == 0
+    assert re.search(r"^dns +%d queries" % status["queries"], started.ctl("status").stdout, re.M)
 
 
 @pytest.mark.parametrize("transport", ["", "use-vc"], ids=["udp", "tcp"])
@@ -491,6 +492,7 @@ def test_dns_is_not_watched_where_nothing_depends_on_it(lab, engine, resolver):
     assert not passes(lab, "a.origin.test", "ipv4")
     status = started.status()["dns"]
     assert not status["watched"] and status["queries"] == 0
+    assert re.search(r"^dns +not watched$", started.ctl("status").stdout, re.M)
     assert "dport 53" not in lab.router.run("nft", "list", "table", "inet", "interceptd").stdout
 
 
