@@ -51,6 +51,7 @@ struct dns_watch *dns_watch_new(struct names *names)
 
 static void drop(struct dns_watch *watch, struct question *question)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it is in there */
     HASH_DEL(watch->questions, question);
     TAILQ_REMOVE(&watch->by_age, question, by_age);
     watch->count--;
@@ -61,8 +62,12 @@ void dns_watch_free(struct dns_watch *watch)
 {
     if (watch == NULL)
         return;
-    while (!TAILQ_EMPTY(&watch->by_age))
-        drop(watch, TAILQ_FIRST(&watch->by_age));
+    struct question *question = TAILQ_FIRST(&watch->by_age), *next;
+    HASH_CLEAR(hh, watch->questions);
+    for (; question != NULL; question = next) {
+        next = TAILQ_NEXT(question, by_age);
+        free(question);
+    }
     free(watch);
 }
 
@@ -83,10 +88,12 @@ static struct key key_of(const struct dns_path *path, const struct dns_message *
 
 static void forget_old(struct dns_watch *watch, uint64_t now)
 {
-    struct question *oldest;
-    while ((oldest = TAILQ_FIRST(&watch->by_age)) != NULL &&
-           (oldest->until <= now || watch->count >= DNS_WATCH_QUESTIONS))
+    struct question *oldest = TAILQ_FIRST(&watch->by_age), *next;
+    for (; oldest != NULL && (oldest->until <= now || watch->count >= DNS_WATCH_QUESTIONS);
+         oldest = next) {
+        next = TAILQ_NEXT(oldest, by_age);
         drop(watch, oldest);
+    }
 }
 
 static struct question *find(const struct dns_watch *watch, const struct key *key)

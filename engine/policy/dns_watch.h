@@ -3,8 +3,8 @@
  * dns_watch.h - listens to what devices ask DNS and what they are answered, and notes the names
  * (names.h).
  *
- * Only the first answer to a question that was seen teaches anything: between the same two addresses
- * and ports, with the same number, about the same name. One thread. */
+ * Only the first answer to a question that was seen teaches anything: between the same two
+ * addresses and ports, with the same number, about the same name. One thread. */
 #ifndef POLICY_DNS_WATCH_H
 #define POLICY_DNS_WATCH_H
 

@@ -54,11 +54,8 @@ struct names *names_new(void)
     return names;
 }
 
-static void drop(struct names *names, struct entry *entry)
+static void free_entry(struct entry *entry)
 {
-    HASH_DEL(names->entries, entry);
-    TAILQ_REMOVE(&names->by_age, entry, by_age);
-    names->count--;
     for (size_t i = 0; i < entry->count; i++)
         free(entry->names[i].text);
     free(entry);
@@ -68,8 +65,12 @@ void names_free(struct names *names)
 {
     if (names == NULL)
         return;
-    while (!TAILQ_EMPTY(&names->by_age))
-        drop(names, TAILQ_FIRST(&names->by_age));
+    struct entry *entry = TAILQ_FIRST(&names->by_age), *next;
+    HASH_CLEAR(hh, names->entries);
+    for (; entry != NULL; entry = next) {
+        next = TAILQ_NEXT(entry, by_age);
+        free_entry(entry);
+    }
     pthread_mutex_destroy(&names->lock);
     free(names);
 }
@@ -105,7 +106,10 @@ static void drop_oldest(struct names *names)
     for (size_t i = 0; i < entry->count; i++)
         if (*lost_until < entry->names[i].until)
             *lost_until = entry->names[i].until;
-    drop(names, entry);
+    HASH_DEL(names->entries, entry);
+    TAILQ_REMOVE(&names->by_age, entry, by_age);
+    names->count--;
+    free_entry(entry);
 }
 
 static struct entry *find_or_add(struct names *names, const struct key *key)

@@ -30,7 +30,8 @@ def pick(family, four, six):
 def dnsmasq(lab, host, address, *options):
     """A resolver on the box, or behind it."""
     server = host.spawn(
-        "dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--user=root", "--pid-file=", "--no-resolv", "--no-hosts",
+        "dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--user=root", "--pid-file=", "--no-resolv",
+        "--no-hosts",
         "--bind-interfaces", "--listen-address=" + address, "--local-ttl=60",
         "--host-record=a.origin.test,%s,%s" % (A4, A6), "--host-record=b.origin.test,%s,%s" % (B4, B6),
         "--cname=www.origin.test,a.origin.test", *options)
@@ -54,7 +55,8 @@ def resolving_by(host, address, options=""):
     folder = Path("/etc/netns") / host.namespace
     folder.mkdir(parents=True)
     try:
-        (folder / "resolv.conf").write_text("nameserver %s\noptions attempts:1 timeout:5 %s\n" % (address, options))
+        (folder / "resolv.conf").write_text("nameserver %s\noptions attempts:1 timeout:5 %s\n"
+                                            % (address, options))
         yield
     finally:
         shutil.rmtree(folder)
@@ -69,8 +71,9 @@ def resolver(lab):
 
 def fetch(lab, name, family, ca, host=None):
     """An app: it resolves the name, and connects at once."""
-    return (host or lab.device).run("wget", pick(family, "-4", "-6"), "-q", "-T", "10", "-t", "1", "-O", "-",
-                                    "--no-hsts", "--ca-certificate", ca, "https://%s/hello" % name, check=False)
+    return (host or lab.device).run(
+        "wget", pick(family, "-4", "-6"), "-q", "-T", "10", "-t", "1", "-O", "-", "--no-hsts",
+        "--ca-certificate", ca, "https://%s/hello" % name, check=False)
 
 
 def passes(lab, name, family, host=None):
@@ -118,7 +121,7 @@ def test_a_resolver_may_be_asked_over_ipv6(lab, engine, where, transport):
 
 @pytest.mark.parametrize("protocol,transport", [("udp", ""), ("tcp", "use-vc")])
 def test_a_resolver_that_stands_in_for_another_is_known_by_who_was_asked(lab, engine, protocol, transport):
-    """Many routers answer themselves, whoever is asked: what the device sees comes from the other's address."""
+    """Many routers answer themselves, whoever is asked: what the device sees comes from the other."""
     started = engine(IGNORE)
     rule = "iifname lan0 %s dport 53 redirect" % protocol
     lab.router.run("nft", "add table ip redirecting; add chain ip redirecting first "
@@ -254,7 +257,7 @@ def test_what_passes_by_its_sni_is_the_kernels_once_dns_agrees(lab, engine, reso
                       "network": {"watch-dns": "yes"}})
     assert passes(lab, "a.origin.test", family)
     assert started.counters() == {"packets": 1, "accepted": 1}
-    wait_for(lambda: {entry["protocol"] for entry in started.ignored()} == {"tcp", "udp"}, "the kernel to be told")
+    wait_for(lambda: {entry["protocol"] for entry in started.ignored()} == {"tcp", "udp"}, "its rules")
     assert passes(lab, "a.origin.test", family)
     assert started.counters() == {"packets": 1, "accepted": 1}
 
@@ -286,7 +289,8 @@ def record(kind, data, ttl=60):
 
 def answer_to(query, *records, flags=0x8180, number=None):
     _, question = name_in(query)
-    return (number or query[:2]) + struct.pack(">HHHHH", flags, 1, len(records), 0, 0) + question + b"".join(records)
+    head = (number or query[:2]) + struct.pack(">HHHHH", flags, 1, len(records), 0, 0)
+    return head + question + b"".join(records)
 
 
 @contextlib.contextmanager
@@ -555,7 +559,7 @@ def address_for(number, family):
 
 @pytest.mark.parametrize("family,count", [("ipv6", 10000), ("ipv4", 1600)])
 def test_a_syn_that_follows_its_answer_at_once_has_its_name(lab, engine, family, count):
-    """10,000 times: each connection is decided by the name that was told a moment ago, at its first packet."""
+    """10,000 times: each connection is decided at its first packet, by the name that was told just before."""
     started = engine({"ignore": {"pattern": r"^n\d+\.race\.test:443$", "match": "dns"}})
     with many_addresses(lab), every_name(lab, lambda number: address_for(number, family)):
         run_race(lab, count, family)
