@@ -66,7 +66,7 @@ static void check(struct timer *timer)
     struct learning *learning = container_of(timer, struct learning, timer);
     timer_start(timer, &learning->time, learning->loop->now, check);
     if (learned_expire(learning->engine->known->learned, time(NULL)))
-        gate_flush(learning->engine->gate);
+        gate_flush(learning->engine->gate, NULL, NULL);
     write_file(learning);
 }
 

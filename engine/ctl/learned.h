@@ -4,12 +4,9 @@
 #ifndef CTL_LEARNED_H
 #define CTL_LEARNED_H
 
-#include "ctl/client.h"
-
-#include <stdbool.h>
+#include "ctl/options.h"
 
 /* `learned [list]`, `learned forget ID|all`, `learned keep ID`. */
-enum status learned_command(const struct client *client, bool as_json, int count,
-                            char **arguments) must_check;
+enum status learned_command(const struct options *options, int count, char **arguments) must_check;
 
 #endif

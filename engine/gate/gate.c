@@ -319,13 +319,37 @@ bool gate_lan(struct gate *gate, struct interfaces *lan)
 
 /* ---- messages from other threads ---- */
 
-static void flush(void *context)
+static bool flush_decided(struct gate *gate)
 {
-    struct gate *gate = context;
     beginnings_forget(&gate->beginnings);
     device_rules_flushed(&gate->device_rules);
-    if (!gate->ending && !decided_flush(&gate->nftables))
+    bool done = gate->ending || decided_flush(&gate->nftables);
+    if (!done)
         log_error("the kernel's decisions could not be flushed: %m");
+    return done;
+}
+
+struct flush_message {
+    struct message message;
+    void (*done)(void *context, bool flushed);
+    void *context;
+};
+
+static void deliver_flush(struct message *message, void *receiver)
+{
+    struct flush_message *flush = container_of(message, struct flush_message, message);
+    const bool done = flush_decided(receiver);
+    if (flush->done != NULL)
+        flush->done(flush->context, done);
+    free(flush);
+}
+
+void gate_flush(struct gate *gate, void (*done)(void *context, bool flushed), void *context)
+{
+    struct flush_message *flush = malloc(sizeof(*flush));
+    CHECK(flush != NULL);
+    *flush = (struct flush_message){{.deliver = deliver_flush}, done, context};
+    mailbox_post(&gate->mailbox, &flush->message);
 }
 
 struct reload_message {
@@ -401,11 +425,6 @@ void gate_remember(struct gate *gate, const struct decided *decided)
     mail->message.deliver = deliver_remember;
     mail->decided = *decided;
     mailbox_post(&gate->mailbox, &mail->message);
-}
-
-void gate_flush(struct gate *gate)
-{
-    mailbox_call(&gate->mailbox, flush, gate);
 }
 
 /* With a queue it is the judge who lets everything pass. */

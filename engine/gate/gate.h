@@ -111,9 +111,9 @@ uint64_t gate_in_force_since(const struct gate *gate);
  * device, something was learned meanwhile that it did not know. Any thread. */
 void gate_remember(struct gate *gate, const struct decided *decided);
 
-/* The kernel forgets what it was told: every connection from then on is asked about again. Any
- * thread. */
-void gate_flush(struct gate *gate);
+/* What the kernel remembers is gone when `done` is called, in the gate's thread, with whether it
+ * worked; NULL: nobody wants to know. Any thread. */
+void gate_flush(struct gate *gate, void (*done)(void *context, bool flushed), void *context);
 
 /* Calls `pong(context)` from the gate's thread: it is alive. Any thread. */
 void gate_ping(struct gate *gate, void (*pong)(void *context), void *context);

@@ -159,46 +159,160 @@ static void the_longest_name_is_matched_to_its_end(void **state)
     policy_view_free(view);
 }
 
-/* ---- allow ---- */
+/* ---- names that the device has resolved ---- */
 
-static void with_allow_rules_only_what_they_name_is_taken(void **state)
+static void assert_holds(const struct policy_view *view, const struct flow *flow,
+                         enum verdict verdict, enum reason reason, enum holds holds)
+{
+    struct decision decision = policy_decide(view, flow);
+    assert_int_equal(decision.verdict, verdict);
+    assert_string_equal(reason_name(decision.reason), reason_name(reason));
+    assert_int_equal(decision.holds, holds);
+}
+
+static const char *const a[] = {"a.test"}, *const b[] = {"b.test"};
+static const char *const both[] = {"b.test", "a.test"};
+static const char *const below[] = {"x.a.test", "a.test"};
+
+static struct flow resolved(const char *const names[], size_t count)
+{
+    struct flow flow = flow_to("198.51.100.1:443");
+    flow.names = names;
+    flow.name_count = count;
+    return flow;
+}
+
+static void a_resolved_name_decides_the_first_packet_for_its_device(void **state)
 {
     (void)state;
-    struct policy_view *view = view_of("[allow]\npattern = ^198\\.51\\.100\\.1:\n");
-    struct flow flow = flow_to("198.51.100.1:443");
-    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, true);
-    flow = flow_to("198.51.100.2:443");
-    assert_decision(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, true);
+    struct policy_view *view = view_of("[ignore]\npattern = ^(.+\\.)?a\\.test:443$\nmatch = dns\n");
+    struct flow flow = resolved(a, 1);
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    flow = resolved(below, 2);
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    flow = resolved(b, 1);
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    flow = resolved(NULL, 0);
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
     policy_view_free(view);
 }
 
-static void ignore_goes_before_allow(void **state)
+static void names_that_are_not_decided_alike_wait_for_the_first_bytes(void **state)
 {
     (void)state;
-    struct policy_view *view = view_of("[allow]\npattern = ^198\\.\n[ignore]\npattern = :80$\n");
-    struct flow flow = flow_to("198.51.100.1:80");
-    assert_decision(view, &flow, VERDICT_PASS, REASON_RULE, true);
-    flow = flow_to("198.51.100.1:443");
-    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, true);
-    policy_view_free(view);
-}
-
-static void allowing_by_name_waits_for_the_client_hello(void **state)
-{
-    (void)state;
-    struct policy_view *view = view_of("[allow]\npattern = ^a\\.test:443$\nmatch = sni\n");
-    struct flow flow = flow_to("198.51.100.1:443");
-    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
-    flow.opened = true; /* it had no name */
-    assert_decision(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, false);
+    struct policy_view *view = view_of("[ignore]\npattern = ^a\\.test:443$\nmatch = dns\n");
+    struct flow flow = resolved(both, 2);
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    flow.opened = true;
+    flow.sni = "A.TEST";
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_ONCE);
     flow.sni = "b.test";
-    assert_decision(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, false);
-    flow.sni = "a.test";
-    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    flow.sni = "other.test"; /* then the latest is meant */
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    flow.sni = NULL;
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    flow.host = "a.test"; /* of a plain request */
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_ONCE);
     policy_view_free(view);
 }
 
-/* ---- names that devices resolve ---- */
+static void where_names_were_lost_nothing_holds_for_all_of_them(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[ignore]\npattern = a\\.test:443$\nmatch = dns sni\n");
+    struct flow flow = resolved(a, 1);
+    flow.names_crowded = true;
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    flow.opened = true;
+    flow.sni = "a.test";
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_ONCE);
+    policy_view_free(view);
+}
+
+static void an_address_that_is_ignored_is_so_whatever_its_names(void **state)
+{
+    (void)state;
+    struct policy_view *view =
+        view_of("[ignore]\npattern = ^198\\.51\\.100\\.1:443$\nmatch = address dns\n");
+    struct flow flow = resolved(both, 2);
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_ALL);
+    flow.names_crowded = true;
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_ALL);
+    policy_view_free(view);
+}
+
+static void an_sni_holds_for_the_device_where_dns_agrees(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[ignore]\npattern = a\\.test:443$\nmatch = sni\n");
+    struct flow flow = resolved(below, 2);
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE); /* it is not known yet */
+    flow.opened = true;
+    flow.sni = "a.test";
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    flow.sni = "y.a.test"; /* not one that was resolved */
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_ONCE);
+    flow.names = both;
+    flow.sni = "a.test"; /* b.test is there, too */
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_ONCE);
+    policy_view_free(view);
+}
+
+static void what_is_allowed_is_known_by_its_resolved_name(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[allow]\npattern = ^a\\.test:443$\nmatch = dns sni\n");
+    struct flow flow = resolved(a, 1);
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    flow = resolved(b, 1);
+    assert_holds(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, HOLDS_FOR_DEVICE);
+    flow = resolved(both, 2);
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    flow = resolved(NULL, 0); /* the handshake may tell it yet */
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    policy_view_free(view);
+    view = view_of("[allow]\npattern = ^a\\.test:443$\nmatch = dns\n");
+    assert_holds(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, HOLDS_ONCE); /* nothing will */
+    policy_view_free(view);
+}
+
+static void a_devices_own_patterns_hold_for_it_alone(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[device phone]\nmac = 02:00:5e:10:00:01\n"
+                                       "pattern = ^198\\.51\\.100\\.1:443$\n"
+                                       "[device camera]\nmac = 02:00:5e:10:00:02\n"
+                                       "pattern = ^a\\.test:443$\nmatch = dns\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    flow = resolved(a, 1);
+    flow.mac[5] = 2;
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    flow = resolved(b, 1);
+    flow.mac[5] = 2;
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    policy_view_free(view);
+}
+
+static void networks_and_interfaces_are_known_by_their_bits_and_names(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[device guests]\naddress = 192.0.2.48/30\nintercept = no\n"
+                                       "[device all6]\naddress = ::/0\nintercept = no\n"
+                                       "[device radio]\ninterface = wlan1\nintercept = no\n");
+    struct flow flow = flow_to("198.51.100.1:443"); /* 192.0.2.50 */
+    assert_decision(view, &flow, VERDICT_PASS, REASON_DEVICE, false);
+    assert_true(address_parse(&flow.device, "192.0.2.52:1"));
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
+    strcpy(flow.interface, "wlan1");
+    assert_decision(view, &flow, VERDICT_PASS, REASON_DEVICE, false);
+    strcpy(flow.interface, "wlan10");
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
+    assert_true(address_parse(&flow.device, "[2001:db8::1]:1"));
+    assert_decision(view, &flow, VERDICT_PASS, REASON_DEVICE, false);
+    policy_view_free(view);
+}
 
 static void know(struct flow *flow, const char *const *names, size_t count)
 {
@@ -210,36 +324,10 @@ static void know(struct flow *flow, const char *const *names, size_t count)
     know(flow, (const char *const[]){__VA_ARGS__}, \
          sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 
-static void assert_held(const struct policy_view *view, const struct flow *flow,
-                        enum verdict verdict, enum reason reason, enum holds holds)
-{
-    struct decision decision = policy_decide(view, flow);
-    assert_int_equal(decision.verdict, verdict);
-    assert_string_equal(reason_name(decision.reason), reason_name(reason));
-    assert_int_equal(decision.holds, holds);
-}
-
 static void open_with(struct flow *flow, const char *sni)
 {
     flow->opened = true;
     flow->sni = sni;
-}
-
-static void a_resolved_name_decides_with_the_first_packet_and_for_its_device(void **state)
-{
-    (void)state;
-    struct policy_view *view = view_of("[ignore]\npattern = ^a\\.test:443$\nmatch = dns\n");
-    struct flow flow = flow_to("198.51.100.1:443");
-    assert_held(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
-    know_names(&flow, "a.test");
-    assert_held(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
-    assert_int_equal(line_for(view, &flow), 2);
-    know_names(&flow, "b.test");
-    assert_held(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
-    flow = flow_to("198.51.100.1:80");
-    know_names(&flow, "a.test");
-    assert_held(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
-    policy_view_free(view);
 }
 
 static void a_resolved_name_counts_only_where_the_rule_says_so(void **state)
@@ -266,26 +354,10 @@ static void where_names_of_one_address_are_decided_alike_the_first_packet_is(voi
         view_of("[ignore]\npattern = ^a\\.test:\npattern = ^b\\.test:\nmatch = dns\n");
     struct flow flow = flow_to("198.51.100.1:443");
     know_names(&flow, "b.test", "a.test");
-    assert_held(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
     assert_int_equal(line_for(view, &flow), 3); /* by the latest */
     know_names(&flow, "c.test", "d.test");
-    assert_held(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
-    policy_view_free(view);
-}
-
-static void where_they_are_not_the_handshake_tells(void **state)
-{
-    (void)state;
-    struct policy_view *view = view_of("[ignore]\npattern = ^a\\.test:443$\nmatch = dns\n");
-    struct flow flow = flow_to("198.51.100.1:443");
-    know_names(&flow, "a.test", "b.test");
-    assert_held(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
-    know_names(&flow, "b.test", "c.test", "a.test");
-    assert_held(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
-    open_with(&flow, "A.Test");
-    assert_held(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_ONCE);
-    open_with(&flow, "c.test");
-    assert_held(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
     policy_view_free(view);
 }
 
@@ -299,45 +371,10 @@ static void an_unresolved_name_in_the_handshake_leaves_the_latest(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
         open_with(&flow, asked[i]);
         know_names(&flow, "a.test", "b.test");
-        assert_held(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_ONCE);
+        assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_ONCE);
         know_names(&flow, "b.test", "a.test");
-        assert_held(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+        assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
     }
-    policy_view_free(view);
-}
-
-static void where_there_are_more_names_than_are_known_only_the_handshake_tells(void **state)
-{
-    (void)state;
-    struct policy_view *view = view_of("[ignore]\npattern = ^a\\.test:443$\nmatch = dns\n");
-    struct flow flow = flow_to("198.51.100.1:443");
-    know_names(&flow, "a.test");
-    flow.names_crowded = true;
-    assert_held(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
-    open_with(&flow, "a.test");
-    assert_held(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_ONCE);
-    flow.names_crowded = false;
-    assert_held(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
-    policy_view_free(view);
-}
-
-static void a_name_in_the_handshake_holds_for_the_device_where_dns_agrees(void **state)
-{
-    (void)state;
-    struct policy_view *view = view_of("[ignore]\npattern = ^(a|b)\\.test:443$\nmatch = sni\n");
-    struct flow flow = flow_to("198.51.100.1:443");
-    know_names(&flow, "a.test");
-    assert_held(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
-    open_with(&flow, "a.test");
-    assert_held(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
-    know_names(&flow, "b.test", "a.test");
-    assert_held(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
-    know_names(&flow, "a.test", "c.test"); /* which would be taken */
-    assert_held(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_ONCE);
-    know_names(&flow, "b.test"); /* it was never told that a.test is here */
-    assert_held(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_ONCE);
-    know(&flow, NULL, 0);
-    assert_held(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_ONCE);
     policy_view_free(view);
 }
 
@@ -347,27 +384,14 @@ static void so_does_the_host_of_a_plain_request(void **state)
     struct policy_view *view = view_of("[ignore]\npattern = ^a\\.test:80$\nmatch = host\n");
     struct flow flow = flow_to("198.51.100.1:80");
     know_names(&flow, "a.test");
-    assert_held(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
     flow.opened = true;
     flow.host = "A.test";
-    assert_held(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
     know_names(&flow, "a.test", "b.test");
-    assert_held(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_ONCE);
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_ONCE);
     flow.host = "b.test";
-    assert_held(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
-    policy_view_free(view);
-}
-
-static void an_ignored_address_passes_for_all_whatever_its_names(void **state)
-{
-    (void)state;
-    struct policy_view *view = view_of("[ignore]\npattern = ^198\\.\npattern = ^a\\.test:\n"
-                                       "match = address dns\n");
-    struct flow flow = flow_to("198.51.100.1:443");
-    know_names(&flow, "a.test", "b.test");
-    assert_held(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_ALL);
-    flow.names_crowded = true;
-    assert_held(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_ALL);
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
     policy_view_free(view);
 }
 
@@ -377,33 +401,19 @@ static void only_allowed_resolved_names_are_taken(void **state)
     struct policy_view *view = view_of("[allow]\npattern = ^a\\.test:443$\nmatch = dns\n");
     struct flow flow = flow_to("198.51.100.1:443");
     know_names(&flow, "a.test");
-    assert_held(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
     know_names(&flow, "b.test");
-    assert_held(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, HOLDS_FOR_DEVICE);
+    assert_holds(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, HOLDS_FOR_DEVICE);
     know_names(&flow, "b.test", "c.test");
-    assert_held(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, HOLDS_FOR_DEVICE);
+    assert_holds(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, HOLDS_FOR_DEVICE);
     know_names(&flow, "b.test", "a.test");
-    assert_held(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
     open_with(&flow, "b.test");
-    assert_held(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, HOLDS_ONCE);
+    assert_holds(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, HOLDS_ONCE);
     open_with(&flow, "a.test");
-    assert_held(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
     flow = flow_to("198.51.100.1:443"); /* nothing was resolved: another one may ask */
-    assert_held(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, HOLDS_ONCE);
-    policy_view_free(view);
-}
-
-static void allowing_by_dns_and_handshake_takes_the_first_that_is_known(void **state)
-{
-    (void)state;
-    struct policy_view *view = view_of("[allow]\npattern = ^a\\.test:443$\nmatch = dns sni\n");
-    struct flow flow = flow_to("198.51.100.1:443");
-    assert_held(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
-    open_with(&flow, "b.test");
-    assert_held(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, HOLDS_ONCE);
-    flow = flow_to("198.51.100.1:443");
-    know_names(&flow, "b.test");
-    assert_held(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, HOLDS_FOR_DEVICE);
+    assert_holds(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, HOLDS_ONCE);
     policy_view_free(view);
 }
 
@@ -416,15 +426,15 @@ static void a_devices_own_patterns_look_at_its_names(void **state)
                                        "[ignore]\npattern = ^b\\.test:443$\nmatch = dns\n");
     struct flow flow = flow_to("198.51.100.1:443");
     know_names(&flow, "a.test");
-    assert_held(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
     know_names(&flow, "b.test", "a.test"); /* one by its own rule, the other by everybody's */
-    assert_held(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
     flow.mac[5] = 2;
-    assert_held(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
     know_names(&flow, "b.test");
-    assert_held(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
     flow = flow_to("203.0.113.1:443");
-    assert_held(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
     policy_view_free(view);
 }
 
@@ -435,9 +445,9 @@ static void quic_is_decided_by_resolved_names_alike(void **state)
     struct flow flow = flow_to("198.51.100.1:443");
     flow.protocol = IPPROTO_UDP;
     know_names(&flow, "a.test");
-    assert_held(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
     know_names(&flow, "a.test", "b.test");
-    assert_held(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
     assert_true(policy_wants_name(view, &flow));
     policy_view_free(view);
 }
@@ -450,20 +460,21 @@ static void dns_is_watched_where_something_depends_on_it(void **state)
         bool watched;
     } cases[] = {
         {"", false},
-        {"[ignore]\npattern = a\nmatch = address sni host\n", false},
-        {"[ignore]\nmatch = dns\n", false},
         {"[ignore]\npattern = a\nmatch = dns\n", true},
+        {"[ignore]\nmatch = dns\n", true}, /* patterns may be added at run time */
         {"[allow]\npattern = a\nmatch = address dns\n", true},
-        {"[device a]\nmac = 02:00:5e:10:00:01\npattern = a\nmatch = dns\n", true},
+        {"[device x]\nmac = 02:00:5e:10:00:01\npattern = a\nmatch = dns\n", true},
+        {"[ignore]\npattern = a\nmatch = sni\n", false},
         {"[ignore]\nlearn = auto\n", true},
         {"[ignore]\nlearn = suggest\n", false},
         {"[network]\nwatch-dns = yes\n", true},
         {"[network]\nwatch-dns = no\n[ignore]\npattern = a\nmatch = dns\n", false},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct config *config = good_config(cases[i].text);
-        assert_int_equal(policy_watches_dns(config), cases[i].watched);
-        config_free(config);
+        struct policy_view *view = view_of(cases[i].text);
+        assert_int_equal(policy_watches_dns(policy_config(policy_view_policy(view))),
+                         cases[i].watched);
+        policy_view_free(view);
     }
 }
 
@@ -516,11 +527,11 @@ static void what_a_device_has_resolved_is_described_and_decides(void **state)
     const struct device_key device = flow_device_key(&flow);
     assert_true(names_add(knowing.known->names, &device, &flow.origin, "a.test", 60, clock_ms()));
     policy_describe(knowing.view, &flow, &knowing.arena);
-    assert_held(knowing.view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    assert_holds(knowing.view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
     flow = flow_to("198.51.100.1:443");
     flow.mac[5] = 2;
     policy_describe(knowing.view, &flow, &knowing.arena);
-    assert_held(knowing.view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    assert_holds(knowing.view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
     end_knowing(&knowing);
 }
 
@@ -531,17 +542,17 @@ static void what_is_pinned_passes_with_its_first_packet_once_it_is_resolved(void
     begin_knowing(&knowing, "[ignore]\nlearn = auto\n");
     find_pinned(&knowing, "a.test", true);
     struct flow flow = flow_to("198.51.100.1:443");
-    assert_held(knowing.view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    assert_holds(knowing.view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
     know_names(&flow, "a.test");
-    assert_held(knowing.view, &flow, VERDICT_PASS, REASON_PINNED, HOLDS_FOR_DEVICE);
+    assert_holds(knowing.view, &flow, VERDICT_PASS, REASON_PINNED, HOLDS_FOR_DEVICE);
     know_names(&flow, "b.test", "a.test");
-    assert_held(knowing.view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    assert_holds(knowing.view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
     open_with(&flow, "a.test");
-    assert_held(knowing.view, &flow, VERDICT_PASS, REASON_PINNED, HOLDS_ONCE);
+    assert_holds(knowing.view, &flow, VERDICT_PASS, REASON_PINNED, HOLDS_ONCE);
     know_names(&flow, "a.test");
-    assert_held(knowing.view, &flow, VERDICT_PASS, REASON_PINNED, HOLDS_FOR_DEVICE);
+    assert_holds(knowing.view, &flow, VERDICT_PASS, REASON_PINNED, HOLDS_FOR_DEVICE);
     flow.mac[5] = 2;
-    assert_held(knowing.view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    assert_holds(knowing.view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
     end_knowing(&knowing);
 }
 
@@ -553,15 +564,54 @@ static void what_is_pinned_without_a_name_holds_where_none_was_resolved(void **s
     begin_knowing(&knowing, "[ignore]\nlearn = auto\n");
     find_pinned(&knowing, "198.51.100.1", false);
     struct flow flow = flow_to("198.51.100.1:443");
-    assert_held(knowing.view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    assert_holds(knowing.view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
     open_with(&flow, NULL);
-    assert_held(knowing.view, &flow, VERDICT_PASS, REASON_PINNED, HOLDS_FOR_DEVICE);
+    assert_holds(knowing.view, &flow, VERDICT_PASS, REASON_PINNED, HOLDS_FOR_DEVICE);
     flow.names_crowded = true;
-    assert_held(knowing.view, &flow, VERDICT_PASS, REASON_PINNED, HOLDS_ONCE);
+    assert_holds(knowing.view, &flow, VERDICT_PASS, REASON_PINNED, HOLDS_ONCE);
     flow.names_crowded = false;
     know_names(&flow, "b.test");
-    assert_held(knowing.view, &flow, VERDICT_PASS, REASON_PINNED, HOLDS_ONCE);
+    assert_holds(knowing.view, &flow, VERDICT_PASS, REASON_PINNED, HOLDS_ONCE);
     end_knowing(&knowing);
+}
+
+/* ---- allow ---- */
+
+static void with_allow_rules_only_what_they_name_is_taken(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[allow]\npattern = ^198\\.51\\.100\\.1:\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, true);
+    flow = flow_to("198.51.100.2:443");
+    assert_decision(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, true);
+    policy_view_free(view);
+}
+
+static void ignore_goes_before_allow(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[allow]\npattern = ^198\\.\n[ignore]\npattern = :80$\n");
+    struct flow flow = flow_to("198.51.100.1:80");
+    assert_decision(view, &flow, VERDICT_PASS, REASON_RULE, true);
+    flow = flow_to("198.51.100.1:443");
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, true);
+    policy_view_free(view);
+}
+
+static void allowing_by_name_waits_for_the_client_hello(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[allow]\npattern = ^a\\.test:443$\nmatch = sni\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
+    flow.opened = true; /* it had no name */
+    assert_decision(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, false);
+    flow.sni = "b.test";
+    assert_decision(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, false);
+    flow.sni = "a.test";
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
+    policy_view_free(view);
 }
 
 /* ---- devices, and this box ---- */
@@ -581,22 +631,6 @@ static void an_excluded_device_passes_whatever_the_rules_say(void **state)
     flow = flow_to("198.51.100.1:443");
     flow.mac[5] = 2;
     assert_true(address_parse(&flow.device, "192.0.2.51:1"));
-    assert_decision(view, &flow, VERDICT_PASS, REASON_DEVICE, false);
-    assert_true(policy_excludes(view, &flow));
-    assert_true(address_parse(&flow.device, "192.0.2.52:1"));
-    assert_false(policy_excludes(view, &flow));
-    policy_view_free(view);
-}
-
-static void where_only_listed_devices_count_others_are_excluded(void **state)
-{
-    (void)state;
-    struct policy_view *view = view_of("[network]\ndevices = listed\n"
-                                       "[device a]\nmac = 02:00:5e:10:00:01\n");
-    struct flow flow = flow_to("198.51.100.1:443");
-    assert_false(policy_excludes(view, &flow));
-    flow.mac[5] = 2;
-    assert_true(policy_excludes(view, &flow));
     assert_decision(view, &flow, VERDICT_PASS, REASON_DEVICE, false);
     policy_view_free(view);
 }
@@ -988,28 +1022,29 @@ int main(void)
         cmocka_unit_test(an_address_may_still_pass_for_everybody_where_names_are_matched),
         cmocka_unit_test(an_address_is_not_looked_at_where_only_names_are),
         cmocka_unit_test(the_longest_name_is_matched_to_its_end),
-        cmocka_unit_test(with_allow_rules_only_what_they_name_is_taken),
-        cmocka_unit_test(ignore_goes_before_allow),
-        cmocka_unit_test(allowing_by_name_waits_for_the_client_hello),
-        cmocka_unit_test(a_resolved_name_decides_with_the_first_packet_and_for_its_device),
+        cmocka_unit_test(a_resolved_name_decides_the_first_packet_for_its_device),
+        cmocka_unit_test(names_that_are_not_decided_alike_wait_for_the_first_bytes),
+        cmocka_unit_test(where_names_were_lost_nothing_holds_for_all_of_them),
+        cmocka_unit_test(an_address_that_is_ignored_is_so_whatever_its_names),
+        cmocka_unit_test(an_sni_holds_for_the_device_where_dns_agrees),
+        cmocka_unit_test(what_is_allowed_is_known_by_its_resolved_name),
+        cmocka_unit_test(a_devices_own_patterns_hold_for_it_alone),
+        cmocka_unit_test(networks_and_interfaces_are_known_by_their_bits_and_names),
+        cmocka_unit_test(dns_is_watched_where_something_depends_on_it),
         cmocka_unit_test(a_resolved_name_counts_only_where_the_rule_says_so),
         cmocka_unit_test(where_names_of_one_address_are_decided_alike_the_first_packet_is),
-        cmocka_unit_test(where_they_are_not_the_handshake_tells),
         cmocka_unit_test(an_unresolved_name_in_the_handshake_leaves_the_latest),
-        cmocka_unit_test(where_there_are_more_names_than_are_known_only_the_handshake_tells),
-        cmocka_unit_test(a_name_in_the_handshake_holds_for_the_device_where_dns_agrees),
         cmocka_unit_test(so_does_the_host_of_a_plain_request),
-        cmocka_unit_test(an_ignored_address_passes_for_all_whatever_its_names),
         cmocka_unit_test(only_allowed_resolved_names_are_taken),
-        cmocka_unit_test(allowing_by_dns_and_handshake_takes_the_first_that_is_known),
         cmocka_unit_test(a_devices_own_patterns_look_at_its_names),
         cmocka_unit_test(quic_is_decided_by_resolved_names_alike),
-        cmocka_unit_test(dns_is_watched_where_something_depends_on_it),
         cmocka_unit_test(what_a_device_has_resolved_is_described_and_decides),
         cmocka_unit_test(what_is_pinned_passes_with_its_first_packet_once_it_is_resolved),
         cmocka_unit_test(what_is_pinned_without_a_name_holds_where_none_was_resolved),
+        cmocka_unit_test(with_allow_rules_only_what_they_name_is_taken),
+        cmocka_unit_test(ignore_goes_before_allow),
+        cmocka_unit_test(allowing_by_name_waits_for_the_client_hello),
         cmocka_unit_test(an_excluded_device_passes_whatever_the_rules_say),
-        cmocka_unit_test(where_only_listed_devices_count_others_are_excluded),
         cmocka_unit_test(where_devices_differ_the_kernel_may_not_take_for_all),
         cmocka_unit_test(the_first_device_that_fits_counts),
         cmocka_unit_test(an_unknown_mac_is_nobodys),
