@@ -16,6 +16,18 @@ void show_json(const json_t *data)
     putchar('\n');
 }
 
+static void show_dns(const json_t *dns)
+{
+    if (!json_is_true(json_object_get(dns, "watched"))) {
+        puts("dns           not watched");
+        return;
+    }
+    printf("dns           %" PRIu64 " queries, %" PRIu64 " answers; %" PRIu64
+           " answers that nobody had asked for, %" PRIu64 " unreadable\n",
+           text_number(dns, "queries"), text_number(dns, "answers"), text_number(dns, "unasked"),
+           text_number(dns, "unreadable"));
+}
+
 void show_status(const json_t *data)
 {
     const json_t *policy = json_object_get(data, "policy");
@@ -39,6 +51,7 @@ void show_status(const json_t *data)
            text_number(gate, "taken"), text_number(gate, "dropped"));
     printf("kernel rules  %" PRIu64 " added, %" PRIu64 " had no room\n",
            text_number(gate, "kernel_rules_added"), text_number(gate, "kernel_rules_refused"));
+    show_dns(json_object_get(data, "dns"));
     printf("connections   %" PRIu64 " open; %" PRIu64 " accepted: %" PRIu64 " intercepted, %" PRIu64
            " passed on, %" PRIu64 " failed, %" PRIu64 " refused\n",
            text_number(connections, "active"), text_number(connections, "accepted"),

@@ -394,7 +394,7 @@ static bool all_names_pass(const struct policy_view *view, const struct flow *fl
 static bool is_nameless(const struct policy_view *view, const struct flow *flow)
 {
     return flow->sni == NULL && flow->host == NULL && flow->name_count == 0 &&
-           policy_watches_dns(view->policy->config);
+           !flow->names_crowded && policy_watches_dns(view->policy->config);
 }
 
 static struct decision decide_opened(const struct policy_view *view, const struct flow *flow)
