@@ -128,7 +128,8 @@ static void count_worker(void *context)
     struct engine_change *change = context;
     if (--change->awaited > 0)
         return;
-    gate_reload(change->engine->gate, change->admission, change->exclusions);
+    gate_reload(change->engine->gate, change->admission, change->exclusions,
+                policy_watches_dns(policy_config(change->policy)));
     gate_ping(change->engine->gate, gate_has_it, change);
 }
 

@@ -68,7 +68,6 @@ static void tell_what_stays(const struct config *old, const struct config *new)
         {"[network] route-table", a->route_table == b->route_table},
         {"[network] workers", a->workers == b->workers},
         {"[network] quic", a->quic == b->quic || a->use_queue},
-        {"[network] watch-dns", policy_watches_dns(old) == policy_watches_dns(new)},
         {"[tls] ca", same_text(old->tls.ca, new->tls.ca)},
         {"[tls] name-constraints",
          same_words(&old->tls.name_constraints, &new->tls.name_constraints)},

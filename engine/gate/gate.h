@@ -98,10 +98,10 @@ struct gate *gate_open(const struct gate_options *options, void *policy) must_ch
  */
 bool gate_start(struct gate *gate) must_check;
 
-/* A new policy, and who is excluded by it; the gate takes both over. From one moment on every new
- * connection is decided by it, and what the kernel remembered of the old one is gone. Any thread.
- */
-void gate_reload(struct gate *gate, void *policy, struct exclusions *exclusions);
+/* A new policy, who is excluded by it, and whether it needs DNS to be watched; the gate takes the
+ * first two over. From one moment on every new connection is decided by it, and what the kernel
+ * remembered of the old one is gone. Any thread. */
+void gate_reload(struct gate *gate, void *policy, struct exclusions *exclusions, bool watch_dns);
 
 /* Since when the policy is in force, in ns since 1970: what began before has passed by another one.
  * The gate's thread: gate_ping() leads there. */
@@ -129,7 +129,7 @@ void gate_free(struct gate *gate);
 const struct gate_counters *gate_counters(const struct gate *gate);
 uint32_t gate_pass_timeout(const struct gate *gate); /* seconds; as it was when the gate opened */
 enum queue_kind gate_queue_kind(const struct gate *gate);
-bool gate_watches_dns(const struct gate *gate);
+bool gate_watches_dns(const struct gate *gate);      /* any thread */
 uint16_t gate_queue_number(const struct gate *gate); /* if there is a queue */
 
 /* The devices' interfaces, as they are now, separated by blanks; or that we do not know them. Any

@@ -514,12 +514,6 @@ def test_resolving_goes_on_when_the_engine_dies(lab, engine, resolver):
     assert passes(lab, "a.origin.test", "ipv4")
 
 
-def test_a_restart_is_asked_for_where_dns_is_to_be_watched_from_now_on(lab, engine):
-    started = engine()
-    started.reload(IGNORE)
-    started.wait_log(r"\[network\] watch-dns has changed: that takes effect after a restart")
-
-
 # ---- the race ----
 
 @contextlib.contextmanager
@@ -591,3 +585,29 @@ def test_what_the_queue_adds_to_an_answer(lab, engine):
             assert started.status()["dns"]["queries"] == (2000 if watched == "yes" else 0)
             started.stop()
     print("an answer takes %.0f us, and %.0f us where DNS is watched" % (times["no"], times["yes"]))
+
+
+def test_dns_is_watched_while_something_needs_it(lab, engine, resolver):
+    """Also where that is said at run time, or by a reload."""
+    def is_watched():
+        chains = lab.router.run("nft", "list", "chains", "inet").stdout
+        watched = started.status()["dns"]["watched"]
+        assert ("chain queries" in chains) == ("chain answers" in chains) == watched
+        return "chain queries" in chains
+
+    started = engine({"ignore": {"pattern": r"^a\.origin\.test:443$"}})
+    assert not is_watched() and not passes(lab, "a.origin.test", "ipv4")
+    started.ctl("set", "ignore.match", "address dns")
+    assert is_watched() and passes(lab, "a.origin.test", "ipv4")
+    assert started.ignored()[0]["device"] == DEVICE4
+    started.ctl("unset", "ignore.match")
+    assert not is_watched() and not passes(lab, "a.origin.test", "ipv4")
+    started.reload(IGNORE)
+    assert is_watched() and passes(lab, "a.origin.test", "ipv4")
+    # Who asks while the rules come and go is answered all the same.
+    for _ in range(20):
+        started.ctl("set", "network.devices", "all")
+        started.ctl("set", "ignore.match", "address")
+        resolve(lab, "b.origin.test")
+        started.ctl("unset", "ignore.match")
+        assert passes(lab, "a.origin.test", "ipv4")
