@@ -76,9 +76,13 @@ static void write_identity(struct jsonw *json, const struct device_facts *facts)
         jsonw_string(json, "interface", facts->interface);
 }
 
-static void write_device(struct jsonw *json, const struct config *config,
+static void write_device(struct jsonw *json, const struct engine *engine,
                          const struct device_facts *facts)
 {
+    static const char *const words[] = {[LEARNED_CA_UNKNOWN] = "unknown",
+                                        [LEARNED_CA_TRUSTED] = "trusted",
+                                        [LEARNED_CA_MISSING] = "missing"};
+    const struct config *config = policy_config(engine->policy);
     size_t index;
     const struct flow flow = flow_of(facts);
     const struct device_config *section = device_find(config, &flow, &index);
@@ -91,6 +95,7 @@ static void write_device(struct jsonw *json, const struct config *config,
     if (section != NULL)
         jsonw_string(json, "section", section->name);
     jsonw_bool(json, "intercepted", device_is_intercepted(config, &flow));
+    jsonw_string(json, "ca", words[learned_ca_of(engine->known->learned, &flow)]);
     jsonw_uint(json, "taken", facts->taken);
     jsonw_uint(json, "passed", facts->passed);
     jsonw_object_end(json);
@@ -114,7 +119,7 @@ void device_list_answer(struct control *control, struct control_request *request
     if (list != NULL)
         qsort(list, count, sizeof(*list), by_last_seen);
     for (size_t i = 0; list != NULL && i < count; i++)
-        write_device(&data, policy_config(engine->policy), &list[i]);
+        write_device(&data, engine, &list[i]);
     jsonw_array_end(&data);
     free(list);
     control_reply(request, &data);

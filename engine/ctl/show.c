@@ -118,6 +118,7 @@ static void print_device(const json_t *device, uint64_t now)
     print_column(text_of(device, "interface"), 9);
     print_column(text_duration(now > seen ? now - seen : 0, ago), 8);
     print_column(json_is_true(json_object_get(device, "intercepted")) ? "yes" : "no", 11);
+    print_column(text_of(device, "ca"), 8);
     print_column(text_of(device, "section"), 10);
     printf("%8" PRIu64 " %8" PRIu64 " ", text_number(device, "taken"),
            text_number(device, "passed"));
@@ -135,8 +136,8 @@ void show_devices(const json_t *data)
         puts("no device was seen yet");
         return;
     }
-    printf("%-24s %-17s %-24s %-9s %-8s %-11s %-10s %8s %8s  %s\n", "NAME", "MAC", "VENDOR",
-           "INTERFACE", "SEEN", "INTERCEPTED", "SECTION", "TAKEN", "PASSED", "ADDRESSES");
+    printf("%-24s %-17s %-24s %-9s %-8s %-11s %-8s %-10s %8s %8s  %s\n", "NAME", "MAC", "VENDOR",
+           "INTERFACE", "SEEN", "INTERCEPTED", "OUR CA", "SECTION", "TAKEN", "PASSED", "ADDRESSES");
     json_array_foreach(data, index, device) print_device(device, now);
 }
 
@@ -207,30 +208,53 @@ static void tell_unseen(const char *target)
             target, address_parse(&address, target) ? "has a name" : "is a name");
 }
 
+/* Why it is so, where no pattern says it. */
+static void print_reason(const json_t *answer)
+{
+    static const char *const reasons[][2] = {
+        {"not_allowed", "no allow pattern is found in it"},
+        {"device", "the device is excluded"},
+        {"local", "it is this box"},
+        {"name_constraints", "our CA may not vouch for it"},
+        {"pinned", "its app is pinned"},
+    };
+    const char *reason = text_of(answer, "reason"), *text = "no ignore pattern is found in it";
+    for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
+        if (strcmp(reason, reasons[i][0]) == 0)
+            text = reasons[i][1];
+    printf(" (%s", text);
+    if (json_object_get(answer, "learned") != NULL)
+        printf("; learned %" PRIu64 ": %s", text_number(answer, "learned"),
+               text_of(answer, "evidence"));
+    putchar(')');
+}
+
+static void print_explanation(const json_t *answer)
+{
+    text_print(text_of(answer, "target"));
+    printf(" %s", text_of(answer, "verdict"));
+    if (json_object_get(answer, "pattern") != NULL) {
+        printf(" by ");
+        text_print(text_of(answer, "pattern"));
+        printf(" ");
+        print_place(answer);
+    } else {
+        print_reason(answer);
+    }
+    if (json_object_get(answer, "upstream") != NULL) {
+        printf("; upstream = %s ", text_of(answer, "upstream"));
+        text_print(text_of(answer, "upstream_from"));
+    }
+    putchar('\n');
+}
+
 void show_explanations(const json_t *data)
 {
     size_t index;
     const json_t *answer;
     json_array_foreach(data, index, answer)
     {
-        const char *reason = text_of(answer, "reason");
-        text_print(text_of(answer, "target"));
-        printf(" %s", text_of(answer, "verdict"));
-        if (json_object_get(answer, "pattern") != NULL) {
-            printf(" by ");
-            text_print(text_of(answer, "pattern"));
-            printf(" ");
-            print_place(answer);
-        } else if (strcmp(reason, "not_allowed") == 0) {
-            printf(" (no allow pattern is found in it)");
-        } else {
-            printf(" (no ignore pattern is found in it)");
-        }
-        if (json_object_get(answer, "upstream") != NULL) {
-            printf("; upstream = %s ", text_of(answer, "upstream"));
-            text_print(text_of(answer, "upstream_from"));
-        }
-        putchar('\n');
+        print_explanation(answer);
         if (json_is_true(json_object_get(answer, "name_unseen")))
             tell_unseen(text_of(answer, "target"));
     }

@@ -60,6 +60,12 @@ static void flush_device_rules(struct answering *answering)
         log_error("the kernel's decisions for devices could not be flushed: %m");
 }
 
+void answering_see(struct answering *answering, const struct flow *flow)
+{
+    if (device_rules_see(&answering->device_rules, flow))
+        flush_device_rules(answering);
+}
+
 static void add_lesson(struct answering *answering, const struct lesson *lesson)
 {
     const struct flow *flow = &lesson->flow;
@@ -238,12 +244,6 @@ void answering_remember(struct answering *answering, const struct decided *decid
         decided->device.family == 0 || device_rules_add(&answering->device_rules, decided);
     if (!answering->ending && is_true)
         add_to_kernel(answering, decided, 1);
-}
-
-void answering_see(struct answering *answering, const struct flow *flow)
-{
-    if (device_rules_see(&answering->device_rules, flow))
-        flush_device_rules(answering);
 }
 
 void answering_news(struct answering *answering, const struct device_key *device,

@@ -301,6 +301,22 @@ void devices_describe(struct devices *devices, struct flow *flow, struct arena *
     pthread_mutex_unlock(&devices->lock);
 }
 
+void devices_complete(struct devices *devices, struct flow *flow)
+{
+    pthread_mutex_lock(&devices->lock);
+    const struct device *device = find(devices, flow);
+    const struct place_seen *place = device != NULL ? TAILQ_FIRST(&device->places) : NULL;
+    if (device != NULL && !flow->has_mac && device->has_mac) {
+        flow->has_mac = true;
+        memcpy(flow->mac, device->mac, MAC_SIZE);
+    }
+    if (place != NULL && flow->device.family == 0)
+        flow->device = place->address;
+    if (device != NULL && flow->interface[0] == '\0')
+        memcpy(flow->interface, device->interface, IFNAMSIZ);
+    pthread_mutex_unlock(&devices->lock);
+}
+
 void devices_notice(struct devices *devices, const struct flow *seen, uint64_t when)
 {
     pthread_mutex_lock(&devices->lock);

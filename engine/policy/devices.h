@@ -30,6 +30,10 @@ void devices_free(struct devices *devices);
 void devices_describe(struct devices *devices, struct flow *flow, struct arena *arena,
                       uint64_t now);
 
+/* Adds to a flow that says one of them what is known of the device's MAC address, IP address and
+ * interface. */
+void devices_complete(struct devices *devices, struct flow *flow);
+
 /* Counts a connection of the flow's device, when its first decision has fallen. */
 void devices_count(struct devices *devices, const struct flow *flow, enum verdict verdict);
 

@@ -104,6 +104,8 @@ static bool add_alias(struct chain *chain, const char *name, uint32_t ttl)
 static uint32_t ttl_by(const struct chain *chain, int index, const ldns_rr *record)
 {
     uint32_t ttl = ldns_rr_ttl(record) < TTL_LIMIT ? ldns_rr_ttl(record) : TTL_LIMIT;
+    if (ldns_rr_ttl(record) > INT32_MAX)
+        ttl = 0; /* RFC 2181, section 8 */
     return ttl < chain->ttl[index] ? ttl : chain->ttl[index];
 }
 

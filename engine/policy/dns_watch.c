@@ -21,8 +21,12 @@ struct key {
     uint8_t family, protocol;
 };
 
+/* Devices share a bucket where their hashes meet. */
+#define BUCKETS 1024
+
 struct question {
     struct key key;
+    unsigned bucket; /* of the device */
     struct device_key device; /* of no size: nothing is to be learned */
     bool is_answered;
     char name[DNS_NAME_SIZE];
@@ -35,6 +39,7 @@ struct dns_watch {
     struct names *names;
     struct question *questions;
     size_t count;
+    uint16_t waiting[BUCKETS]; /* questions of each */
     TAILQ_HEAD(question_queue, question) by_age; /* the oldest first */
     struct dns_watch_counters counters;
 };
@@ -55,6 +60,7 @@ static void drop(struct dns_watch *watch, struct question *question)
     HASH_DEL(watch->questions, question);
     TAILQ_REMOVE(&watch->by_age, question, by_age);
     watch->count--;
+    watch->waiting[question->bucket]--;
     free(question);
 }
 
@@ -96,6 +102,26 @@ static void forget_old(struct dns_watch *watch, uint64_t now)
     }
 }
 
+static unsigned bucket_of(const struct device_key *device)
+{
+    unsigned hash = 0;
+    HASH_VALUE(device, sizeof(*device), hash);
+    return hash % BUCKETS;
+}
+
+/* Nobody is made nameless by another's questions. */
+static void forget_own(struct dns_watch *watch, unsigned bucket)
+{
+    struct question *question;
+    if (watch->waiting[bucket] < DNS_WATCH_DEVICE_QUESTIONS)
+        return;
+    TAILQ_FOREACH (question, &watch->by_age, by_age)
+        if (question->bucket == bucket)
+            break;
+    if (question != NULL)
+        drop(watch, question);
+}
+
 static struct question *find(const struct dns_watch *watch, const struct key *key)
 {
     struct question *question;
@@ -118,12 +144,16 @@ void dns_watch_query(struct dns_watch *watch, const struct dns_path *path,
     if (question != NULL)
         drop(watch, question); /* asked again */
     forget_old(watch, now);
+    const struct device_key nobody = {0}, *asker = device != NULL ? device : &nobody;
+    const unsigned bucket = bucket_of(asker);
+    forget_own(watch, bucket);
     question = calloc(1, sizeof(*question));
     if (question == NULL)
         return;
     question->key = key;
-    if (device != NULL)
-        question->device = *device;
+    question->device = *asker;
+    question->bucket = bucket;
+    watch->waiting[bucket]++;
     question->until = now + DNS_WATCH_TIME;
     memcpy(question->name, message.name, sizeof(question->name));
     HASH_ADD(hh, watch->questions, key, sizeof(key), question);

@@ -13,6 +13,8 @@
 
 /* Questions that wait for their answers at once, and how long they do, in ms. */
 #define DNS_WATCH_QUESTIONS 4096
+/* Of one device: who asks for more pushes out its own. */
+#define DNS_WATCH_DEVICE_QUESTIONS 512
 #define DNS_WATCH_TIME 15000
 
 /* Between whom a message goes. */

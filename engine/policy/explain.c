@@ -4,6 +4,7 @@
 #include "policy/amend.h"
 #include "policy/candidates.h"
 #include "policy/device.h"
+#include "policy/outcome.h"
 
 #include <string.h>
 
@@ -54,6 +55,15 @@ static bool sees_no_names(const struct policy *policy, enum edit_list list, unsi
     return patterns_count(policy_list(policy, list, NULL)) > 0 && (match & MATCH_NAMES) == 0;
 }
 
+static void tell_evidence(struct explanation *explanation, const struct policy_view *view)
+{
+    struct arena arena = {0};
+    const char *evidence = outcome_evidence(view, &explanation->decision, &arena);
+    snprintf(explanation->evidence, sizeof(explanation->evidence), "%s",
+             evidence != NULL ? evidence : "");
+    arena_fini(&arena);
+}
+
 bool explain_question(struct explanation *explanation, const struct policy_view *view,
                       const struct question *question)
 {
@@ -64,7 +74,10 @@ bool explain_question(struct explanation *explanation, const struct policy_view 
     const struct policy *policy = policy_view_policy(view);
     const struct config *config = policy_config(policy);
     const bool has_name = flow.sni != NULL;
+    if (question->device != NULL && policy_view_known(view) != NULL)
+        devices_complete(policy_view_known(view)->devices, &flow);
     explanation->decision = policy_decide(view, &flow);
+    tell_evidence(explanation, view);
     explanation->rules = policy_tls(view, &flow);
     bool by_ignore = explanation->decision.reason == REASON_RULE;
     explanation->name_unseen =
@@ -132,6 +145,10 @@ void explanation_write(struct jsonw *json, const char *target,
         jsonw_string(json, "file", decision->rule->place.file);
         if (decision->rule->place.line > 0)
             jsonw_uint(json, "line", decision->rule->place.line);
+    }
+    if (decision->reason == REASON_PINNED) {
+        jsonw_uint(json, "learned", decision->learned);
+        jsonw_string(json, "evidence", explanation->evidence);
     }
     if (decision->verdict == VERDICT_TAKE) {
         jsonw_string(json, "upstream", upstream_mode_name(explanation->rules.upstream));

@@ -5,6 +5,7 @@
 #define POLICY_EXPLAIN_H
 
 #include "core/jsonw.h"
+#include "policy/learned_json.h"
 #include "policy/policy.h"
 
 #define EXPLAIN_TARGET_LIMIT 300
@@ -28,6 +29,7 @@ struct explanation {
     /* The target is a name, and the patterns were tried against it; but in operation only addresses
      * are looked at (match = address), so they would not be asked about a name. */
     bool name_unseen;
+    char evidence[LEARNED_EVIDENCE_SIZE]; /* for REASON_PINNED: what the device did; or "" */
 };
 
 /* False if the target is neither address:port nor name:port. */

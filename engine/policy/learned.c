@@ -400,6 +400,21 @@ void learned_each_device(struct learned *learned,
     pthread_mutex_unlock(&learned->lock);
 }
 
+enum learned_ca learned_ca_of(struct learned *learned, const struct flow *flow)
+{
+    const struct device_key key = flow_device_key(flow);
+    enum learned_ca ca = LEARNED_CA_UNKNOWN;
+    const struct device *device;
+    pthread_mutex_lock(&learned->lock);
+    HASH_FIND(hh, learned->devices, &key, sizeof(key), device);
+    if (device != NULL && device->known.accepted != 0)
+        ca = LEARNED_CA_TRUSTED;
+    else if (device != NULL && device->known.refusals > 0)
+        ca = LEARNED_CA_MISSING;
+    pthread_mutex_unlock(&learned->lock);
+    return ca;
+}
+
 uint64_t learned_version(struct learned *learned)
 {
     pthread_mutex_lock(&learned->lock);

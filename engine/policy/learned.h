@@ -111,6 +111,10 @@ void learned_each_device(struct learned *learned,
                          void (*each)(const struct learned_device *device, void *context),
                          void *context);
 
+/* Whether our CA is on the device, by what it has done so far. */
+enum learned_ca { LEARNED_CA_UNKNOWN, LEARNED_CA_TRUSTED, LEARNED_CA_MISSING };
+enum learned_ca learned_ca_of(struct learned *learned, const struct flow *flow);
+
 /* Another number whenever something has changed that is to outlive the process. */
 uint64_t learned_version(struct learned *learned);
 

@@ -30,9 +30,21 @@ struct entry {
     uint64_t crowded_until; /* till then more names may be meant than are kept */
     UT_hash_handle hh;
     TAILQ_ENTRY(entry) by_age; /* the one told of longest ago first */
+    struct owner *owner;
+    TAILQ_ENTRY(entry) of_owner; /* likewise */
+};
+TAILQ_HEAD(entry_queue, entry);
+
+/* A device that has entries. */
+struct owner {
+    struct device_key device;
+    UT_hash_handle hh;
+    struct entry_queue entries;
+    size_t count;
+    uint64_t lost_until; /* till then names may be meant that it has pushed out by itself */
 };
 
-/* What had to go for want of room is remembered by hash: too many may be taken for crowded. */
+/* What had to go for others' is remembered by hash: too many may be taken for crowded. */
 #define LOSSES 4096
 
 struct names {
@@ -41,7 +53,9 @@ struct names {
     size_t count;
     uint64_t version;            /* one more with each piece of news */
     uint64_t lost_until[LOSSES]; /* till then names may be meant that went with their entry */
-    TAILQ_HEAD(entry_queue, entry) by_age;
+    uint64_t gone_until;         /* the latest of owners' that have no entry any more */
+    struct entry_queue by_age;
+    struct owner *owners;
 };
 
 struct names *names_new(void)
@@ -54,8 +68,23 @@ struct names *names_new(void)
     return names;
 }
 
-static void free_entry(struct entry *entry)
+static uint64_t later(uint64_t a, uint64_t b)
 {
+    return a > b ? a : b;
+}
+
+static void drop(struct names *names, struct entry *entry)
+{
+    struct owner *owner = entry->owner;
+    HASH_DEL(names->entries, entry);
+    TAILQ_REMOVE(&names->by_age, entry, by_age);
+    TAILQ_REMOVE(&owner->entries, entry, of_owner);
+    names->count--;
+    if (--owner->count == 0) {
+        names->gone_until = later(names->gone_until, owner->lost_until);
+        HASH_DEL(names->owners, owner);
+        free(owner);
+    }
     for (size_t i = 0; i < entry->count; i++)
         free(entry->names[i].text);
     free(entry);
@@ -65,12 +94,8 @@ void names_free(struct names *names)
 {
     if (names == NULL)
         return;
-    struct entry *entry = TAILQ_FIRST(&names->by_age), *next;
-    HASH_CLEAR(hh, names->entries);
-    for (; entry != NULL; entry = next) {
-        next = TAILQ_NEXT(entry, by_age);
-        free_entry(entry);
-    }
+    while (!TAILQ_EMPTY(&names->by_age))
+        drop(names, TAILQ_FIRST(&names->by_age));
     pthread_mutex_destroy(&names->lock);
     free(names);
 }
@@ -96,20 +121,68 @@ static struct entry *find(const struct names *names, const struct key *key, unsi
     return entry;
 }
 
-/* Makes room for one that was told of just now. */
-static void drop_oldest(struct names *names)
+static struct owner *find_owner(const struct names *names, const struct device_key *device)
 {
-    struct entry *entry = TAILQ_FIRST(&names->by_age);
-    uint64_t *lost_until = &names->lost_until[hash_of(&entry->key) % LOSSES];
-    if (*lost_until < entry->crowded_until)
-        *lost_until = entry->crowded_until;
+    struct owner *owner;
+    HASH_FIND(hh, names->owners, device, sizeof(*device), owner);
+    return owner;
+}
+
+static struct owner *find_or_add_owner(struct names *names, const struct device_key *device)
+{
+    struct owner *owner = find_owner(names, device);
+    if (owner != NULL)
+        return owner;
+    owner = calloc(1, sizeof(*owner));
+    if (owner == NULL)
+        return NULL;
+    owner->device = *device;
+    TAILQ_INIT(&owner->entries);
+    HASH_ADD(hh, names->owners, device, sizeof(owner->device), owner);
+    return owner;
+}
+
+/* Till when names may be meant that are not in a new entry. */
+static uint64_t lost_until(const struct names *names, const struct owner *owner, unsigned hash)
+{
+    uint64_t until = later(names->lost_until[hash % LOSSES], names->gone_until);
+    return owner != NULL ? later(until, owner->lost_until) : until;
+}
+
+/* Makes room, and remembers in *lost that there was more. */
+static void give_up(struct names *names, struct entry *entry, uint64_t *lost)
+{
+    *lost = later(*lost, entry->crowded_until);
     for (size_t i = 0; i < entry->count; i++)
-        if (*lost_until < entry->names[i].until)
-            *lost_until = entry->names[i].until;
-    HASH_DEL(names->entries, entry);
+        *lost = later(*lost, entry->names[i].until);
+    drop(names, entry);
+}
+
+static void move_to_end(struct names *names, struct entry *entry)
+{
     TAILQ_REMOVE(&names->by_age, entry, by_age);
-    names->count--;
-    free_entry(entry);
+    TAILQ_INSERT_TAIL(&names->by_age, entry, by_age);
+    TAILQ_REMOVE(&entry->owner->entries, entry, of_owner);
+    TAILQ_INSERT_TAIL(&entry->owner->entries, entry, of_owner);
+}
+
+static struct entry *add_entry(struct names *names, const struct key *key, unsigned hash)
+{
+    struct entry *entry = calloc(1, sizeof(*entry));
+    struct owner *owner = entry != NULL ? find_or_add_owner(names, &key->device) : NULL;
+    if (owner == NULL) {
+        free(entry);
+        return NULL;
+    }
+    entry->key = *key;
+    entry->owner = owner;
+    entry->crowded_until = lost_until(names, owner, hash);
+    HASH_ADD_BYHASHVALUE(hh, names->entries, key, sizeof(*key), hash, entry);
+    TAILQ_INSERT_TAIL(&names->by_age, entry, by_age);
+    TAILQ_INSERT_TAIL(&owner->entries, entry, of_owner);
+    names->count++;
+    owner->count++;
+    return entry;
 }
 
 static struct entry *find_or_add(struct names *names, const struct key *key)
@@ -117,20 +190,19 @@ static struct entry *find_or_add(struct names *names, const struct key *key)
     const unsigned hash = hash_of(key);
     struct entry *entry = find(names, key, hash);
     if (entry != NULL) {
-        TAILQ_REMOVE(&names->by_age, entry, by_age);
-        TAILQ_INSERT_TAIL(&names->by_age, entry, by_age);
+        move_to_end(names, entry);
         return entry;
     }
-    entry = calloc(1, sizeof(*entry));
+    entry = add_entry(names, key, hash);
     if (entry == NULL)
         return NULL;
-    if (names->count == NAMES_LIMIT)
-        drop_oldest(names);
-    entry->key = *key;
-    entry->crowded_until = names->lost_until[hash % LOSSES];
-    HASH_ADD_BYHASHVALUE(hh, names->entries, key, sizeof(*key), hash, entry);
-    TAILQ_INSERT_TAIL(&names->by_age, entry, by_age);
-    names->count++;
+    struct owner *owner = entry->owner;
+    if (owner->count > NAMES_DEVICE_LIMIT)
+        give_up(names, TAILQ_FIRST(&owner->entries), &owner->lost_until);
+    if (names->count > NAMES_LIMIT) {
+        struct entry *oldest = TAILQ_FIRST(&names->by_age);
+        give_up(names, oldest, &names->lost_until[hash_of(&oldest->key) % LOSSES]);
+    }
     return entry;
 }
 
@@ -231,7 +303,7 @@ void names_find(struct names *names, struct flow *flow, struct arena *arena, uin
         forget_expired(entry, now);
         flow->names_crowded = !copy_names(flow, entry, arena) || entry->crowded_until > now;
     } else {
-        flow->names_crowded = names->lost_until[hash % LOSSES] > now;
+        flow->names_crowded = lost_until(names, find_owner(names, &device), hash) > now;
     }
     pthread_mutex_unlock(&names->lock);
 }

@@ -11,9 +11,11 @@
 #include "core/arena.h"
 #include "core/flow.h"
 
-/* Pairs of a device and an address, and names that are kept for each; about 120 bytes a pair and
- * the length of its names: below 20 MB in all. */
+/* Pairs of a device and an address that are kept in all and of one device, so that none that has
+ * itself told too much pushes out the others'; and names of each. About 150 bytes a pair and the
+ * length of its names: below 20 MB in all. */
 #define NAMES_LIMIT 65536
+#define NAMES_DEVICE_LIMIT 16384
 #define NAMES_EACH 8
 
 /* Devices use an address for longer than DNS lets them: an app keeps it while it runs. So a name is

@@ -75,6 +75,36 @@ def test_E5_a_pinned_app_passes_where_the_device_has_our_ca(lab, engine, origin)
     assert "O = interceptd," in lab.issuer(origin, 443, "-servername", "other.test")
 
 
+@FAMILIES
+def test_E5_a_finding_is_for_its_device_and_said_everywhere(lab, engine, origin):
+    """Another device's app may not be pinned there."""
+    pinned, other = lab.add_device(), lab.add_device()
+    started = engine(AUTO)
+    try:
+        def get(device):
+            return device.run("curl", "-sS", "--cacert", started.ca, "--resolve",
+                              "origin.test:443:" + bracketed(origin), "https://origin.test/hello", check=False)
+        for device in pinned, other:
+            device.run("curl", "-sS", "--cacert", started.ca, "--resolve", "origin.test:443:" + ORIGIN4[8],
+                       "https://origin.test/hello")
+        refuse(lab, started, 2, origin, pinned)
+        assert get(pinned).returncode == 60 and get(other).stdout == "hello from the origin\n"
+        evidence = "without a word 2 times"
+        # By MAC address and by IP address.
+        for name in pinned.mac, pinned.address4:
+            told = started.ctl("explain", "--device", name, "--name", "origin.test", bracketed(origin) + ":443").stdout
+            assert "ignore (its app is pinned; learned 1: %s)" % evidence in told
+        assert "intercept" in started.ctl("explain", "--device", other.mac, "--name", "origin.test",
+                                          bracketed(origin) + ":443").stdout
+        assert "2x closed without a word" in started.ctl("learned").stdout
+        assert {started.devices()[device.mac]["ca"] for device in (pinned, other)} == {"trusted"}
+        (finding,) = learned(started)["findings"]
+        assert finding["device"]["mac"] == pinned.mac
+    finally:
+        lab.remove_device(pinned)
+        lab.remove_device(other)
+
+
 def test_E5_alerts_are_evidence(lab, engine):
     started = engine(AUTO)
     accept(lab, started)
@@ -100,6 +130,7 @@ def test_E5_a_device_without_our_ca_teaches_nothing_and_that_is_said_once(lab, e
     told = learned(started)
     assert told["findings"] == [] and told["devices"][0]["refusals"] == 5
     assert "our CA is missing on it" in started.ctl("learned").stdout
+    assert "missing" in {device["ca"] for device in started.devices().values()}
     assert last_flow(started)["action"] == "intercept"
     accept(lab, started)  # now it is installed: from here on it counts
     refuse(lab, started, 2)

@@ -260,17 +260,51 @@ static void ask_many(struct table *table, size_t count)
     }
 }
 
-static void of_too_many_questions_the_oldest_is_forgotten(void **state)
+static void of_too_many_questions_of_a_device_the_oldest_is_forgotten(void **state)
 {
     struct table *table = *state;
     ask(table, "a.test", 1000);
-    ask_many(table, DNS_WATCH_QUESTIONS - 1);
+    ask_many(table, DNS_WATCH_DEVICE_QUESTIONS - 1);
     answer(table, "a.test", "198.51.100.1", 1000);
     assert_name(table, "198.51.100.1", 1000, "a.test");
     ask(table, "b.test", 1000);
-    ask_many(table, DNS_WATCH_QUESTIONS); /* these were there before, and are asked again */
+    ask_many(table, DNS_WATCH_DEVICE_QUESTIONS); /* these were there before, and are asked again */
     answer(table, "b.test", "198.51.100.2", 1000);
     assert_name(table, "198.51.100.2", 1000, "");
+}
+
+/* Other devices, by the last byte of their MAC address. */
+static void ask_many_as(struct table *table, uint8_t number, size_t count)
+{
+    struct dns_path path = usual_path();
+    struct flow flow = flow_to("198.51.100.1");
+    flow.mac[MAC_SIZE - 1] = number;
+    const struct device_key device = flow_device_key(&flow);
+    ((uint8_t *)&path.device.ip)[3] = number;
+    for (size_t i = 0; i < count; i++) {
+        path.device.port = (uint16_t)(20000 + i);
+        start(&bytes, DNS_QUERY, "other.test", DNS_A);
+        dns_watch_query(table->watch, &path, &device, bytes.at, bytes.length, 1000);
+    }
+}
+
+static void no_device_makes_another_nameless(void **state)
+{
+    struct table *table = *state;
+    ask(table, "a.test", 1000);
+    ask_many_as(table, 100, 2 * DNS_WATCH_QUESTIONS);
+    answer(table, "a.test", "198.51.100.1", 1000);
+    assert_name(table, "198.51.100.1", 1000, "a.test");
+}
+
+static void of_too_many_questions_in_all_the_oldest_is_forgotten(void **state)
+{
+    struct table *table = *state;
+    ask(table, "a.test", 1000);
+    for (unsigned number = 100; number < 100 + DNS_WATCH_QUESTIONS / 256; number++)
+        ask_many_as(table, (uint8_t)number, 256);
+    answer(table, "a.test", "198.51.100.1", 1000);
+    assert_name(table, "198.51.100.1", 1000, "");
 }
 
 static void what_is_answered_already_is_forgotten_first(void **state)
@@ -282,7 +316,7 @@ static void what_is_answered_already_is_forgotten_first(void **state)
     ask_by(table, &path, "b.test", DNS_A, 1000);
     start(&bytes, DNS_ANSWER, "b.test", DNS_A);
     answer_by(table, &path, 1000);
-    ask_many(table, DNS_WATCH_QUESTIONS - 1);
+    ask_many(table, DNS_WATCH_DEVICE_QUESTIONS - 1);
     answer(table, "a.test", "198.51.100.1", 1000);
     assert_name(table, "198.51.100.1", 1000, "a.test");
 }
@@ -317,7 +351,9 @@ int main(void)
         watch_test(only_the_first_answer_counts),
         watch_test(an_answer_may_come_late_and_not_too_late),
         watch_test(an_excluded_device_teaches_nothing),
-        watch_test(of_too_many_questions_the_oldest_is_forgotten),
+        watch_test(of_too_many_questions_of_a_device_the_oldest_is_forgotten),
+        watch_test(no_device_makes_another_nameless),
+        watch_test(of_too_many_questions_in_all_the_oldest_is_forgotten),
         watch_test(what_is_answered_already_is_forgotten_first),
         watch_test(what_is_neither_is_counted),
     };

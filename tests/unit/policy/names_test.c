@@ -205,33 +205,82 @@ static void expired_names_make_room(void **state)
     assert_false(flow.names_crowded);
 }
 
-static bool tell_number(struct table *table, uint32_t number, uint32_t ttl, uint64_t now)
+static const char *numbered(uint32_t number, char address[static INET_ADDRSTRLEN])
+{
+    snprintf(address, INET_ADDRSTRLEN, "10.%u.%u.%u", number >> 16, number >> 8 & 255,
+             number & 255);
+    return address;
+}
+
+static bool tell_number(struct table *table, uint8_t device, uint32_t number, uint64_t now)
 {
     char address[INET_ADDRSTRLEN];
-    snprintf(address, sizeof(address), "10.%u.%u.%u", number >> 16, number >> 8 & 255,
-             number & 255);
-    return tell(table, 1, address, "a.test", ttl, now);
+    return tell(table, device, numbered(number, address), "a.test", 600, now);
+}
+
+/* As many devices as it takes, each as much as it may. */
+static void fill(struct table *table, uint64_t now)
+{
+    for (uint32_t i = 0; i < NAMES_LIMIT; i++)
+        assert_true(tell_number(table, (uint8_t)(i / NAMES_DEVICE_LIMIT), i, now));
 }
 
 static void where_there_is_no_room_the_oldest_goes_and_that_is_known(void **state)
 {
     struct table *table = *state;
-    for (uint32_t i = 0; i < NAMES_LIMIT; i++)
-        assert_true(tell_number(table, i, 600, 1000));
-    assert_false(tell_number(table, 0, 600, 2000)); /* told again, it is the youngest */
-    assert_true(tell(table, 1, "192.0.2.1", "a.test", 60, 2000));
-    assert_known(table, 1, "10.0.0.0", 2000, "a.test");
-    struct flow flow = look(table, 1, "10.0.0.1", 2000);
+    fill(table, 1000);
+    assert_false(tell_number(table, 0, 0, 2000)); /* told again, it is the youngest */
+    assert_true(tell(table, 200, "192.0.2.1", "a.test", 60, 2000));
+    assert_known(table, 0, "10.0.0.0", 2000, "a.test");
+    assert_known(table, 0, "10.0.0.2", 2000, "a.test");
+    struct flow flow = look(table, 0, "10.0.0.1", 2000);
     assert_names(&flow, "");
     assert_true(flow.names_crowded);
     /* Told of again, it may still mean what it meant. */
-    assert_true(tell(table, 1, "10.0.0.1", "b.test", 6000, 3000));
-    assert_true(look(table, 1, "10.0.0.1", 3000).names_crowded);
+    assert_true(tell(table, 0, "10.0.0.1", "b.test", 6000, 3000));
+    assert_true(look(table, 0, "10.0.0.1", 3000).names_crowded);
     const uint64_t end = 1000 + 600000 + HOUR;
-    assert_true(look(table, 1, "10.0.0.1", end - 1).names_crowded);
-    flow = look(table, 1, "10.0.0.1", end);
+    assert_true(look(table, 0, "10.0.0.1", end - 1).names_crowded);
+    flow = look(table, 0, "10.0.0.1", end);
     assert_names(&flow, "b.test");
     assert_false(flow.names_crowded);
+}
+
+static void a_device_that_is_told_too_much_pushes_out_its_own(void **state)
+{
+    struct table *table = *state;
+    assert_true(tell(table, 1, "198.51.100.1", "a.test", 60, 1000));
+    for (uint32_t i = 0; i < 2 * NAMES_LIMIT; i++)
+        assert_true(tell_number(table, 2, i, 1000));
+    struct flow flow = look(table, 1, "198.51.100.1", 1000);
+    assert_names(&flow, "a.test");
+    assert_false(flow.names_crowded);
+    assert_true(tell(table, 1, "198.51.100.2", "b.test", 60, 1000));
+    assert_false(look(table, 1, "198.51.100.2", 1000).names_crowded);
+    assert_false(look(table, 3, "10.0.0.0", 1000).names_crowded);
+
+    char address[INET_ADDRSTRLEN];
+    flow = look(table, 2, numbered(2 * NAMES_LIMIT - NAMES_DEVICE_LIMIT, address), 1000);
+    assert_names(&flow, "a.test");
+    flow = look(table, 2, numbered(2 * NAMES_LIMIT - NAMES_DEVICE_LIMIT - 1, address), 1000);
+    assert_names(&flow, "");
+    assert_true(flow.names_crowded);
+    const uint64_t end = 1000 + 600000 + HOUR;
+    assert_true(look(table, 2, "10.0.0.0", end - 1).names_crowded);
+    assert_false(look(table, 2, "10.0.0.0", end).names_crowded);
+}
+
+/* Nothing is kept of it any more, and still it is known that there was something. */
+static void a_device_whose_own_were_pushed_out_is_known_to_have_had_more(void **state)
+{
+    struct table *table = *state;
+    for (uint32_t i = 0; i <= NAMES_DEVICE_LIMIT; i++)
+        assert_true(tell_number(table, 100, i, 1000));
+    fill(table, 2000);
+    const uint64_t end = 1000 + 600000 + HOUR;
+    assert_true(look(table, 100, "10.0.0.0", end - 1).names_crowded);
+    assert_true(tell(table, 100, "10.0.0.0", "b.test", 6000, 3000));
+    assert_true(look(table, 100, "10.0.0.0", end - 1).names_crowded);
 }
 
 static void who_knows_the_version_knows_whether_there_is_news(void **state)
@@ -308,6 +357,8 @@ int main(void)
         names_test(it_is_known_only_as_long_as_the_lost_name_could_be_meant),
         names_test(expired_names_make_room),
         names_test(where_there_is_no_room_the_oldest_goes_and_that_is_known),
+        names_test(a_device_that_is_told_too_much_pushes_out_its_own),
+        names_test(a_device_whose_own_were_pushed_out_is_known_to_have_had_more),
         names_test(who_knows_the_version_knows_whether_there_is_news),
         names_test(what_was_found_is_the_arenas),
         names_test(threads_tell_and_look_at_once),
