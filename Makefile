@@ -125,7 +125,7 @@ build/fuzz/%.o: %.c
 
 $(FUZZERS): build/fuzz/%: build/fuzz/tests/fuzz/%_fuzz.o $(PARTS:%.c=build/fuzz/%.o)
 	$(call say,LINK)
-	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIB_LINKS)
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIB_LINKS) $(CTL_LINKS)
 
 fuzz: $(FUZZERS)
 	$(Q)scripts/fuzz $(FUZZ_SECONDS) $(TARGETS)

@@ -597,7 +597,8 @@ def test_dns_is_watched_while_something_needs_it(lab, engine, resolver):
     """Also where that is said at run time, or by a reload."""
     def is_watched():
         chains = lab.router.run("nft", "list", "chains", "inet").stdout
-        assert ("chain queries" in chains) == ("chain answers" in chains) == started.status()["dns"]["watched"]
+        watched = started.status()["dns"]["watched"]
+        assert ("chain queries" in chains) == ("chain answers" in chains) == watched
         return "chain queries" in chains
 
     started = engine({"ignore": {"pattern": r"^a\.origin\.test:443$"}})

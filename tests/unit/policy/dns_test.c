@@ -351,11 +351,21 @@ static void addresses_and_ttls_are_bounded(void **state)
     for (unsigned i = 0; i < DNS_ADDRESSES + 5; i++) {
         char text[INET_ADDRSTRLEN];
         snprintf(text, sizeof(text), "192.0.2.%u", i);
-        put_address(&bytes, NULL, text, UINT32_MAX);
+        put_address(&bytes, NULL, text, INT32_MAX);
     }
     assert_true(read_bytes(bytes.length));
     assert_int_equal(message.address_count, DNS_ADDRESSES);
     assert_int_equal(message.addresses[0].ttl, 7 * 24 * 3600);
+}
+
+/* RFC 2181, section 8. */
+static void a_ttl_that_would_be_negative_is_none(void **state)
+{
+    (void)state;
+    start(&bytes, DNS_ANSWER, "a.test", DNS_A);
+    put_address(&bytes, NULL, "192.0.2.1", UINT32_MAX);
+    put_address(&bytes, NULL, "192.0.2.2", (uint32_t)INT32_MAX + 1);
+    assert_addresses("192.0.2.1=0 192.0.2.2=0");
 }
 
 static void a_message_longer_than_any_answer_is_not_read(void **state)
@@ -398,6 +408,7 @@ int main(void)
         cmocka_unit_test(names_that_point_in_circles_are_refused),
         cmocka_unit_test(cut_anywhere_it_is_refused),
         cmocka_unit_test(addresses_and_ttls_are_bounded),
+        cmocka_unit_test(a_ttl_that_would_be_negative_is_none),
         cmocka_unit_test(a_message_longer_than_any_answer_is_not_read),
     };
     return cmocka_run_group_tests_name("policy/dns", tests, NULL, NULL);
