@@ -59,42 +59,6 @@ static const char *answer_ignored(struct control *control, const json_t *argumen
     return done ? NULL : strerror(error);
 }
 
-/* ---- what was learned ---- */
-
-static const char *answer_learned(struct control *control, const json_t *arguments,
-                                  struct jsonw *data)
-{
-    (void)arguments;
-    learned_write(data, control->engine->known->learned, true);
-    return NULL;
-}
-
-/* The kernel may have been told by it. */
-static const char *answer_learned_forget(struct control *control, const json_t *arguments,
-                                         struct jsonw *data)
-{
-    const json_t *id = json_object_get(arguments, "id");
-    const bool all = json_is_true(json_object_get(arguments, "all"));
-    (void)data;
-    if (!all && json_integer_value(id) <= 0)
-        return "which finding: a number, or all";
-    if (!learned_forget(control->engine->known->learned,
-                        all ? 0 : (uint64_t)json_integer_value(id)))
-        return "there is no such finding";
-    gate_flush(control->engine->gate);
-    return NULL;
-}
-
-static const char *answer_learned_keep(struct control *control, const json_t *arguments,
-                                       struct jsonw *data)
-{
-    const json_int_t id = json_integer_value(json_object_get(arguments, "id"));
-    (void)data;
-    return id > 0 && learned_keep(control->engine->known->learned, (uint64_t)id)
-               ? NULL
-               : "there is no such finding";
-}
-
 static const char *answer_devices(struct control *control, const json_t *arguments,
                                   struct jsonw *data)
 {
@@ -138,6 +102,14 @@ static void tell_flows(void *context, struct flow_list *list)
     reply(context, &data);
 }
 
+/* An answer without content. */
+static void tell_done(void *context)
+{
+    struct jsonw data;
+    jsonw_init_growing(&data);
+    reply(context, &data);
+}
+
 static const char *answer_flows(struct control *control, const json_t *arguments,
                                 struct jsonw *data)
 {
@@ -167,6 +139,34 @@ static const char *answer_cut(struct control *control, const json_t *arguments, 
     (void)arguments, (void)data;
     engine_cut(control->engine, &control->mailbox, tell_cuts, defer(control));
     return NULL;
+}
+
+/* ---- what was learned ---- */
+
+static const char *answer_learned(struct control *control, const json_t *arguments,
+                                  struct jsonw *data)
+{
+    struct engine *engine = control->engine;
+    (void)arguments;
+    learned_tell(data, engine->known, policy_config(engine->policy), time(NULL));
+    return NULL;
+}
+
+static const char *answer_learned_forget(struct control *control, const json_t *arguments,
+                                         struct jsonw *data)
+{
+    const char *error = learning_forget(&control->learning, arguments);
+    (void)data;
+    if (error == NULL)
+        learning_settle(&control->learning, tell_done, defer(control));
+    return error;
+}
+
+static const char *answer_learned_keep(struct control *control, const json_t *arguments,
+                                       struct jsonw *data)
+{
+    (void)data;
+    return learning_keep(&control->learning, arguments);
 }
 
 /* ---- questions ---- */

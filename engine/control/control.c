@@ -235,7 +235,7 @@ bool control_run(struct engine *engine, const struct reload_source *source)
     if (done) {
         tell_running(&control);
         start_watchdog(&control);
-        learning_start(&control.learning, engine, &control.loop);
+        learning_start(&control.learning, engine, &control.loop, &control.mailbox);
         loop_run(&control.loop);
         finish_reload(&control);
     }
@@ -243,7 +243,7 @@ bool control_run(struct engine *engine, const struct reload_source *source)
     control_socket_close(control.socket);
     control.socket = NULL;
     /* Threads that still owe an answer have this mailbox's address. */
-    while (control.unanswered + control.rounds > 0)
+    while (control.unanswered + control.rounds + control.learning.rounds > 0)
         loop_turn(&control.loop, -1);
     if (signals >= 0)
         close(signals);

@@ -76,7 +76,16 @@ static void write_identity(struct jsonw *json, const struct device_facts *facts)
         jsonw_string(json, "interface", facts->interface);
 }
 
-static void write_device(struct jsonw *json, const struct config *config,
+/* Whether our CA is on it, as far as it has shown. */
+static void write_ca(struct jsonw *json, struct learned *learned, const struct flow *flow)
+{
+    const struct device_key key = flow_device_key(flow);
+    struct learned_device device;
+    if (learned_find_device(learned, &key, &device))
+        jsonw_string(json, "ca", device.accepted != 0 ? "accepted" : "missing");
+}
+
+static void write_device(struct jsonw *json, const struct config *config, struct learned *learned,
                          const struct device_facts *facts)
 {
     size_t index;
@@ -92,6 +101,7 @@ static void write_device(struct jsonw *json, const struct config *config,
         jsonw_string(json, "section", section->name);
     jsonw_bool(json, "intercepted",
                section != NULL ? section->intercept : !config->network.listed_devices);
+    write_ca(json, learned, &flow);
     jsonw_uint(json, "taken", facts->taken);
     jsonw_uint(json, "passed", facts->passed);
     jsonw_object_end(json);
@@ -112,7 +122,7 @@ void device_list_write(struct jsonw *json, struct engine *engine)
     if (list != NULL)
         qsort(list, count, sizeof(*list), by_last_seen);
     for (size_t i = 0; list != NULL && i < count; i++)
-        write_device(json, policy_config(engine->policy), &list[i]);
+        write_device(json, policy_config(engine->policy), engine->known->learned, &list[i]);
     jsonw_array_end(json);
     free(list);
 }

@@ -292,11 +292,12 @@ static bool open_leaves(struct engine *engine, const struct config *config)
 static bool open_records(struct engine *engine, const struct config *config)
 {
     struct recorder_paths paths = record_paths(config);
-    engine->recorder = recorder_start(&paths, engine->worker_count + 2);
+    engine->recorder = recorder_start(&paths, engine->worker_count + 3);
     if (engine->recorder == NULL)
         return false;
     engine->gate_feed = recorder_feed(engine->recorder);
     engine->bypassed_feed = recorder_feed(engine->recorder);
+    engine->control_feed = recorder_feed(engine->recorder);
     for (size_t i = 0; i < engine->worker_count; i++)
         engine->worker_feeds[i] = recorder_feed(engine->recorder);
     return true;

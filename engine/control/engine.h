@@ -19,7 +19,7 @@ struct engine {
     struct leaf_maker leaf_maker;
     struct leaf_cache *leaves;
     struct recorder *recorder;
-    struct recorder_feed *gate_feed, *bypassed_feed;
+    struct recorder_feed *gate_feed, *bypassed_feed, *control_feed;
     struct engine_state state;
     struct gate *gate;
     struct bypassed *bypassed; /* what passes in the kernel */

@@ -70,11 +70,16 @@ static bool share_directory(const char *path, mode_t mode, const struct config *
 
 static bool prepare_state(const struct config *config)
 {
+    static const char *const names[] = {"leaf-keys.pem", "learned.json", "learned.json.damaged"};
     char path[PATH_MAX];
-    snprintf(path, sizeof(path), "%s/leaf-keys.pem", config->state_directory);
-    return file_make_parents(path, 0700) && file_make_parents(config->tls.ca, 0700) &&
-           share_directory(config->state_directory, STATE_MODE, config) &&
-           hand_over_file(path, config);
+    snprintf(path, sizeof(path), "%s/%s", config->state_directory, names[0]);
+    bool done = file_make_parents(path, 0700) && file_make_parents(config->tls.ca, 0700) &&
+                share_directory(config->state_directory, STATE_MODE, config);
+    for (size_t i = 0; i < ARRAY_SIZE(names) && done; i++) {
+        snprintf(path, sizeof(path), "%s/%s", config->state_directory, names[i]);
+        done = hand_over_file(path, config);
+    }
+    return done;
 }
 
 static bool is_our_name(const char *directory)

@@ -12,4 +12,7 @@
 enum status learned_command(const struct client *client, bool as_json, int count,
                             char **arguments) must_check;
 
+/* Why a destination passes, of a finding as the daemon tells it: "learned (device …)". */
+void learned_print_reason(const json_t *finding);
+
 #endif

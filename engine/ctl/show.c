@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ctl/show.h"
 
+#include "ctl/learned.h"
+
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -141,6 +143,7 @@ static void print_device(const json_t *device, uint64_t now)
     print_column(text_of(device, "interface"), 9);
     print_column(duration(now > seen ? now - seen : 0, ago), 8);
     print_column(json_is_true(json_object_get(device, "intercepted")) ? "yes" : "no", 11);
+    print_column(text_of(device, "ca"), 8);
     print_column(text_of(device, "section"), 10);
     printf("%8" PRIu64 " %8" PRIu64 " ", number_of(device, "taken"), number_of(device, "passed"));
     json_array_foreach(json_object_get(device, "addresses"), index, address)
@@ -157,8 +160,8 @@ void show_devices(const json_t *data)
         puts("no device was seen yet");
         return;
     }
-    printf("%-24s %-17s %-24s %-9s %-8s %-11s %-10s %8s %8s  %s\n", "NAME", "MAC", "VENDOR",
-           "INTERFACE", "SEEN", "INTERCEPTED", "SECTION", "TAKEN", "PASSED", "ADDRESSES");
+    printf("%-24s %-17s %-24s %-9s %-8s %-11s %-8s %-10s %8s %8s  %s\n", "NAME", "MAC", "VENDOR",
+           "INTERFACE", "SEEN", "INTERCEPTED", "CA", "SECTION", "TAKEN", "PASSED", "ADDRESSES");
     json_array_foreach(data, index, device) print_device(device, now);
 }
 
@@ -226,6 +229,20 @@ static void print_place(const json_t *answer)
         printf("(%s:%" PRIu64 ")", text_of(answer, "file"), number_of(answer, "line"));
 }
 
+/* Where it passes for single devices. */
+static void print_exceptions(const json_t *answer)
+{
+    size_t index;
+    const json_t *finding;
+    json_array_foreach(json_object_get(answer, "learned"), index, finding)
+    {
+        print_safely(text_of(answer, "target"));
+        printf(" ignore: ");
+        learned_print_reason(finding);
+        putchar('\n');
+    }
+}
+
 void show_explanations(const json_t *data)
 {
     size_t index;
@@ -240,6 +257,9 @@ void show_explanations(const json_t *data)
             print_safely(text_of(answer, "pattern"));
             printf(" ");
             print_place(answer);
+        } else if (strcmp(reason, "pinned") == 0) {
+            printf(": ");
+            learned_print_reason(json_array_get(json_object_get(answer, "learned"), 0));
         } else if (strcmp(reason, "not_allowed") == 0) {
             printf(" (no allow pattern is found in it)");
         } else {
@@ -250,6 +270,8 @@ void show_explanations(const json_t *data)
             print_safely(text_of(answer, "upstream_from"));
         }
         putchar('\n');
+        if (strcmp(reason, "pinned") != 0)
+            print_exceptions(answer);
         if (json_is_true(json_object_get(answer, "name_unseen")))
             fprintf(stderr,
                     "note: %s is a name, and patterns are tried against addresses alone (match = "

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "event/eve.h"
 
-#include "core/jsonw.h"
-
 #include <time.h>
 
 /* The longest event: a hundred names of a certificate at their longest. */
@@ -17,6 +15,15 @@ static void write_time(struct jsonw *json, const char *key, const struct timeval
     size_t length = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
     snprintf(text + length, sizeof(text) - length, ".%06ld+0000", (long)time->tv_usec);
     jsonw_string(json, key, text);
+}
+
+void eve_begin(struct jsonw *json, const char *type)
+{
+    struct timeval now;
+    gettimeofday(&now, NULL);
+    jsonw_object(json, NULL);
+    write_time(json, "timestamp", &now);
+    jsonw_string(json, "event_type", type);
 }
 
 static void write_header(struct jsonw *json, const char *type, const struct record *record,

@@ -9,6 +9,7 @@
 #ifndef EVENT_EVE_H
 #define EVENT_EVE_H
 
+#include "core/jsonw.h"
 #include "event/record.h"
 #include "event/recorder.h"
 
@@ -17,6 +18,9 @@ enum eve_type {
     EVE_TLS,       /* the handshakes are over, one way or the other */
     EVE_FLOW,      /* the connection has ended */
 };
+
+/* Opens an event that is about no connection: an object with its time and type. */
+void eve_begin(struct jsonw *json, const char *type);
 
 /* Writes one event to the feed. Its thread only. */
 void eve_write(struct recorder_feed *feed, enum eve_type type, const struct record *record);

@@ -310,15 +310,6 @@ bool gate_lan(struct gate *gate, struct interfaces *lan)
 
 /* ---- messages from other threads ---- */
 
-static void flush(void *context)
-{
-    struct gate *gate = context;
-    beginnings_forget(&gate->beginnings);
-    device_rules_flushed(&gate->device_rules);
-    if (!gate->ending && !decided_flush(&gate->nftables))
-        log_error("the kernel's decisions could not be flushed: %m");
-}
-
 struct reload_message {
     struct message message;
     void *policy;
@@ -394,9 +385,29 @@ void gate_remember(struct gate *gate, const struct decided *decided)
     mailbox_post(&gate->mailbox, &mail->message);
 }
 
-void gate_flush(struct gate *gate)
+struct flush_devices_message {
+    struct message message;
+    void (*done)(void *context);
+    void *context;
+};
+
+static void deliver_flush_devices(struct message *message, void *receiver)
 {
-    mailbox_call(&gate->mailbox, flush, gate);
+    struct gate *gate = receiver;
+    struct flush_devices_message *mail =
+        container_of(message, struct flush_devices_message, message);
+    beginnings_forget(&gate->beginnings);
+    flush_device_rules(gate);
+    mail->done(mail->context);
+    free(mail);
+}
+
+void gate_flush_devices(struct gate *gate, void (*done)(void *context), void *context)
+{
+    struct flush_devices_message *mail = malloc(sizeof(*mail));
+    CHECK(mail != NULL);
+    *mail = (struct flush_devices_message){{.deliver = deliver_flush_devices}, done, context};
+    mailbox_post(&gate->mailbox, &mail->message);
 }
 
 /* With a queue it is the judge who lets everything pass. */

@@ -111,9 +111,9 @@ uint64_t gate_in_force_since(const struct gate *gate);
  * device, something was learned meanwhile that it did not know. Any thread. */
 void gate_remember(struct gate *gate, const struct decided *decided);
 
-/* The kernel forgets what it was told: every connection from then on is asked about again. Any
- * thread. */
-void gate_flush(struct gate *gate);
+/* The kernel has forgotten what holds for single devices when `done(context)` is called, in the
+ * gate's thread: their connections from then on are asked about again. Any thread. */
+void gate_flush_devices(struct gate *gate, void (*done)(void *context), void *context);
 
 /* Calls `pong(context)` from the gate's thread: it is alive. Any thread. */
 void gate_ping(struct gate *gate, void (*pong)(void *context), void *context);

@@ -29,4 +29,10 @@ void known_free(struct known *known);
  * to lives in the arena. `now` as clock_ms() has it. */
 void known_describe(struct known *known, struct flow *flow, struct arena *arena, uint64_t now);
 
+/* What a device is called, by the operator or by itself; NULL if nobody says. In `name`, or the
+ * configuration's. */
+const char *known_name(struct known *known, const struct config *config,
+                       const struct device_key *key, const struct address *address,
+                       char name[static MDNS_NAME_SIZE]);
+
 #endif

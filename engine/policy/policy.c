@@ -118,7 +118,7 @@ static bool names_matter(const struct policy *policy)
 {
     const struct config *config = policy->config;
     bool matter = look_at_names(&config->ignore) || look_at_names(&config->allow) ||
-                  config->learn.mode == LEARN_AUTO || policy->constraints != NULL;
+                  config->learn.mode != LEARN_OFF || policy->constraints != NULL;
     for (const struct device_config *device = config->devices; device != NULL && !matter;
          device = device->next)
         matter = look_at_names(&device->ignore);

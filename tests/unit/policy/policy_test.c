@@ -525,7 +525,7 @@ static void where_a_name_may_matter_quic_is_not_refused_for_all(void **state)
         {"[allow]\npattern = .\nmatch = address sni\n", false},
         {"[allow]\npattern = .\n", true},
         {"[ignore]\nlearn = auto\n", false},
-        {"[ignore]\nlearn = suggest\n", true},
+        {"[ignore]\nlearn = suggest\n", false},
         {"[tls]\nname-constraints = a.test\n", false},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
