@@ -397,6 +397,7 @@ static bool start_threads(struct engine *engine)
     if (!gate_start(engine->gate))
         return false;
     bool teach = gate_queue_kind(engine->gate) == QUEUE_NONE;
+    atomic_store(&engine->known->watches_dns, !teach && gate_watches_dns(engine->gate));
     for (size_t i = 0; i < engine->worker_count; i++) {
         engine->workers[i]->pool.options.teach_kernel = teach;
         if (!worker_start(engine->workers[i]))

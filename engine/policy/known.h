@@ -14,11 +14,14 @@
 #include "policy/learned.h"
 #include "policy/names.h"
 
+#include <stdatomic.h>
+
 struct known {
     struct devices *devices; /* who they are */
     struct names *names;     /* what they were told by DNS */
     struct dns_watch *dns;   /* who listens to that; the gate's thread only */
     struct learned *learned; /* where our certificate is refused */
+    atomic_bool watches_dns; /* the gate does: what a device resolves comes to be known */
 };
 
 /* NULL if there is no memory. */

@@ -372,7 +372,8 @@ static bool all_names_pass(const struct policy_view *view, const struct flow *fl
 static bool is_nameless(const struct policy_view *view, const struct flow *flow)
 {
     return flow->sni == NULL && flow->host == NULL && flow->name_count == 0 &&
-           policy_watches_dns(view->policy->config);
+           view->known != NULL &&
+           atomic_load_explicit(&view->known->watches_dns, memory_order_relaxed);
 }
 
 static struct decision decide_opened(const struct policy_view *view, const struct flow *flow)

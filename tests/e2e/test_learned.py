@@ -6,6 +6,7 @@ import json
 import os
 import re
 import ssl
+import threading
 import time
 
 import pki
@@ -512,6 +513,33 @@ def test_E5_what_is_forgotten_is_gone_from_the_kernel_when_the_command_is_done(l
         refuse_by_name(lab, started, family)
 
 
+def nameless(lab, request=b""):
+    """A connection to the pinned address, that asks for no name; without a request it is refused."""
+    with contextlib.suppress(OSError):
+        with peers.client_context().wrap_socket(lab.device.connect(A4)) as secure:
+            if request:
+                secure.sendall(request)
+                secure.recv(1000)
+
+
+def test_E5_what_is_forgotten_while_connections_pass_by_it_stays_forgotten(lab, engine, resolver):
+    """A worker that has decided by it before has nothing to tell the kernel after."""
+    started = engine({"ignore": {"learn": "auto", "after-rejections": 30}, "network": {"workers": 4}})
+    accept(lab, started)
+    for _ in range(5):
+        while not [finding for finding in learned(started)["findings"] if finding["verdict"] == "passing"]:
+            nameless(lab)
+        threads = [threading.Thread(target=nameless, args=(lab, b"GET /hello HTTP/1.0\r\n\r\n"))
+                   for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        (finding,) = learned(started)["findings"]
+        started.ctl("learned", "forget", str(finding["id"]))
+        for thread in threads:
+            thread.join()
+        assert started.ignored() == []
+
+
 def test_E5_what_expires_is_gone_from_the_kernel(lab, engine, resolver):
     started = engine({"ignore": {"learn": "auto", "after-rejections": 2, "learned-for": "6s"}})
     accept(lab, started)
@@ -556,12 +584,36 @@ def test_E5_without_a_name_the_address_passes_in_the_kernel_till_a_name_leads_th
     assert not passes(lab, "a.origin.test", family)
 
 
-def test_E5_without_dns_each_handshake_decides(lab, engine):
-    started = engine({**AUTO, "network": {"watch-dns": "no"}})
+@pytest.mark.parametrize("network", [{"watch-dns": "no"}, {"queue": "none"}], ids=["not-watched", "no-queue"])
+def test_E5_without_dns_each_handshake_decides(lab, engine, network):
+    """With a name or without: what else the device may mean by the address is not known."""
+    started = engine({**AUTO, "network": network})
     accept(lab, started)
     refuse(lab, started, 2)
+    url = "https://%s/hello" % bracketed(PINNED4)
+    for _ in range(2):
+        seen = len(started.records("flow"))
+        assert lab.curl(url, check=False).returncode == 60
+        started.wait_records("flow", seen + 1)
     for _ in range(2):
         assert wget(lab).stdout == "hello from the origin\n"
+        assert lab.curl(url).stdout == "hello from the origin\n"
+    assert started.ignored() == []
+    assert "O = interceptd," in lab.issuer(PINNED4, 443, "-servername", "other.test")
+
+
+def test_E5_dns_that_is_not_watched_since_the_start_is_not_relied_on(lab, engine):
+    """Learning is turned on by a reload: that DNS be watched takes a restart."""
+    started = engine()
+    started.reload(AUTO)
+    accept(lab, started)
+    url = "https://%s/hello" % bracketed(PINNED4)
+    for _ in range(2):
+        seen = len(started.records("flow"))
+        assert lab.curl(url, check=False).returncode == 60
+        started.wait_records("flow", seen + 1)
+    assert lab.curl(url).stdout == "hello from the origin\n"
+    started.wait_records("flow", seen + 2)
     assert started.ignored() == []
 
 
