@@ -25,6 +25,7 @@ JOBS       ?= 2
 
 comma := ,
 BUILD := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+CTL_LIBS := ncursesw
 LIBS  := libmnl libnftnl libnetfilter_queue libnetfilter_conntrack libssl libcrypto libhs libpcre2-8 inih jansson libcap-ng libseccomp yaml-0.1 ldns
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
@@ -36,6 +37,7 @@ FUZZING  := -std=c17 -D_GNU_SOURCE -Iengine -MMD -MP -g -O1 -fsanitize=fuzzer-no
 FUZZING  += -fno-sanitize-recover=all
 ifneq ($(filter-out clean uninstall lint format,$(or $(MAKECMDGOALS),all)),)
 LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell pkg-config --cflags $(LIBS)))$(LIB_CFLAGS)
+CTL_LINKS  = $(eval CTL_LINKS := $$(shell pkg-config --libs $(CTL_LIBS)))$(CTL_LINKS)
 LIB_LINKS  = $(eval LIB_LINKS := $$(shell pkg-config --libs $(LIBS)))$(LIB_LINKS)
 endif
 
@@ -59,9 +61,10 @@ all: $(BUILD)/interceptd $(BUILD)/interceptctl
 
 $(BUILD)/interceptd: $(BUILD)/engine/main.o $(LIBRARY)
 $(BUILD)/interceptctl: $(BUILD)/engine/ctl/interceptctl.o $(LIBRARY)
+$(BUILD)/interceptctl: LDLIBS = $(CTL_LINKS)
 $(BUILD)/interceptd $(BUILD)/interceptctl $(BENCHES):
 	$(call say,LINK)
-	$(Q)$(CC) $(CFLAGS) $(LINKING) $(LDFLAGS) -o $@ $^ $(LIB_LINKS)
+	$(Q)$(CC) $(CFLAGS) $(LINKING) $(LDFLAGS) -o $@ $^ $(LIB_LINKS) $(LDLIBS)
 
 $(LIBRARY): $(PARTS:%.c=$(BUILD)/%.o)
 	$(call say,AR)

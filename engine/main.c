@@ -100,7 +100,7 @@ static void raise_descriptor_limit(void)
 static int test(struct policy *policy)
 {
     const struct config *config = policy_config(policy);
-    bool good = engine_check(config);
+    bool good = engine_tls_check(&config->tls);
     if (good)
         printf("%s is good: %zu ignore patterns\n", config->path,
                patterns_count(policy_ignore(policy)));
@@ -124,10 +124,13 @@ static bool run(const struct arguments *arguments, struct policy *policy)
         policy_unref(policy);
         return false;
     }
-    struct engine *engine = engine_start(policy, &signer);
-    if (engine == NULL)
+    struct edits *edits = edits_new();
+    struct engine *engine = engine_start(control_restore(policy, edits), &signer);
+    if (engine == NULL) {
+        edits_free(edits);
         return false;
-    bool done = control_run(engine, &arguments->source);
+    }
+    bool done = control_run(engine, &arguments->source, edits);
     engine_stop(engine, done);
     log_info("stopped");
     return done;

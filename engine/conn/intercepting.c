@@ -56,7 +56,7 @@ static bool offer_session(struct conn *conn)
         .alpn_length = conn->alpn_length,
         .client_mode = (int)conn->rules.client.mode,
     };
-    return sessions_offer(conn->policy->tls.sessions, &conn->session_place,
+    return sessions_offer(conn->policy->tls->context.sessions, &conn->session_place,
                           conn->origin.endpoint.ssl, &target);
 }
 
@@ -77,7 +77,7 @@ static bool prepare_for_request(struct conn *conn)
 static bool start_upstream(struct conn *conn)
 {
     const char *name = name_for_origin(conn);
-    if (!endpoint_start_tls(&conn->origin.endpoint, conn->policy->tls.origin))
+    if (!endpoint_start_tls(&conn->origin.endpoint, conn->policy->tls->context.origin))
         return false;
     SSL *ssl = conn->origin.endpoint.ssl;
     notes_own_hello(conn);
@@ -305,7 +305,7 @@ static bool start_device(struct conn *conn)
     unsigned alpn_length;
     SSL_get0_alpn_selected(origin, &device->alpn, &alpn_length);
     device->alpn_length = (unsigned char)alpn_length;
-    return endpoint_start_tls(device, conn->policy->tls.device) && bind_tickets(conn) &&
+    return endpoint_start_tls(device, conn->policy->tls->context.device) && bind_tickets(conn) &&
            tls_set_min_version(device->ssl, lowest_for_device(conn)) &&
            SSL_set_max_proto_version(device->ssl, SSL_version(origin)) == 1 &&
            SSL_use_certificate(device->ssl, conn->leaf->certificate) == 1 &&

@@ -118,8 +118,8 @@ static void decide_by_hello(struct conn *conn, const struct hello *hello)
     eve_write(conn->pool->options.feed, EVE_INTERCEPT, &conn->record);
     if (conn->offered_version < conn->rules.min_version)
         conn_refuse(conn, ENDING_DEVICE_MISMATCH, SSL_AD_PROTOCOL_VERSION);
-    else if (!offer_make(&conn->offer, hello, lowest_for_origin(conn), conn->policy->tls.origin,
-                         &conn->arena))
+    else if (!offer_make(&conn->offer, hello, lowest_for_origin(conn),
+                         conn->policy->tls->context.origin, &conn->arena))
         conn_refuse(conn, ENDING_NO_COMMON_CIPHER, SSL_AD_HANDSHAKE_FAILURE);
     else
         conn_enter(conn, CONN_DIAL);

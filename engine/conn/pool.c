@@ -64,19 +64,31 @@ void pool_fini(struct pool *pool)
     loop_fini(&pool->loop);
 }
 
-struct pool_policy *pool_policy_new(struct policy *policy, struct known *known,
-                                    const struct tls_settings *settings)
+struct pool_tls *pool_tls_new(const struct tls_settings *settings)
 {
-    struct pool_policy *made = calloc(1, sizeof(*made));
-    CHECK(made != NULL);
-    made->references = 1;
-    made->view = policy_view_new(policy, known);
-    if (made->view == NULL)
-        log_error("there is not enough memory for the policy");
-    if (made->view != NULL && tls_context_init(&made->tls, settings))
-        return made;
-    pool_policy_unref(made);
+    struct pool_tls *tls = calloc(1, sizeof(*tls));
+    CHECK(tls != NULL);
+    tls->references = 1;
+    if (tls_context_init(&tls->context, settings))
+        return tls;
+    free(tls);
     return NULL;
+}
+
+void pool_tls_unref(struct pool_tls *tls)
+{
+    if (tls == NULL || --tls->references > 0)
+        return;
+    tls_context_fini(&tls->context);
+    free(tls);
+}
+
+struct pool_policy *pool_policy_new(struct policy_view *view, struct pool_tls *tls)
+{
+    struct pool_policy *policy = malloc(sizeof(*policy));
+    CHECK(policy != NULL);
+    *policy = (struct pool_policy){1, view, tls};
+    return policy;
 }
 
 struct pool_policy *pool_policy_ref(struct pool_policy *policy)
@@ -90,12 +102,19 @@ void pool_policy_unref(struct pool_policy *policy)
     if (policy == NULL || --policy->references > 0)
         return;
     policy_view_free(policy->view);
-    tls_context_fini(&policy->tls);
+    pool_tls_unref(policy->tls);
     free(policy);
 }
 
 void pool_set_policy(struct pool *pool, struct pool_policy *policy)
 {
+    const struct pool_policy *old = pool->policy;
+    if (policy->tls == NULL) {
+        policy->tls = old->tls;
+        policy->tls->references++;
+    }
+    if (old != NULL)
+        policy_view_follow(policy->view, old->view);
     pool_policy_unref(pool->policy);
     pool->policy = policy;
 }

@@ -46,11 +46,17 @@ struct pool_counters {
     struct counter active;      /* now */
 };
 
+/* What TLS is spoken by: the policies that follow each other by edits at run time share it. */
+struct pool_tls {
+    unsigned references; /* plain: it is one thread's */
+    struct tls_context context;
+};
+
 /* What connections are decided and spoken by. Each keeps what was in force when it arrived. */
 struct pool_policy {
-    unsigned references; /* plain: it is one thread's */
+    unsigned references; /* likewise */
     struct policy_view *view;
-    struct tls_context tls;
+    struct pool_tls *tls;
 };
 
 /* A walk through all connections, with pauses in which they may come and go. */
@@ -95,14 +101,18 @@ struct pool {
 bool pool_init(struct pool *pool, const struct pool_options *options) must_check;
 void pool_fini(struct pool *pool);
 
-/* NULL after the reason was logged. May be handed to another thread, once; from then on it is that
- * thread's. */
-struct pool_policy *pool_policy_new(struct policy *policy, struct known *known,
-                                    const struct tls_settings *settings) must_check;
+/* May be handed to another thread, once; from then on it is that thread's. NULL after the reason
+ * was logged. */
+struct pool_tls *pool_tls_new(const struct tls_settings *settings) must_check;
+void pool_tls_unref(struct pool_tls *tls);
+
+/* Takes both over. `tls` NULL: that of the policy in whose place it comes. May be handed on
+ * likewise. */
+struct pool_policy *pool_policy_new(struct policy_view *view, struct pool_tls *tls) must_check;
 struct pool_policy *pool_policy_ref(struct pool_policy *policy);
 void pool_policy_unref(struct pool_policy *policy);
 
-/* Takes it over, and drops what was there before. */
+/* Takes it over, and drops what was there before; connections may keep that. */
 void pool_set_policy(struct pool *pool, struct pool_policy *policy);
 
 /* A connection, zeroed but for its place in the pool; NULL if there is no memory. */

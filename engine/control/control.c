@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "control/control.h"
 
+#include "control/audit.h"
 #include "control/commands.h"
+#include "control/kept.h"
 #include "control/naming.h"
 #include "control/notify.h"
 #include "control/socket.h"
@@ -9,67 +11,159 @@
 #include "core/version.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #define DRAIN_CHECK_MS 100
+/* How late an edit may expire. */
+#define EXPIRY_CHECK_MS 250
 /* What the end takes after the drain at most, in s. */
 #define STOP_TIME 30
 
-static void tell_status(const struct control *control, const char *state)
+/* While a reload is under way we are not ready. */
+static void tell_status(const struct control *control)
 {
-    notify("%s\nSTATUS=policy revision %llu, %zu ignore patterns", state,
+    notify("%sSTATUS=policy revision %llu, %zu ignore patterns",
+           control->reloading ? "" : "READY=1\n",
            (unsigned long long)policy_revision(control->engine->policy),
            patterns_count(policy_ignore(control->engine->policy)));
 }
 
 /* ---- reload ---- */
 
-static void end_reload(struct control *control)
+static void refuse_all(struct control_requests *requests, const struct reload *reload,
+                       const char *path)
 {
-    control->reloading = false;
-    tell_status(control, "READY=1");
-    if (control->reload_again) {
-        control->reload_again = false;
-        control_reload(control);
+    struct control_request *request;
+    struct jsonw data;
+    size_t index;
+    const json_t *line;
+    jsonw_init_growing(&data);
+    jsonw_object(&data, NULL);
+    jsonw_array(&data, "errors");
+    json_array_foreach(reload->errors, index, line)
+        jsonw_string(&data, NULL, json_string_value(line));
+    jsonw_array_end(&data);
+    jsonw_object_end(&data);
+    while ((request = STAILQ_FIRST(requests)) != NULL) {
+        STAILQ_REMOVE_HEAD(requests, link);
+        control_refuse(request, "invalid", &data, "%s was not reloaded: the old policy stays",
+                       path);
     }
+    jsonw_fini(&data);
 }
 
-static void change_in_force(void *context)
+/* The edits go on, whatever the file says by now. */
+static bool plan_reload(struct change *change)
 {
-    struct control *control = context;
-    log_info("reloaded %s: policy revision %llu", control->source.path,
-             (unsigned long long)control->last_revision);
-    naming_reload(control->naming);
-    end_reload(control);
+    const struct config *file = policy_file(change->basis.policy);
+    change->edits = edits_copy(change->control->edits, clock_ms());
+    change->reason = "reload";
+    json_array_append_new(change->items,
+                          json_pack("{s:s, s:s}", "what", "configuration", "new", file->path));
+    change_set_text(change, "reloaded %s", file->path);
+    return true;
 }
 
-static void change_ready(void *receiver, struct engine_change *change)
+static void reload_read_it(void *receiver, struct reload *reload)
 {
     struct control *control = receiver;
-    if (change != NULL) {
-        engine_apply(control->engine, change, &control->mailbox, change_in_force, control);
+    if (reload->policy == NULL) {
+        log_error("%s was not reloaded: the old policy stays", control->source.path);
+        refuse_all(&control->reloads, reload, control->source.path);
+        reload_free(reload);
+        engine_reopen(control->engine);
+        control_reload_ended(control);
         return;
     }
-    log_error("%s was not reloaded: the old policy stays", control->source.path);
-    engine_reopen(control->engine);
-    end_reload(control);
+    struct control_request *first = STAILQ_FIRST(&control->reloads);
+    struct change *change = change_new(control, NULL, plan_reload);
+    if (first != NULL) {
+        change->peer = first->peer;
+        change->by_peer = true;
+    }
+    STAILQ_CONCAT(&change->requests, &control->reloads);
+    change->basis = (struct basis_change){reload->policy, reload->tls, reload->warnings};
+    reload->policy = NULL;
+    reload->tls = NULL;
+    reload->warnings = NULL;
+    reload_free(reload);
+    change_enqueue(change);
 }
 
-void control_reload(struct control *control)
+void control_reload_ended(struct control *control)
 {
+    control->reloading = false;
+    tell_status(control);
+    if (!control->reload_again)
+        return;
+    control->reload_again = false;
+    STAILQ_CONCAT(&control->reloads, &control->reloads_after);
+    control_reload(control, NULL);
+}
+
+/* Whoever asks while a file is read may mean another one. */
+void control_reload(struct control *control, struct control_request *request)
+{
+    struct control_requests *requests =
+        control->reloading ? &control->reloads_after : &control->reloads;
+    if (request != NULL)
+        STAILQ_INSERT_TAIL(requests, request, link);
     if (control->reloading) {
         control->reload_again = true;
         return;
     }
     notify("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_ms() * 1000);
-    control->reloading = reload_start(&control->source, control->engine, ++control->last_revision,
-                                      &control->mailbox, change_ready);
-    if (!control->reloading) {
-        log_error("a reload could not be started: %m");
-        tell_status(control, "READY=1");
+    control->reloading =
+        reload_start(&control->source, control->engine, &control->mailbox, reload_read_it);
+    if (control->reloading)
+        return;
+    log_error("a reload could not be started: %m");
+    while ((request = STAILQ_FIRST(&control->reloads)) != NULL) {
+        STAILQ_REMOVE_HEAD(&control->reloads, link);
+        control_refuse(request, "failed", NULL, "a reload could not be started");
     }
+    tell_status(control);
+}
+
+/* ---- edits that expire ---- */
+
+static bool plan_expiry(struct change *change)
+{
+    const struct control *control = change->control;
+    const uint64_t now = clock_ms();
+    const struct edit *edit;
+    change->edits = edits_copy(control->edits, now);
+    change->reason = "expiry";
+    TAILQ_FOREACH (edit, &control->edits->items, link) {
+        if (edit->due == 0 || edit->due > now)
+            continue;
+        change_note(change, &edit->subject);
+        change->save = change->save || edit->persist;
+    }
+    return json_array_size(change->items) > 0;
+}
+
+static void look_at_expiry(struct timer *timer)
+{
+    struct control *control = container_of(timer, struct control, expiry);
+    const uint64_t due = edits_next_due(control->edits);
+    if (due == 0)
+        return;
+    timer_start(timer, &control->expiry_time, control->loop.now, look_at_expiry);
+    if (due <= clock_ms() && !change_is_busy(control))
+        change_enqueue(change_new(control, NULL, plan_expiry));
+}
+
+void control_changed(struct control *control)
+{
+    tell_status(control);
+    naming_reload(control->naming);
+    timer_stop(&control->expiry);
+    look_at_expiry(&control->expiry);
 }
 
 /* ---- the end ---- */
@@ -117,6 +211,25 @@ static sigset_t control_signals(void)
     return signals;
 }
 
+struct policy *control_restore(struct policy *policy, struct edits *edits)
+{
+    char path[PATH_MAX];
+    struct report report = {0};
+    kept_path(policy_config(policy)->state_directory, path, sizeof(path));
+    if (!kept_load(path, edits) || edits->count == 0)
+        return policy;
+    struct policy *edited = policy_edit(policy, NULL, edits, policy_revision(policy), &report);
+    if (edited == NULL) {
+        report_log(&report);
+        log_error("%s: what was changed at run time is not restored", path);
+        edits_clear(edits);
+    } else {
+        policy_unref(policy);
+    }
+    report_fini(&report);
+    return edited != NULL ? edited : policy;
+}
+
 void control_block_signals(void)
 {
     sigset_t signals = control_signals();
@@ -133,7 +246,7 @@ static void signal_ready(struct watch *watch, uint32_t events)
         return;
     switch (info.ssi_signo) {
     case SIGHUP:
-        control_reload(control);
+        control_reload(control, NULL);
         break;
     case SIGUSR1:
         engine_reopen(control->engine);
@@ -185,6 +298,34 @@ static void start_watchdog(struct control *control)
 
 /* ---- running ---- */
 
+/* Beside the other socket, unless it is told where: control.sock, control-ro.sock. */
+static const char *read_socket_path(const struct config *config, char path[static PATH_MAX])
+{
+    const char *other = config->control_socket;
+    const char *name = strrchr(other, '/') + 1, *dot = strrchr(name, '.');
+    const int length = dot != NULL && dot > name ? (int)(dot - other) : (int)strlen(other);
+    if (config->read_socket != NULL)
+        return config->read_socket;
+    snprintf(path, PATH_MAX, "%.*s-ro%s", length, other, other + length);
+    return path;
+}
+
+static bool open_socket(struct control *control)
+{
+    const struct config *config = policy_config(control->engine->policy);
+    char path[PATH_MAX];
+    const struct control_socket_options options = {
+        .path = config->control_socket,
+        .read_path = read_socket_path(config, path),
+        .answer = commands_answer,
+        .context = control,
+    };
+    control->socket = control_socket_open(&control->loop, &options);
+    if (control->socket != NULL)
+        control_socket_set_revision(control->socket, policy_revision(control->engine->policy));
+    return control->socket != NULL;
+}
+
 static bool set_up(struct control *control, int *signals)
 {
     sigset_t wanted = control_signals();
@@ -196,21 +337,22 @@ static bool set_up(struct control *control, int *signals)
         return false;
     }
     timeout_class_init(&control->drain_check_time, &control->loop.timeouts, DRAIN_CHECK_MS);
-    control->socket =
-        control_socket_open(&control->loop, policy_config(control->engine->policy)->control_socket,
-                            commands_answer, control);
-    if (control->socket == NULL)
+    timeout_class_init(&control->expiry_time, &control->loop.timeouts, EXPIRY_CHECK_MS);
+    streams_init(&control->streams, &control->loop, control->engine->recorder);
+    if (!open_socket(control))
         return false;
     control->naming = naming_open(&control->loop, control->engine);
     return control->naming != NULL;
 }
 
-/* A reload that is under way uses the engine: it is waited for. */
-static void finish_reload(struct control *control)
+/* What is under way uses the engine: it is waited for. */
+static void finish_changes(struct control *control)
 {
     control->reload_again = false;
-    while (control->reloading)
+    while (control->reloading || change_is_busy(control)) {
+        change_refuse_waiting(control);
         loop_turn(&control->loop, -1);
+    }
 }
 
 static void tell_running(const struct control *control)
@@ -219,31 +361,63 @@ static void tell_running(const struct control *control)
     log_info("interceptd " INTERCEPTD_VERSION " is running: %zu workers, %zu ignore patterns, %s",
              engine->worker_count, patterns_count(policy_ignore(engine->policy)),
              queue_kind_text(gate_queue_kind(engine->gate)));
-    tell_status(control, "READY=1");
+    tell_status(control);
 }
 
-bool control_run(struct engine *engine, const struct reload_source *source)
+/* What was restored at the start is told as what it is: a change by somebody, before. */
+static void tell_restored(struct control *control)
+{
+    struct change *change = change_new(control, NULL, NULL);
+    const struct edit *edit;
+    change->edits = control->edits;
+    control->edits = edits_new();
+    TAILQ_FOREACH (edit, &change->edits->items, link)
+        if (edits_holds(change->edits, edit))
+            change_note(change, &edit->subject);
+    edits_free(control->edits);
+    control->edits = change->edits;
+    change->edits = NULL;
+    const struct audit audit = {.reason = "start",
+                                .revision = policy_revision(control->engine->policy),
+                                .items = change->items};
+    if (json_array_size(change->items) > 0) {
+        audit_record(control->engine->control_feed, &audit);
+        log_info("%zu changes were made at run time before, and are in force",
+                 json_array_size(change->items));
+    }
+    change_free(change);
+}
+
+static void run(struct control *control)
+{
+    tell_running(control);
+    tell_restored(control);
+    start_watchdog(control);
+    learning_start(&control->learning, control->engine, &control->loop, &control->mailbox);
+    control_changed(control);
+    loop_run(&control->loop);
+    finish_changes(control);
+}
+
+bool control_run(struct engine *engine, const struct reload_source *source, struct edits *edits)
 {
     struct control control = {
-        .engine = engine,
-        .source = *source,
-        .started = clock_ms(),
-        .last_revision = policy_revision(engine->policy),
-    };
+        .engine = engine, .source = *source, .started = clock_ms(), .edits = edits};
     int signals = -1;
+    STAILQ_INIT(&control.waiting);
+    STAILQ_INIT(&control.reloads);
+    STAILQ_INIT(&control.reloads_after);
     bool done = set_up(&control, &signals);
-    if (done) {
-        tell_running(&control);
-        start_watchdog(&control);
-        learning_start(&control.learning, engine, &control.loop, &control.mailbox);
-        loop_run(&control.loop);
-        finish_reload(&control);
-    }
+    if (done)
+        run(&control);
     learning_stop(&control.learning);
     control_socket_close(control.socket);
     control.socket = NULL;
+    streams_fini(&control.streams);
     /* Threads that still owe an answer have this mailbox's address. */
-    while (control.unanswered + control.rounds + control.learning.rounds > 0)
+    while (control.unanswered + control.unanswered_flushes + control.rounds +
+               control.learning.rounds >
+           0)
         loop_turn(&control.loop, -1);
     if (signals >= 0)
         close(signals);
@@ -251,5 +425,7 @@ bool control_run(struct engine *engine, const struct reload_source *source)
         mailbox_fini(&control.mailbox);
     naming_close(control.naming);
     loop_fini(&control.loop);
+    edits_free(control.edits);
+    undos_fini(&control.undos);
     return done;
 }

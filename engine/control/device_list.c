@@ -23,7 +23,7 @@ static void notice(const struct flow *seen, uint64_t ago_ms, void *context)
 }
 
 /* Where the kernel does not tell, the list is one of those that have asked. */
-static void notice_neighbours(struct engine *engine)
+static void notice_neighbours(const struct engine *engine)
 {
     struct search search = {.devices = engine->known->devices, .now = clock_ms()};
     struct netlink netlink;
@@ -99,8 +99,7 @@ static void write_device(struct jsonw *json, const struct config *config, struct
     jsonw_uint(json, "last_seen", (uint64_t)time(NULL) - ago);
     if (section != NULL)
         jsonw_string(json, "section", section->name);
-    jsonw_bool(json, "intercepted",
-               section != NULL ? section->intercept : !config->network.listed_devices);
+    jsonw_bool(json, "intercepted", device_is_intercepted(config, &flow));
     write_ca(json, learned, &flow);
     jsonw_uint(json, "taken", facts->taken);
     jsonw_uint(json, "passed", facts->passed);
@@ -113,16 +112,21 @@ static int by_last_seen(const void *a, const void *b)
     return (first->last_seen < second->last_seen) - (first->last_seen > second->last_seen);
 }
 
-void device_list_write(struct jsonw *json, struct engine *engine)
+void device_list_answer(struct control *control, struct control_request *request)
 {
+    const struct engine *engine = control->engine;
+    struct jsonw data;
     size_t count;
     notice_neighbours(engine);
     struct device_facts *list = devices_list(engine->known->devices, &count);
-    jsonw_array(json, NULL);
+    jsonw_init_growing(&data);
+    jsonw_array(&data, NULL);
     if (list != NULL)
         qsort(list, count, sizeof(*list), by_last_seen);
     for (size_t i = 0; list != NULL && i < count; i++)
-        write_device(json, policy_config(engine->policy), engine->known->learned, &list[i]);
-    jsonw_array_end(json);
+        write_device(&data, policy_config(engine->policy), engine->known->learned, &list[i]);
+    jsonw_array_end(&data);
     free(list);
+    control_reply(request, &data);
+    jsonw_fini(&data);
 }

@@ -4,11 +4,10 @@
 #ifndef CONTROL_DEVICE_LIST_H
 #define CONTROL_DEVICE_LIST_H
 
-#include "control/engine.h"
-#include "core/jsonw.h"
+#include "control/control.h"
 
-/* Writes one JSON array: those that we were asked about, and those that the kernel knows to be on
- * the devices' interfaces. The last seen comes first. */
-void device_list_write(struct jsonw *json, struct engine *engine);
+/* `devices`: those that we were asked about, and those that the kernel knows to be on the devices'
+ * interfaces. The last seen comes first. */
+void device_list_answer(struct control *control, struct control_request *request);
 
 #endif

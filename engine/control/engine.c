@@ -6,11 +6,8 @@
 #include "policy/device.h"
 #include "tls/authority.h"
 #include "tls/constraints.h"
-#include "tls/revocation.h"
-#include "tls/verify.h"
 
 #include <limits.h>
-#include <openssl/err.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -29,6 +26,7 @@ struct engine_change {
     struct mailbox *mailbox;
     void (*done)(void *context);
     void *context;
+    bool reopen;    /* the records' files, too */
     size_t awaited; /* workers that do not have it yet */
     size_t worker_count;
     struct pool_policy *workers[];
@@ -36,39 +34,7 @@ struct engine_change {
 
 /* ---- what a policy needs ---- */
 
-static void keylog(const SSL *ssl, const char *line)
-{
-    struct recorder_feed *feed = tls_keylog_context(ssl);
-    char text[512];
-    int length = snprintf(text, sizeof(text), "%s\n", line);
-    if (length > 0 && (size_t)length < sizeof(text))
-        recorder_put(feed, OUTPUT_KEYLOG, text, (size_t)length);
-}
-
-/* What the policies of all workers are made with. */
-struct worker_tls {
-    X509_STORE *trust;
-    STACK_OF(X509) * intermediates; /* or NULL */
-    struct ticket_secret ticket_secret;
-};
-
-static struct pool_policy *make_worker_policy(const struct engine *engine, struct policy *policy,
-                                              const struct worker_tls *tls, size_t index)
-{
-    const struct tls_config *config = &policy_config(policy)->tls;
-    struct tls_settings settings = {
-        .trust = tls->trust,
-        .intermediates = tls->intermediates,
-        .staples = config->revocation == REVOCATION_STAPLE,
-        .ticket_secret = &tls->ticket_secret,
-        .authority = engine->leaf_maker.authority,
-        .keylog = config->keylog != NULL ? keylog : NULL,
-        .keylog_context = engine->worker_feeds[index],
-    };
-    return pool_policy_new(policy, engine->known, &settings);
-}
-
-static void free_change(struct engine_change *change)
+void engine_discard(struct engine_change *change)
 {
     for (size_t i = 0; i < change->worker_count; i++)
         pool_policy_unref(change->workers[i]);
@@ -80,102 +46,51 @@ static void free_change(struct engine_change *change)
     free(change);
 }
 
-static void close_worker_tls(struct worker_tls *tls)
+/* TLS is as it was where `tls` is NULL. */
+static bool fill_change(struct engine_change *change, struct engine *engine, struct engine_tls *tls)
 {
-    X509_STORE_free(tls->trust);
-    sk_X509_pop_free(tls->intermediates, X509_free);
-    ticket_secret_wipe(&tls->ticket_secret);
-}
-
-static bool load_certificates(struct worker_tls *tls, const struct tls_config *config)
-{
-    tls->trust = verify_load_trust(config->trust);
-    if (tls->trust == NULL) {
-        log_error("[tls] trust = %s: no certificates can be read from it", config->trust);
+    struct policy *policy = change->policy;
+    if (!policy_grow_scratch(policy, &engine->model))
         return false;
-    }
-    if (config->intermediates != NULL) {
-        tls->intermediates = verify_load_intermediates(config->intermediates);
-        if (tls->intermediates == NULL) {
-            log_error("[tls] intermediates = %s: no certificates can be read from it",
-                      config->intermediates);
-            return false;
-        }
-    }
-    if (config->revocation != REVOCATION_CRL ||
-        revocation_load_lists(tls->trust, config->crl_directory))
-        return true;
-    log_error("[tls] crl-directory = %s: %m", config->crl_directory);
-    return false;
-}
-
-static bool check_authority(const char *path)
-{
-    struct authority *authority;
-    if (access(path, R_OK) != 0)
-        return true;
-    authority = authority_open(path, NULL, NULL);
-    authority_free(authority);
-    return authority != NULL;
-}
-
-bool engine_check(const struct config *config)
-{
-    struct worker_tls tls = {0};
-    bool good = load_certificates(&tls, &config->tls);
-    close_worker_tls(&tls);
-    return check_authority(config->tls.ca) && good;
-}
-
-static bool open_worker_tls(struct worker_tls *tls, const struct tls_config *config)
-{
-    *tls = (struct worker_tls){0};
-    bool made = ticket_secret_make(&tls->ticket_secret);
-    if (!made)
-        log_error("there is no randomness to be had for the keys of session tickets");
-    if (made && load_certificates(tls, config))
-        return true;
-    close_worker_tls(tls);
-    return false;
-}
-
-static bool fill_change(struct engine_change *change, const struct engine *engine,
-                        const struct worker_tls *tls)
-{
     for (size_t i = 0; i < change->worker_count; i++) {
-        change->workers[i] = make_worker_policy(engine, change->policy, tls, i);
-        if (change->workers[i] == NULL)
+        struct policy_view *view = policy_view_like(policy, engine->known, engine->model);
+        if (view == NULL)
             return false;
+        change->workers[i] = pool_policy_new(view, tls != NULL ? tls->workers[i] : NULL);
+        if (tls != NULL)
+            tls->workers[i] = NULL;
     }
-    struct policy_view *view = policy_view_new(change->policy, engine->known);
-    change->bypassed = policy_view_new(change->policy, engine->known);
-    if (view != NULL)
-        change->admission = admission_new(view, engine->gate_feed, &engine->state);
-    change->exclusions = device_exclusions(policy_config(change->policy));
-    if (view != NULL && change->bypassed != NULL)
-        return true;
-    log_error("there is not enough memory for the policy");
-    return false;
+    struct policy_view *view = policy_view_like(policy, engine->known, engine->model);
+    if (view == NULL)
+        return false;
+    change->admission = admission_new(view, engine->gate_feed, &engine->state);
+    change->exclusions = device_exclusions(policy_config(policy));
+    change->bypassed = policy_view_like(policy, engine->known, engine->model);
+    return change->bypassed != NULL;
 }
 
-struct engine_change *engine_prepare(const struct engine *engine, struct policy *policy)
+struct engine_tls *engine_load(const struct engine *engine, const struct policy *policy)
 {
-    struct worker_tls tls;
-    if (!open_worker_tls(&tls, &policy_config(policy)->tls)) {
-        policy_unref(policy);
-        return NULL;
-    }
+    return engine_tls_new(&policy_config(policy)->tls, engine->leaf_maker.authority,
+                          engine->worker_feeds, engine->worker_count);
+}
+
+struct engine_change *engine_prepare(struct engine *engine, struct policy *policy,
+                                     struct engine_tls *tls)
+{
     size_t size =
         sizeof(struct engine_change) + engine->worker_count * sizeof(struct pool_policy *);
     struct engine_change *change = calloc(1, size);
     CHECK(change != NULL);
     change->policy = policy;
+    change->reopen = tls != NULL;
     change->worker_count = engine->worker_count;
-    bool done = fill_change(change, engine, &tls);
-    close_worker_tls(&tls);
+    bool done = fill_change(change, engine, tls);
+    engine_tls_free(tls);
     if (done)
         return change;
-    free_change(change);
+    log_error("there is not enough memory for the policy");
+    engine_discard(change);
     return NULL;
 }
 
@@ -190,11 +105,19 @@ static void set_policy(struct engine *engine, struct policy *policy)
  * The workers first and the gate last: when the gate flushes what the kernel has remembered, nobody
  * is left who could teach it by the old policy. Each step is taken in the thread that applies. */
 
+/* What a device resolves comes to be known from now on, or does not. */
+static void note_dns(struct engine *engine)
+{
+    atomic_store(&engine->known->watches_dns, gate_watches_dns(engine->gate));
+}
+
 static void all_have_it(void *context)
 {
     struct engine_change *change = context;
     set_policy(change->engine, change->policy);
-    engine_reopen(change->engine);
+    note_dns(change->engine);
+    if (change->reopen)
+        engine_reopen(change->engine);
     change->done(change->context);
     free(change);
 }
@@ -212,7 +135,8 @@ static void count_worker(void *context)
     struct engine_change *change = context;
     if (--change->awaited > 0)
         return;
-    gate_reload(change->engine->gate, change->admission, change->exclusions);
+    gate_reload(change->engine->gate, change->admission, change->exclusions,
+                policy_watches_dns(policy_config(change->policy)));
     gate_ping(change->engine->gate, gate_has_it, change);
 }
 
@@ -397,7 +321,7 @@ static bool start_threads(struct engine *engine)
     if (!gate_start(engine->gate))
         return false;
     bool teach = gate_queue_kind(engine->gate) == QUEUE_NONE;
-    atomic_store(&engine->known->watches_dns, !teach && gate_watches_dns(engine->gate));
+    note_dns(engine);
     for (size_t i = 0; i < engine->worker_count; i++) {
         engine->workers[i]->pool.options.teach_kernel = teach;
         if (!worker_start(engine->workers[i]))
@@ -431,7 +355,12 @@ static bool start(struct engine *engine, struct policy *policy)
         policy_unref(policy);
         return false;
     }
-    struct engine_change *change = engine_prepare(engine, policy);
+    struct engine_tls *tls = engine_load(engine, policy);
+    if (tls == NULL) {
+        policy_unref(policy);
+        return false;
+    }
+    struct engine_change *change = engine_prepare(engine, policy, tls);
     if (change == NULL)
         return false;
     bool done = open_parts(engine, change);
@@ -442,7 +371,7 @@ static bool start(struct engine *engine, struct policy *policy)
         set_policy(engine, change->policy);
         change->policy = NULL;
     }
-    free_change(change);
+    engine_discard(change);
     return done;
 }
 
@@ -502,6 +431,7 @@ void engine_stop(struct engine *engine, bool orderly)
     leaf_maker_fini(&engine->leaf_maker);
     signer_fini(&engine->signer);
     policy_unref(engine->policy);
+    pattern_scratch_free(engine->model);
     known_free(engine->known);
     free(engine->workers);
     free(engine->worker_feeds);

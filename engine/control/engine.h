@@ -8,13 +8,15 @@
 #define CONTROL_ENGINE_H
 
 #include "conn/worker.h"
+#include "control/engine_tls.h"
 #include "policy/bypassed.h"
 #include "policy/policy.h"
 #include "tls/signer.h"
 
 struct engine {
-    struct policy *policy; /* in force */
-    struct known *known;   /* of the devices; outlives policies */
+    struct policy *policy;         /* in force */
+    struct known *known;           /* of the devices; outlives policies */
+    struct pattern_scratch *model; /* fit for every policy so far; of whoever prepares one */
     struct signer signer;
     struct leaf_maker leaf_maker;
     struct leaf_cache *leaves;
@@ -28,10 +30,6 @@ struct engine {
     size_t worker_count;
 };
 
-/* Reads what a start would read beside the configuration: certificates, revocation lists, and the
- * CA if it is there and we may. False after everything that is wrong was logged. */
-bool engine_check(const struct config *config) must_check;
-
 /* The signer comes first, while there is one thread and all the rights that the process was started
  * with. False after the reason was logged. */
 bool engine_start_signer(struct signer *signer, const struct config *config) must_check;
@@ -40,9 +38,19 @@ bool engine_start_signer(struct signer *signer, const struct config *config) mus
  * logged. */
 struct engine *engine_start(struct policy *policy, struct signer *signer) must_check;
 
-/* Everything that a new policy needs, made ready: by a thread that has time. */
+/* Reads what TLS is to be spoken by under a new policy. Slow. NULL after everything that is wrong
+ * was logged. */
+struct engine_tls *engine_load(const struct engine *engine, const struct policy *policy) must_check;
+
+/* Everything that a new policy needs, made ready: by a thread that has time, one at a time. `tls`
+ * is NULL where only edits were made; it goes over, and the policy does. NULL after the reason was
+ * logged. */
 struct engine_change;
-struct engine_change *engine_prepare(const struct engine *engine, struct policy *policy) must_check;
+struct engine_change *engine_prepare(struct engine *engine, struct policy *policy,
+                                     struct engine_tls *tls) must_check;
+
+/* For one that is not to be applied after all. */
+void engine_discard(struct engine_change *change);
 
 /* Puts it in force. It is for every new connection when `done(context)` is called, in the thread of
  * `mailbox`, which is the one that applies. The change goes over. */

@@ -94,7 +94,8 @@ static void write_file(struct learning *learning)
 struct round {
     struct learning *learning;
     size_t next; /* worker */
-    void (*done)(void *context);
+    bool flushed;
+    void (*done)(void *context, bool flushed);
     void *context;
 };
 
@@ -102,13 +103,14 @@ static void come_home(void *context)
 {
     struct round *round = context;
     round->learning->rounds--;
-    round->done(round->context);
+    round->done(round->context, round->flushed);
     free(round);
 }
 
-static void flushed(void *context)
+static void flushed(void *context, bool done)
 {
     struct round *round = context;
+    round->flushed = done;
     mailbox_call(round->learning->mailbox, come_home, round);
 }
 
@@ -128,7 +130,8 @@ static void visit_worker(void *context)
     go_on(context);
 }
 
-void learning_settle(struct learning *learning, void (*done)(void *context), void *context)
+void learning_settle(struct learning *learning, void (*done)(void *context, bool flushed),
+                     void *context)
 {
     struct round *round = malloc(sizeof(*round));
     CHECK(round != NULL);
@@ -202,10 +205,10 @@ static bool sweep(const struct learning *learning)
 
 /* ---- in time ---- */
 
-/* Nobody waits for it. */
-static void settled(void *context)
+/* Nobody waits for it, and the log tells if something went wrong. */
+static void settled(void *context, bool done)
 {
-    (void)context;
+    (void)context, (void)done;
 }
 
 static void check(struct timer *timer)
@@ -238,38 +241,18 @@ void learning_stop(struct learning *learning)
 
 /* ---- the operator's word ---- */
 
-static void forget_all(struct learning *learning)
+bool learning_forget(struct learning *learning, uint64_t id)
 {
-    struct learned_list list;
-    const bool copied = learned_copy(learning->engine->known->learned, &list);
-    CHECK(copied);
-    for (size_t i = 0; i < list.finding_count; i++)
-        if (learned_forget(learning->engine->known->learned, list.findings[i].id))
-            (void)sweep(learning);
-    learned_list_fini(&list);
-}
-
-const char *learning_forget(struct learning *learning, const json_t *arguments)
-{
-    const json_int_t id = json_integer_value(json_object_get(arguments, "id"));
-    if (json_is_true(json_object_get(arguments, "all")))
-        forget_all(learning);
-    else if (id <= 0)
-        return "which finding: a number, or all";
-    else if (!learned_forget(learning->engine->known->learned, (uint64_t)id))
-        return "there is no such finding";
+    const bool done = learned_forget(learning->engine->known->learned, id);
     (void)sweep(learning);
-    return NULL;
+    return done;
 }
 
-const char *learning_keep(struct learning *learning, const json_t *arguments)
+bool learning_keep(struct learning *learning, uint64_t id)
 {
-    const json_int_t id = json_integer_value(json_object_get(arguments, "id"));
     struct learned_finding finding;
-    if (id <= 0)
-        return "which finding: its number";
-    if (!learned_keep(learning->engine->known->learned, (uint64_t)id, &finding))
-        return "there is no such finding";
-    record(learning, &finding, "kept");
-    return NULL;
+    const bool done = learned_keep(learning->engine->known->learned, id, &finding);
+    if (done)
+        record(learning, &finding, "kept");
+    return done;
 }

@@ -8,8 +8,6 @@
 
 #include "control/engine.h"
 
-#include <jansson.h>
-
 struct learning {
     struct engine *engine;
     struct loop *loop;
@@ -33,13 +31,13 @@ void learning_start(struct learning *learning, struct engine *engine, struct loo
  * rounds any more. */
 void learning_stop(struct learning *learning);
 
-/* The operator's word: {"id": 3}, or {"all": true} for forgetting. NULL, or what is wrong with it,
- * as a sentence. */
-const char *learning_forget(struct learning *learning, const json_t *arguments) must_check;
-const char *learning_keep(struct learning *learning, const json_t *arguments) must_check;
+/* The operator's word. False if there is no such finding. */
+bool learning_forget(struct learning *learning, uint64_t id) must_check;
+bool learning_keep(struct learning *learning, uint64_t id) must_check;
 
-/* No new connection passes by what was forgotten before, in the kernel either, when `done(context)`
- * is called, in this thread. */
-void learning_settle(struct learning *learning, void (*done)(void *context), void *context);
+/* No new connection passes by what was forgotten before, in the kernel either, when `done` is
+ * called, in this thread; with whether the kernel has done its part. */
+void learning_settle(struct learning *learning, void (*done)(void *context, bool flushed),
+                     void *context);
 
 #endif

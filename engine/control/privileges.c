@@ -68,18 +68,21 @@ static bool share_directory(const char *path, mode_t mode, const struct config *
     return done;
 }
 
+/* What we keep there, whoever kept it before. */
+static bool hand_over_state(const char *name, const struct config *config)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/%s", config->state_directory, name);
+    return file_make_parents(path, 0700) && hand_over_file(path, config);
+}
+
 static bool prepare_state(const struct config *config)
 {
-    static const char *const names[] = {"leaf-keys.pem", "learned.json", "learned.json.damaged"};
-    char path[PATH_MAX];
-    snprintf(path, sizeof(path), "%s/%s", config->state_directory, names[0]);
-    bool done = file_make_parents(path, 0700) && file_make_parents(config->tls.ca, 0700) &&
-                share_directory(config->state_directory, STATE_MODE, config);
-    for (size_t i = 0; i < ARRAY_SIZE(names) && done; i++) {
-        snprintf(path, sizeof(path), "%s/%s", config->state_directory, names[i]);
-        done = hand_over_file(path, config);
-    }
-    return done;
+    return hand_over_state("leaf-keys.pem", config) && hand_over_state("runtime.json", config) &&
+           hand_over_state("learned.json", config) &&
+           hand_over_state("learned.json.damaged", config) &&
+           file_make_parents(config->tls.ca, 0700) &&
+           share_directory(config->state_directory, STATE_MODE, config);
 }
 
 static bool is_our_name(const char *directory)
@@ -118,7 +121,9 @@ static bool prepare_all(const struct config *config)
 {
     return prepare_file(config->events_file, 0640, config) &&
            prepare_file(config->tls.keylog, 0600, config) &&
-           prepare_directory_of(config->control_socket, config) && prepare_state(config);
+           prepare_directory_of(config->control_socket, config) &&
+           (config->read_socket == NULL || prepare_directory_of(config->read_socket, config)) &&
+           prepare_state(config);
 }
 
 bool privileges_prepare(const struct config *config)

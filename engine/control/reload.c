@@ -3,19 +3,10 @@
 
 #include "core/log.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
-
-struct reload {
-    struct message message;
-    struct reload_source source;
-    const struct engine *engine;
-    const struct config *running; /* the policy that holds it stays in force till we are done */
-    uint64_t revision;
-    struct mailbox *mailbox;
-    struct engine_change *change;
-    void (*done)(void *receiver, struct engine_change *change);
-};
+#include <unistd.h>
 
 struct policy *reload_read(const struct reload_source *source, uint64_t revision, bool use_cache)
 {
@@ -33,6 +24,11 @@ struct policy *reload_read(const struct reload_source *source, uint64_t revision
 static bool same_text(const char *a, const char *b)
 {
     return strcmp(a, b) == 0;
+}
+
+static bool same_optional(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && same_text(a, b));
 }
 
 static bool same_words(const struct words *a, const struct words *b)
@@ -72,41 +68,62 @@ static void tell_what_stays(const struct config *old, const struct config *new)
         {"[network] route-table", a->route_table == b->route_table},
         {"[network] workers", a->workers == b->workers},
         {"[network] quic", a->quic == b->quic || a->use_queue},
-        {"[network] watch-dns", policy_watches_dns(old) == policy_watches_dns(new)},
         {"[tls] ca", same_text(old->tls.ca, new->tls.ca)},
         {"[tls] name-constraints",
          same_words(&old->tls.name_constraints, &new->tls.name_constraints)},
         {"[control] user", old->has_user == new->has_user && old->user == new->user},
         {"[control] socket", same_text(old->control_socket, new->control_socket)},
+        {"[control] read-socket", same_optional(old->read_socket, new->read_socket)},
     };
     for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
         if (!kept[i].same)
             log_warning("%s has changed: that takes effect after a restart", kept[i].key);
 }
 
+/* ---- in a thread of its own ---- */
+
+/* A log_sink: what is logged here, whoever asked for the reload is to hear, too. */
+static void hear(void *context, const char *line, size_t length)
+{
+    struct reload *reload = context;
+    static const char error[] = "error: ", warning[] = "warning: ";
+    (void)!write(STDERR_FILENO, line, length);
+    const char *text = line[0] == '<' ? line + strlen("<N>") : line; /* a journal's priority */
+    const size_t left = length - (size_t)(text - line) - 1;
+    if (left > strlen(error) && strncmp(text, error, strlen(error)) == 0)
+        json_array_append_new(reload->errors,
+                              json_stringn(text + strlen(error), left - strlen(error)));
+    else if (left > strlen(warning) && strncmp(text, warning, strlen(warning)) == 0)
+        json_array_append_new(reload->warnings,
+                              json_stringn(text + strlen(warning), left - strlen(warning)));
+}
+
 static void deliver(struct message *message, void *receiver)
 {
     struct reload *reload = container_of(message, struct reload, message);
-    reload->done(receiver, reload->change);
-    free(reload);
+    reload->done(receiver, reload);
 }
 
 static void *run(void *context)
 {
     struct reload *reload = context;
     pthread_setname_np(pthread_self(), "reload");
-    struct policy *policy = reload_read(&reload->source, reload->revision, true);
+    log_redirect(hear, reload);
+    struct policy *policy = reload_read(&reload->source, 0, true);
     if (policy != NULL) {
-        tell_what_stays(reload->running, policy_config(policy));
-        reload->change = engine_prepare(reload->engine, policy);
+        tell_what_stays(policy_file(reload->running), policy_file(policy));
+        reload->tls = engine_load(reload->engine, policy);
+        if (reload->tls != NULL)
+            reload->policy = policy;
+        else
+            policy_unref(policy);
     }
     mailbox_post(reload->mailbox, &reload->message);
     return NULL;
 }
 
 bool reload_start(const struct reload_source *source, const struct engine *engine,
-                  uint64_t revision, struct mailbox *mailbox,
-                  void (*done)(void *receiver, struct engine_change *change))
+                  struct mailbox *mailbox, void (*done)(void *receiver, struct reload *reload))
 {
     pthread_t thread;
     struct reload *reload = calloc(1, sizeof(*reload));
@@ -115,15 +132,28 @@ bool reload_start(const struct reload_source *source, const struct engine *engin
         .message.deliver = deliver,
         .source = *source,
         .engine = engine,
-        .running = policy_config(engine->policy),
-        .revision = revision,
+        .running = policy_ref(engine->policy),
         .mailbox = mailbox,
         .done = done,
+        .errors = json_array(),
+        .warnings = json_array(),
     };
-    if (pthread_create(&thread, NULL, run, reload) != 0) {
-        free(reload);
+    int error = pthread_create(&thread, NULL, run, reload);
+    if (error != 0) {
+        reload_free(reload);
+        errno = error;
         return false;
     }
     pthread_detach(thread);
     return true;
+}
+
+void reload_free(struct reload *reload)
+{
+    policy_unref(reload->running);
+    policy_unref(reload->policy);
+    engine_tls_free(reload->tls);
+    json_decref(reload->errors);
+    json_decref(reload->warnings);
+    free(reload);
 }

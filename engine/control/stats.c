@@ -5,7 +5,7 @@
 
 #include <unistd.h>
 
-static void write_policy(struct jsonw *json, const struct policy *policy)
+static void write_policy(struct jsonw *json, const struct policy *policy, const struct edits *edits)
 {
     struct patterns_split split = patterns_split(policy_ignore(policy));
     jsonw_object(json, "policy");
@@ -15,6 +15,7 @@ static void write_policy(struct jsonw *json, const struct policy *policy)
     jsonw_uint(json, "by_hyperscan", split.hyperscan);
     jsonw_uint(json, "by_hyperscan_and_pcre2", split.confirmed);
     jsonw_uint(json, "by_pcre2", split.pcre2);
+    jsonw_uint(json, "edits", edits->count);
     jsonw_object_end(json);
 }
 
@@ -116,14 +117,15 @@ static void write_records(struct jsonw *json, const struct engine *engine)
     jsonw_object_end(json);
 }
 
-void stats_write(struct jsonw *json, struct engine *engine, uint64_t uptime_ms)
+void stats_write(struct jsonw *json, struct engine *engine, const struct edits *edits,
+                 uint64_t uptime_ms)
 {
     jsonw_object(json, NULL);
     jsonw_string(json, "version", INTERCEPTD_VERSION);
     jsonw_uint(json, "pid", (uint64_t)getpid());
     jsonw_uint(json, "uptime", uptime_ms / 1000);
     jsonw_uint(json, "workers", engine->worker_count);
-    write_policy(json, engine->policy);
+    write_policy(json, engine->policy, edits);
     write_gate(json, engine);
     write_dns(json, engine);
     write_connections(json, engine);

@@ -8,6 +8,7 @@
 #include "core/jsonw.h"
 
 /* Writes one JSON object. Counters are read as they run: no two of them at the same instant. */
-void stats_write(struct jsonw *json, struct engine *engine, uint64_t uptime_ms);
+void stats_write(struct jsonw *json, struct engine *engine, const struct edits *edits,
+                 uint64_t uptime_ms);
 
 #endif

@@ -21,6 +21,32 @@ void log_set_level(enum log_level level)
     atomic_store_explicit(&shown_level, (int)level, memory_order_relaxed);
 }
 
+enum log_level log_level(void)
+{
+    return (enum log_level)atomic_load_explicit(&shown_level, memory_order_relaxed);
+}
+
+static const char *const names[] = {[LOG_LEVEL_ERROR] = "error",
+                                    [LOG_LEVEL_WARNING] = "warning",
+                                    [LOG_LEVEL_INFO] = "info",
+                                    [LOG_LEVEL_VERBOSE] = "verbose"};
+
+const char *log_level_name(enum log_level level)
+{
+    return names[level];
+}
+
+bool log_level_find(const char *name, enum log_level *level)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (strcmp(names[i], name) != 0)
+            continue;
+        *level = (enum log_level)i;
+        return true;
+    }
+    return false;
+}
+
 bool log_shows(enum log_level level)
 {
     return (int)level <= atomic_load_explicit(&shown_level, memory_order_relaxed);

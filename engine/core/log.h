@@ -17,6 +17,12 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_V
 /* Call before threads start, or again at any time: it is one atomic store. */
 void log_set_level(enum log_level level);
 
+enum log_level log_level(void);
+
+/* "error", "warning", "info", "verbose". */
+const char *log_level_name(enum log_level level);
+bool log_level_find(const char *name, enum log_level *level);
+
 /* True if a line of this level would be shown: for callers that would have to format first. */
 bool log_shows(enum log_level level);
 

@@ -6,6 +6,15 @@
 #include <stdarg.h>
 #include <string.h>
 
+const char *place_text(const struct place *place, char text[static PLACE_TEXT_SIZE])
+{
+    if (place->line == 0 || strcmp(place->file, "--ignore") == 0)
+        snprintf(text, PLACE_TEXT_SIZE, "%s", place->file);
+    else
+        snprintf(text, PLACE_TEXT_SIZE, "%s:%u", place->file, place->line);
+    return text;
+}
+
 void report_error(struct report *report, struct place place, unsigned column, const char *format,
                   ...)
 {
@@ -35,6 +44,8 @@ void report_error(struct report *report, struct place place, unsigned column, co
     }
     snprintf(text, size, "%s%s", where, what);
     line->text = text;
+    line->what = text + strlen(where);
+    line->column = column;
     STAILQ_INSERT_TAIL(&report->lines, line, link);
 }
 

@@ -13,7 +13,9 @@
 
 struct report_line {
     STAILQ_ENTRY(report_line) link;
-    char *text; /* "file:line:column: what is wrong" */
+    char *text;       /* "file:line:column: what is wrong" */
+    const char *what; /* the same without the place */
+    unsigned column;  /* 0: not known */
 };
 
 struct report {
@@ -24,9 +26,13 @@ struct report {
 
 /* Where in an input something stands. Lines and columns count from 1; 0 is "not known". */
 struct place {
-    const char *file; /* or "--ignore" for the command line */
+    const char *file; /* or "--ignore" for the command line, or what else it comes from */
     unsigned line;
 };
+
+/* "file:line", or "file" where there is no line. Returns `text`. */
+#define PLACE_TEXT_SIZE 512
+const char *place_text(const struct place *place, char text[static PLACE_TEXT_SIZE]);
 
 void report_error(struct report *report, struct place place, unsigned column, const char *format,
                   ...) printf_like(4, 5);

@@ -4,13 +4,10 @@
 #ifndef CTL_EXPLAINING_H
 #define CTL_EXPLAINING_H
 
-#include "ctl/client.h"
+#include "ctl/options.h"
 
-#include <stdbool.h>
-
-/* Explains each target; "-" stands for the lines of standard input. `config` NULL: asks the daemon.
- */
-enum status explaining(const struct client *client, const char *config, bool json, int count,
-                       char **targets) must_check;
+/* Explains each target; "-" stands for the lines of standard input. Without a configuration among
+ * the options the daemon is asked. */
+enum status explaining(const struct options *options, int count, char **targets) must_check;
 
 #endif

@@ -3,147 +3,201 @@
  * interceptctl: the operator's tool. */
 #include "core/log.h"
 #include "core/version.h"
-#include "ctl/client.h"
+#include "ctl/completing.h"
 #include "ctl/explaining.h"
+#include "ctl/following.h"
 #include "ctl/importing.h"
 #include "ctl/learned.h"
+#include "ctl/lists.h"
+#include "ctl/screen.h"
+#include "ctl/settings.h"
 #include "ctl/show.h"
 
 #include <getopt.h>
+#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: interceptctl [-j] [-s SOCKET] [-t SECONDS] COMMAND\n"
+    "usage: interceptctl [OPTION]... [COMMAND]\n"
+    "\n"
+    "On a terminal and without a command: the connections as they come and go, and the patterns, "
+    "to\n"
+    "be changed where they are seen.\n"
     "\n"
     "  status                               how interceptd is\n"
-    "  ignored                              destinations that the kernel lets pass by itself\n"
-    "  devices                              who is there, and whether it is intercepted\n"
-    "  flows [-n NUMBER]                    connections that are open, the youngest first\n"
-    "  cut                                  ends those that are decided otherwise by now\n"
-    "  explain [-c FILE] [-j] TARGET...     what happens to host:port, and which pattern decides;\n"
+    "  explain TARGET...                    what happens to host:port, and which pattern decides;\n"
     "                                       with -c by that configuration, without a running\n"
     "                                       interceptd; - reads targets from standard input\n"
+    "  flows [-n NUMBER]                    connections that are open, the youngest first\n"
+    "  flows --follow [FILTER]              what happens to connections, as it happens\n"
+    "  cut                                  ends those that are decided otherwise by now\n"
+    "  devices                              who is there, and whether it is intercepted\n"
+    "  ignored [flush]                      destinations that the kernel lets pass by itself;\n"
+    "                                       or forget them: each is decided anew\n"
     "  learned [list]                       where devices refuse our certificate: pinned apps\n"
     "  learned forget ID|all | keep ID      decide anew from now on; let it pass for good\n"
-    "  reload                               read the configuration again\n"
     "  import FILE [OPTION]                 the ignore_hosts of mitmproxy's config.yaml, as a "
     "list\n"
     "\n"
-    "  -n, --limit N       list so many at most (1000)\n"
+    "At run time, in force from the next connection on:\n"
+    "\n"
+    "  ignore list | add PATTERN | del ID|PATTERN | replace ID PATTERN | edit | test TARGET...\n"
+    "  allow ...                            the same for what alone is intercepted\n"
+    "  tcp ...                              the same for what is not interpreted\n"
+    "  device list | show DEVICE | name DEVICE NAME | set DEVICE KEY=VALUE...\n"
+    "  get [KEY]                            settings, and where they are from\n"
+    "  set KEY VALUE                        change one\n"
+    "  unset KEY                            as the configuration has it\n"
+    "  undo [REVISION]                      take the last change back, or that of a revision\n"
+    "  reload                               read the configuration again\n"
+    "  log-level [LEVEL]                    error, warning, info or verbose\n"
+    "  command-list [WORD]                  the daemon's commands; what may stand for a WORD\n"
+    "\n"
     "  -j, --json          one JSON document instead of text for people\n"
     "  -s, --socket PATH   the control socket (/run/interceptd/control.sock)\n"
-    "  -t, --timeout N     seconds to wait for an answer (10)\n"
+    "  -t, --timeout N     seconds to wait for an answer\n"
+    "  -c, --config FILE   explain by this configuration\n"
+    "  -d, --device DEVICE for one device: its name, or its MAC or IP address\n"
+    "      --name NAME     a name of the target; may be given many times\n"
+    "      --for TIME      the change expires by itself: 30s, 10m, 1h, 7d\n"
+    "      --note TEXT     why it is made\n"
+    "      --persist       it survives a restart\n"
+    "      --cut           end connections that are decided otherwise by now\n"
+    "      --if-rev N      only if this revision of the policy is in force\n"
+    "  -f, --follow        for flows\n"
+    "  -n, --limit N       list so many at most (1000)\n"
     "  -V, --version       tell the version and exit\n"
     "  -h, --help          this\n"
     "\n"
     "exit status: 0 done, 1 refused or failed, 2 usage, 3 not running, 4 no permission, 5 "
-    "timeout\n";
-
-struct options {
-    struct client client;
-    bool json;
-    const char *config; /* explain -c */
-    unsigned limit;     /* flows -n; 0: as the daemon likes */
-};
-
-static enum status complain(const char *what, const char *argument)
-{
-    fprintf(stderr, "interceptctl: %s%s\n%s", what, argument, usage);
-    return STATUS_USAGE;
-}
+    "timeout,\n6 the policy's revision is another one\n";
 
 /* ---- commands ---- */
 
-static enum status show(const struct options *options, const char *command, json_t *arguments,
-                        void (*print)(const json_t *data))
-{
-    json_t *data;
-    enum status status = client_ask(&options->client, command, arguments, &data);
-    if (status != STATUS_DONE)
-        return status;
-    if (options->json)
-        show_json(data);
-    else
-        print(data);
-    json_decref(data);
-    return STATUS_DONE;
-}
-
 static enum status run_status(const struct options *options, int count, char **arguments)
 {
-    (void)arguments;
-    return count > 0 ? complain("unexpected argument ", arguments[0])
-                     : show(options, "status", NULL, show_status);
-}
-
-static enum status run_ignored(const struct options *options, int count, char **arguments)
-{
-    (void)arguments;
-    return count > 0 ? complain("unexpected argument ", arguments[0])
-                     : show(options, "ignored", NULL, show_ignored);
-}
-
-static enum status run_flows(const struct options *options, int count, char **arguments)
-{
-    if (count > 0)
-        return complain("unexpected argument ", arguments[0]);
-    json_t *limit = options->limit > 0 ? json_pack("{s:i}", "limit", (int)options->limit) : NULL;
-    return show(options, "flows", limit, show_flows);
-}
-
-static enum status run_cut(const struct options *options, int count, char **arguments)
-{
-    return count > 0 ? complain("unexpected argument ", arguments[0])
-                     : show(options, "cut", NULL, show_cuts);
+    return count > 0 ? options_complain("unexpected argument ", arguments[0])
+                     : options_show(options, "status", NULL, show_status);
 }
 
 static enum status run_devices(const struct options *options, int count, char **arguments)
 {
-    (void)arguments;
-    return count > 0 ? complain("unexpected argument ", arguments[0])
-                     : show(options, "devices", NULL, show_devices);
+    return count > 0 ? options_complain("unexpected argument ", arguments[0])
+                     : options_show(options, "devices", NULL, show_devices);
+}
+
+static void print_flushed(const json_t *data)
+{
+    (void)data;
+    puts("the kernel's rules are forgotten: each destination is decided anew");
+}
+
+static enum status run_ignored(const struct options *options, int count, char **arguments)
+{
+    if (count == 1 && strcmp(arguments[0], "flush") == 0)
+        return options_show(options, "ignored.flush", NULL, print_flushed);
+    return count > 0 ? options_complain("unexpected argument ", arguments[0])
+                     : options_show(options, "ignored", NULL, show_ignored);
+}
+
+static enum status run_flows(const struct options *options, int count, char **arguments)
+{
+    char filter[4096] = "";
+    size_t length = 0;
+    if (!options->follow && count > 0)
+        return options_complain("a filter needs --follow: ", arguments[0]);
+    if (!options->follow)
+        return options_show(options, "flows",
+                            options->limit > 0 ? json_pack("{s:I}", "limit", options->limit) : NULL,
+                            show_flows);
+    for (int i = 0; i < count && length < sizeof(filter); i++)
+        length += (size_t)snprintf(filter + length, sizeof(filter) - length, "%s%s",
+                                   i > 0 ? " " : "", arguments[i]);
+    return following(options, filter);
+}
+
+static enum status run_cut(const struct options *options, int count, char **arguments)
+{
+    return count > 0 ? options_complain("unexpected argument ", arguments[0])
+                     : options_show(options, "cut", NULL, show_cuts);
 }
 
 static enum status run_reload(const struct options *options, int count, char **arguments)
 {
-    json_t *data;
-    if (count > 0)
-        return complain("unexpected argument ", arguments[0]);
-    enum status status = client_ask(&options->client, "reload", NULL, &data);
-    json_decref(data);
-    return status;
+    return count > 0 ? options_complain("unexpected argument ", arguments[0])
+                     : options_change(options, "reload", NULL);
+}
+
+static enum status run_undo(const struct options *options, int count, char **arguments)
+{
+    char *end = NULL;
+    long long revision = count > 0 ? strtoll(arguments[0], &end, 10) : 0;
+    if (count > 1 || (count == 1 && (*end != '\0' || revision <= 0)))
+        return options_complain("expected the revision of a change", "");
+    return options_change(options, "undo", json_pack("{s:I}", "rev", (json_int_t)revision));
 }
 
 static enum status run_explain(const struct options *options, int count, char **arguments)
 {
     if (count == 0)
-        return complain("explain needs a TARGET, such as 192.0.2.1:443", "");
-    return explaining(&options->client, options->config, options->json, count, arguments);
+        return options_complain("explain needs a TARGET, such as 192.0.2.1:443", "");
+    return explaining(options, count, arguments);
 }
 
 static enum status run_import(const struct options *options, int count, char **arguments)
 {
     (void)options;
     if (count == 0)
-        return complain("import needs a FILE, such as ~/.mitmproxy/config.yaml", "");
+        return options_complain("import needs a FILE, such as ~/.mitmproxy/config.yaml", "");
     if (count > 2)
-        return complain("unexpected argument ", arguments[2]);
+        return options_complain("unexpected argument ", arguments[2]);
     return importing(arguments[0], count == 2 ? arguments[1] : "ignore_hosts");
 }
 
 static enum status run_learned(const struct options *options, int count, char **arguments)
 {
-    return learned_command(&options->client, options->json, count, arguments);
+    return learned_command(options, count, arguments);
+}
+
+static enum status run_ignore(const struct options *options, int count, char **arguments)
+{
+    return lists_run(options, "ignore", count, arguments);
+}
+
+static enum status run_allow(const struct options *options, int count, char **arguments)
+{
+    return lists_run(options, "allow", count, arguments);
+}
+
+static enum status run_tcp(const struct options *options, int count, char **arguments)
+{
+    return lists_run(options, "tcp", count, arguments);
 }
 
 static const struct {
     const char *name;
     enum status (*run)(const struct options *options, int count, char **arguments);
 } commands[] = {
-    {"status", run_status},   {"ignored", run_ignored}, {"devices", run_devices},
-    {"flows", run_flows},     {"cut", run_cut},         {"explain", run_explain},
-    {"learned", run_learned}, {"reload", run_reload},   {"import", run_import},
+    {"status", run_status},
+    {"explain", run_explain},
+    {"flows", run_flows},
+    {"cut", run_cut},
+    {"devices", run_devices},
+    {"ignored", run_ignored},
+    {"learned", run_learned},
+    {"import", run_import},
+    {"ignore", run_ignore},
+    {"allow", run_allow},
+    {"tcp", run_tcp},
+    {"device", settings_device},
+    {"get", settings_get},
+    {"set", settings_set},
+    {"unset", settings_unset},
+    {"undo", run_undo},
+    {"reload", run_reload},
+    {"log-level", settings_log_level},
+    {"command-list", completing},
 };
 
 static enum status run_command(const struct options *options, int count, char **arguments)
@@ -151,54 +205,128 @@ static enum status run_command(const struct options *options, int count, char **
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
         if (strcmp(commands[i].name, arguments[0]) == 0)
             return commands[i].run(options, count - 1, arguments + 1);
-    return complain("unknown command ", arguments[0]);
+    return options_complain("unknown command ", arguments[0]);
+}
+
+/* ---- the command line ---- */
+
+enum { OPTION_NAME = 256, OPTION_FOR, OPTION_NOTE, OPTION_PERSIST, OPTION_CUT, OPTION_IF_REV };
+
+static const struct option long_options[] = {
+    {"config", required_argument, NULL, 'c'},
+    {"cut", no_argument, NULL, OPTION_CUT},
+    {"device", required_argument, NULL, 'd'},
+    {"follow", no_argument, NULL, 'f'},
+    {"for", required_argument, NULL, OPTION_FOR},
+    {"help", no_argument, NULL, 'h'},
+    {"if-rev", required_argument, NULL, OPTION_IF_REV},
+    {"json", no_argument, NULL, 'j'},
+    {"limit", required_argument, NULL, 'n'},
+    {"name", required_argument, NULL, OPTION_NAME},
+    {"note", required_argument, NULL, OPTION_NOTE},
+    {"persist", no_argument, NULL, OPTION_PERSIST},
+    {"socket", required_argument, NULL, 's'},
+    {"timeout", required_argument, NULL, 't'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
+};
+
+/* A whole number; -1 if it is none, or not within the limits. */
+static json_int_t number_of(const char *text, json_int_t first, json_int_t last)
+{
+    char *end;
+    long long number = strtoll(text, &end, 10);
+    return end != text && *end == '\0' && number >= first && number <= last ? number : -1;
+}
+
+static enum status take_number(struct options *options, int option, const char *text)
+{
+    switch (option) {
+    case 't':
+        options->client.timeout = (unsigned)number_of(text, 1, 3600);
+        if (options->client.timeout == (unsigned)-1)
+            return options_complain("a timeout is 1 to 3600 seconds, not ", text);
+        break;
+    case 'n':
+        options->limit = number_of(text, 1, 10000);
+        if (options->limit < 0)
+            return options_complain("a limit is 1 to 10000, not ", text);
+        break;
+    default:
+        options->revision = number_of(text, 0, INT64_MAX);
+        if (options->revision < 0)
+            return options_complain("a revision is a number, not ", text);
+    }
+    return STATUS_DONE;
+}
+
+static enum status take_option(struct options *options, int option, const char *text)
+{
+    switch (option) {
+    case 'c':
+        options->config = text;
+        break;
+    case 'd':
+        options->device = text;
+        break;
+    case 'f':
+        options->follow = true;
+        break;
+    case 'j':
+        options->json = true;
+        break;
+    case 's':
+        options->client.socket_path = text;
+        break;
+    case OPTION_FOR:
+        options->time = text;
+        break;
+    case OPTION_NOTE:
+        options->note = text;
+        break;
+    case OPTION_PERSIST:
+        options->persist = true;
+        break;
+    case OPTION_CUT:
+        options->cut = true;
+        break;
+    case OPTION_NAME:
+        if (options->name_count == ASKED_NAMES_LIMIT)
+            return options_complain("more than 16 names", "");
+        options->names[options->name_count++] = text;
+        break;
+    default:
+        return take_number(options, option, text);
+    }
+    return STATUS_DONE;
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option long_options[] = {
-        {"config", required_argument, NULL, 'c'},  {"json", no_argument, NULL, 'j'},
-        {"limit", required_argument, NULL, 'n'},   {"socket", required_argument, NULL, 's'},
-        {"timeout", required_argument, NULL, 't'}, {"version", no_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
-    };
-    struct options options = {.client = {"/run/interceptd/control.sock", 10}};
+    struct options options = {.client = {.socket_path = OPTIONS_SOCKET}, .revision = -1};
     int option;
     log_set_level(LOG_LEVEL_WARNING);
     /* GNU getopt moves options in front: they may stand before the command and behind it. */
-    while ((option = getopt_long(argc, argv, "c:jn:s:t:Vh", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "c:d:fjn:s:t:Vh", long_options, NULL)) != -1) {
         switch (option) {
-        case 'c':
-            options.config = optarg;
-            break;
-        case 'j':
-            options.json = true;
-            break;
-        case 'n':
-            options.limit = (unsigned)strtoul(optarg, NULL, 10);
-            if (options.limit == 0 || options.limit > 10000)
-                return (int)complain("a limit is 1 to 10000, not ", optarg);
-            break;
-        case 's':
-            options.client.socket_path = optarg;
-            break;
-        case 't':
-            options.client.timeout = (unsigned)strtoul(optarg, NULL, 10);
-            if (options.client.timeout == 0 || options.client.timeout > 3600)
-                return (int)complain("a timeout is 1 to 3600 seconds, not ", optarg);
-            break;
         case 'V':
             puts("interceptctl " INTERCEPTD_VERSION);
             return STATUS_DONE;
         case 'h':
             fputs(usage, stdout);
             return STATUS_DONE;
-        default:
+        case '?':
             fputs(usage, stderr);
             return STATUS_USAGE;
+        default:
+            if (take_option(&options, option, optarg) != STATUS_DONE)
+                return STATUS_USAGE;
         }
     }
-    if (optind == argc)
-        return (int)complain("which command?", "");
-    return (int)run_command(&options, argc - optind, argv + optind);
+    if (optind < argc)
+        return (int)run_command(&options, argc - optind, argv + optind);
+    if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+        return (int)screen_run(&options.client);
+    fputs(usage, stderr);
+    return STATUS_USAGE;
 }

@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ctl/learned.h"
 
-#include "ctl/show.h"
+#include "ctl/text.h"
 
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
 #define TIME_SIZE 32
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text != NULL ? text : "";
-}
 
 static int64_t number_of(const json_t *object, const char *key)
 {
@@ -121,51 +115,38 @@ static void print_devices(const json_t *data)
         print_device(device, text_of(data, "ca_certificate"));
 }
 
-static enum status list(const struct client *client, bool as_json)
+static void print_all(const json_t *data)
 {
-    json_t *data;
-    enum status status = client_ask(client, "learned", NULL, &data);
-    if (status != STATUS_DONE)
-        return status;
-    if (as_json) {
-        show_json(data);
-    } else {
-        print_findings(json_object_get(data, "findings"));
-        print_devices(data);
-    }
-    json_decref(data);
-    return STATUS_DONE;
+    print_findings(json_object_get(data, "findings"));
+    print_devices(data);
 }
 
-static enum status complain(const char *text)
+static void print_nothing(const json_t *data)
 {
-    fprintf(stderr, "interceptctl: %s\n", text);
-    return STATUS_USAGE;
+    (void)data;
 }
 
-static enum status change(const struct client *client, const char *command, const char *which,
+static enum status change(const struct options *options, const char *command, const char *which,
                           bool all)
 {
     char *end;
-    json_t *data;
     const long long id = strtoll(which, &end, 10);
     if (!all && (*end != '\0' || id <= 0))
-        return complain("which finding: its number in `interceptctl learned`");
-    enum status status = client_ask(
-        client, command,
-        all ? json_pack("{s:b}", "all", 1) : json_pack("{s:I}", "id", (json_int_t)id), &data);
-    json_decref(data);
-    return status;
+        return options_complain("which finding: its number in `interceptctl learned`, not ", which);
+    return options_show(options, command,
+                        all ? json_pack("{s:b}", "all", 1)
+                            : json_pack("{s:I}", "id", (json_int_t)id),
+                        print_nothing);
 }
 
-enum status learned_command(const struct client *client, bool as_json, int count, char **arguments)
+enum status learned_command(const struct options *options, int count, char **arguments)
 {
     const char *verb = count > 0 ? arguments[0] : "list";
     if (strcmp(verb, "list") == 0 && count <= 1)
-        return list(client, as_json);
+        return options_show(options, "learned", NULL, print_all);
     if (strcmp(verb, "forget") == 0 && count == 2)
-        return change(client, "learned.forget", arguments[1], strcmp(arguments[1], "all") == 0);
+        return change(options, "learned.forget", arguments[1], strcmp(arguments[1], "all") == 0);
     if (strcmp(verb, "keep") == 0 && count == 2)
-        return change(client, "learned.keep", arguments[1], false);
-    return complain("learned [list], learned forget ID|all, learned keep ID");
+        return change(options, "learned.keep", arguments[1], false);
+    return options_complain("learned [list], learned forget ID|all, learned keep ID", "");
 }

@@ -4,13 +4,10 @@
 #ifndef CTL_LEARNED_H
 #define CTL_LEARNED_H
 
-#include "ctl/client.h"
-
-#include <stdbool.h>
+#include "ctl/options.h"
 
 /* `learned [list]`, `learned forget ID|all`, `learned keep ID`. */
-enum status learned_command(const struct client *client, bool as_json, int count,
-                            char **arguments) must_check;
+enum status learned_command(const struct options *options, int count, char **arguments) must_check;
 
 /* Why a destination passes, of a finding as the daemon tells it: "learned (device …)". */
 void learned_print_reason(const json_t *finding);

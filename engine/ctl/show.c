@@ -1,51 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ctl/show.h"
 
+#include "core/address.h"
 #include "ctl/learned.h"
+#include "ctl/text.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text != NULL ? text : "";
-}
-
-static uint64_t number_of(const json_t *object, const char *key)
-{
-    return (uint64_t)json_integer_value(json_object_get(object, key));
-}
-
-/* Text from elsewhere must not steer the terminal. */
-static void print_safely(const char *text)
-{
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c < ' ' || c == 0x7f)
-            printf("\\x%02x", c);
-        else
-            putchar(c);
-    }
-}
-
-/* "59m 12s". */
-static const char *duration(uint64_t seconds, char text[static 24])
-{
-    if (seconds < 60)
-        snprintf(text, 24, "%" PRIu64 "s", seconds);
-    else if (seconds < 3600)
-        snprintf(text, 24, "%" PRIu64 "m %" PRIu64 "s", seconds / 60, seconds % 60);
-    else if (seconds < 86400)
-        snprintf(text, 24, "%" PRIu64 "h %" PRIu64 "m", seconds / 3600, seconds / 60 % 60);
-    else
-        snprintf(text, 24, "%" PRIu64 "d %" PRIu64 "h", seconds / 86400, seconds / 3600 % 24);
-    return text;
-}
 
 void show_json(const json_t *data)
 {
@@ -63,31 +27,32 @@ void show_status(const json_t *data)
     const json_t *records = json_object_get(data, "records");
     char uptime[24];
     printf("interceptd %s, process %" PRIu64 ", up %s, %" PRIu64 " workers\n",
-           text_of(data, "version"), number_of(data, "pid"),
-           duration(number_of(data, "uptime"), uptime), number_of(data, "workers"));
-    printf("policy        %s, revision %" PRIu64 ", %" PRIu64 " ignore patterns\n",
-           text_of(policy, "file"), number_of(policy, "revision"),
-           number_of(policy, "ignore_patterns"));
+           text_of(data, "version"), text_number(data, "pid"),
+           text_duration(text_number(data, "uptime"), uptime), text_number(data, "workers"));
+    printf("policy        %s, revision %" PRIu64 ", %" PRIu64 " ignore patterns, %" PRIu64
+           " changes at run time\n",
+           text_of(policy, "file"), text_number(policy, "revision"),
+           text_number(policy, "ignore_patterns"), text_number(policy, "edits"));
     printf("devices on    %s\n", text_of(gate, "lan"));
     printf("queue         %s: %" PRIu64 " packets, %" PRIu64 " passed, %" PRIu64 " taken, %" PRIu64
            " dropped\n",
-           text_of(gate, "queue"), number_of(gate, "packets"), number_of(gate, "passed"),
-           number_of(gate, "taken"), number_of(gate, "dropped"));
+           text_of(gate, "queue"), text_number(gate, "packets"), text_number(gate, "passed"),
+           text_number(gate, "taken"), text_number(gate, "dropped"));
     printf("kernel rules  %" PRIu64 " added, %" PRIu64 " had no room\n",
-           number_of(gate, "kernel_rules_added"), number_of(gate, "kernel_rules_refused"));
+           text_number(gate, "kernel_rules_added"), text_number(gate, "kernel_rules_refused"));
     printf("connections   %" PRIu64 " open; %" PRIu64 " accepted: %" PRIu64 " intercepted, %" PRIu64
            " passed on, %" PRIu64 " failed, %" PRIu64 " refused\n",
-           number_of(connections, "active"), number_of(connections, "accepted"),
-           number_of(connections, "intercepted"), number_of(connections, "passed"),
-           number_of(connections, "failed"), number_of(connections, "refused"));
+           text_number(connections, "active"), text_number(connections, "accepted"),
+           text_number(connections, "intercepted"), text_number(connections, "passed"),
+           text_number(connections, "failed"), text_number(connections, "refused"));
     printf("ignored       %" PRIu64 " ended in the kernel, %" PRIu64 " more were too many to be "
            "recorded\n",
-           number_of(ignored, "ended"), number_of(ignored, "lost"));
+           text_number(ignored, "ended"), text_number(ignored, "lost"));
     printf("certificates  %" PRIu64 " kept; %" PRIu64 " forged, %" PRIu64 " used again\n",
-           number_of(certificates, "kept"), number_of(certificates, "forged"),
-           number_of(certificates, "reused"));
+           text_number(certificates, "kept"), text_number(certificates, "forged"),
+           text_number(certificates, "reused"));
     printf("records       %" PRIu64 " written, %" PRIu64 " lost%s%s\n",
-           number_of(records, "written"), number_of(records, "lost"),
+           text_number(records, "written"), text_number(records, "lost"),
            text_of(records, "file")[0] != '\0' ? ", to " : "", text_of(records, "file"));
 }
 
@@ -105,16 +70,14 @@ void show_ignored(const json_t *data)
     {
         char destination[64], age[24], expires[24];
         const char *address = text_of(entry, "address");
-        snprintf(destination, sizeof(destination),
-                 strchr(address, ':') != NULL ? "[%s]:%" PRIu64 : "%s:%" PRIu64, address,
-                 number_of(entry, "port"));
+        text_endpoint(address, text_number(entry, "port"), destination);
         const char *device = text_of(entry, "device");
         printf("%-5s %-28s %-15s %10s %10s %10" PRIu64 " %12" PRIu64 "  ",
                text_of(entry, "protocol"), destination, *device != '\0' ? device : "all",
-               duration(number_of(entry, "age"), age),
-               duration(number_of(entry, "expires"), expires), number_of(entry, "packets"),
-               number_of(entry, "bytes"));
-        print_safely(text_of(entry, "rule"));
+               text_duration(text_number(entry, "age"), age),
+               text_duration(text_number(entry, "expires"), expires), text_number(entry, "packets"),
+               text_number(entry, "bytes"));
+        text_print(text_of(entry, "rule"));
         putchar('\n');
     }
 }
@@ -132,7 +95,7 @@ static void print_column(const char *text, int width)
 
 static void print_device(const json_t *device, uint64_t now)
 {
-    const uint64_t seen = number_of(device, "last_seen");
+    const uint64_t seen = text_number(device, "last_seen");
     char ago[24];
     size_t index;
     const json_t *address;
@@ -141,11 +104,12 @@ static void print_device(const json_t *device, uint64_t now)
     print_column(text_of(device, "mac"), 17);
     print_column(randomized ? "(randomized)" : text_of(device, "vendor"), 24);
     print_column(text_of(device, "interface"), 9);
-    print_column(duration(now > seen ? now - seen : 0, ago), 8);
+    print_column(text_duration(now > seen ? now - seen : 0, ago), 8);
     print_column(json_is_true(json_object_get(device, "intercepted")) ? "yes" : "no", 11);
     print_column(text_of(device, "ca"), 8);
     print_column(text_of(device, "section"), 10);
-    printf("%8" PRIu64 " %8" PRIu64 " ", number_of(device, "taken"), number_of(device, "passed"));
+    printf("%8" PRIu64 " %8" PRIu64 " ", text_number(device, "taken"),
+           text_number(device, "passed"));
     json_array_foreach(json_object_get(device, "addresses"), index, address)
         printf(" %s", json_string_value(address));
     putchar('\n');
@@ -163,16 +127,6 @@ void show_devices(const json_t *data)
     printf("%-24s %-17s %-24s %-9s %-8s %-11s %-8s %-10s %8s %8s  %s\n", "NAME", "MAC", "VENDOR",
            "INTERFACE", "SEEN", "INTERCEPTED", "CA", "SECTION", "TAKEN", "PASSED", "ADDRESSES");
     json_array_foreach(data, index, device) print_device(device, now);
-}
-
-/* "192.0.2.1:443" or "[2001:db8::1]:443". */
-static const char *endpoint(const json_t *flow, const char *ip, const char *port,
-                            char text[static 64])
-{
-    const char *address = text_of(flow, ip);
-    snprintf(text, 64, strchr(address, ':') != NULL ? "[%s]:%" PRIu64 : "%s:%" PRIu64, address,
-             number_of(flow, port));
-    return text;
 }
 
 /* The best name there is. */
@@ -193,13 +147,15 @@ static void print_flow(const json_t *flow)
     const char *rule = text_of(flow, "rule"), *action = text_of(flow, "action");
     bool has_age = json_object_get(flow, "age") != NULL;
     printf("%-5s %-24s %-24s %-12s %-12s %10s %12" PRIu64 " %12" PRIu64 "  ",
-           text_of(flow, "proto"), endpoint(flow, "src_ip", "src_port", device),
-           endpoint(flow, "dest_ip", "dest_port", origin), action[0] != '\0' ? action : "-",
-           text_of(flow, "state"), has_age ? duration(number_of(flow, "age"), age) : "-",
-           number_of(flow, "bytes_toserver"), number_of(flow, "bytes_toclient"));
-    print_safely(name_of(flow));
+           text_of(flow, "proto"),
+           text_endpoint(text_of(flow, "src_ip"), text_number(flow, "src_port"), device),
+           text_endpoint(text_of(flow, "dest_ip"), text_number(flow, "dest_port"), origin),
+           action[0] != '\0' ? action : "-", text_of(flow, "state"),
+           has_age ? text_duration(text_number(flow, "age"), age) : "-",
+           text_number(flow, "bytes_toserver"), text_number(flow, "bytes_toclient"));
+    text_print(name_of(flow));
     printf("  ");
-    print_safely(rule[0] != '\0' ? rule : text_of(flow, "reason"));
+    text_print(rule[0] != '\0' ? rule : text_of(flow, "reason"));
     putchar('\n');
 }
 
@@ -210,23 +166,34 @@ void show_flows(const json_t *data)
     printf("%-5s %-24s %-24s %-12s %-12s %10s %12s %12s  %s\n", "PROTO", "DEVICE", "ORIGIN",
            "ACTION", "STATE", "AGE", "TO SERVER", "TO CLIENT", "NAME, AND WHY");
     json_array_foreach(flows, index, flow) print_flow(flow);
-    if (number_of(data, "total") > json_array_size(flows))
+    if (text_number(data, "total") > json_array_size(flows))
         printf("and %" PRIu64 " more: -n NUMBER\n",
-               number_of(data, "total") - json_array_size(flows));
+               text_number(data, "total") - json_array_size(flows));
 }
 
 void show_cuts(const json_t *data)
 {
     printf("cut: %" PRIu64 " intercepted, %" PRIu64 " passed on, %" PRIu64 " in the kernel\n",
-           number_of(data, "intercepted"), number_of(data, "passed"), number_of(data, "ignored"));
+           text_number(data, "intercepted"), text_number(data, "passed"),
+           text_number(data, "ignored"));
 }
 
 static void print_place(const json_t *answer)
 {
-    if (strcmp(text_of(answer, "file"), "--ignore") == 0)
-        printf("(--ignore)");
+    const bool has_line = json_object_get(answer, "line") != NULL;
+    if (strcmp(text_of(answer, "file"), "--ignore") == 0 || !has_line)
+        printf("(%s)", text_of(answer, "file"));
     else
-        printf("(%s:%" PRIu64 ")", text_of(answer, "file"), number_of(answer, "line"));
+        printf("(%s:%" PRIu64 ")", text_of(answer, "file"), text_number(answer, "line"));
+}
+
+static void tell_unseen(const char *target)
+{
+    struct address address;
+    fprintf(stderr,
+            "note: %s %s, and patterns are tried against addresses alone (match = address): names "
+            "are looked at with match = sni\n",
+            target, address_parse(&address, target) ? "has a name" : "is a name");
 }
 
 /* Where it passes for single devices. */
@@ -236,7 +203,7 @@ static void print_exceptions(const json_t *answer)
     const json_t *finding;
     json_array_foreach(json_object_get(answer, "learned"), index, finding)
     {
-        print_safely(text_of(answer, "target"));
+        text_print(text_of(answer, "target"));
         printf(" ignore: ");
         learned_print_reason(finding);
         putchar('\n');
@@ -250,11 +217,11 @@ void show_explanations(const json_t *data)
     json_array_foreach(data, index, answer)
     {
         const char *reason = text_of(answer, "reason");
-        print_safely(text_of(answer, "target"));
+        text_print(text_of(answer, "target"));
         printf(" %s", text_of(answer, "verdict"));
         if (json_object_get(answer, "pattern") != NULL) {
             printf(" by ");
-            print_safely(text_of(answer, "pattern"));
+            text_print(text_of(answer, "pattern"));
             printf(" ");
             print_place(answer);
         } else if (strcmp(reason, "pinned") == 0) {
@@ -267,15 +234,12 @@ void show_explanations(const json_t *data)
         }
         if (json_object_get(answer, "upstream") != NULL) {
             printf("; upstream = %s ", text_of(answer, "upstream"));
-            print_safely(text_of(answer, "upstream_from"));
+            text_print(text_of(answer, "upstream_from"));
         }
         putchar('\n');
         if (strcmp(reason, "pinned") != 0)
             print_exceptions(answer);
         if (json_is_true(json_object_get(answer, "name_unseen")))
-            fprintf(stderr,
-                    "note: %s is a name, and patterns are tried against addresses alone (match = "
-                    "address): names are looked at with match = sni\n",
-                    text_of(answer, "target"));
+            tell_unseen(text_of(answer, "target"));
     }
 }

@@ -215,9 +215,11 @@ static void write_ending(struct jsonw *json, const struct record *record)
         jsonw_string(json, "advice", ending_advice(record->ending));
 }
 
-/* What is known of the destination beside what the handshake has told. */
+/* How the destination is called: as the device asks for it, or has resolved it. */
 static const char *name_of(const struct flow *flow)
 {
+    if (flow->sni != NULL)
+        return flow->sni;
     if (flow->host != NULL)
         return flow->host;
     return flow->name_count > 0 ? flow->names[0] : NULL;

@@ -6,6 +6,7 @@
 #include "core/loop.h"
 #include "core/mailbox.h"
 #include "core/ring.h"
+#include "event/followed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,11 +29,14 @@ struct recorder_feed {
     struct counter dropped;
 };
 
+/* Who wants an output's lines. */
+enum { WANTED_BY_FILE = 1, WANTED_BY_FOLLOWER = 2 };
+
 /* One file. Only the recorder's thread touches it, but for `wanted`. */
 struct file_output {
     char *path; /* NULL: standard error, or not wanted */
     int fd;
-    atomic_bool wanted;
+    atomic_uint wanted;
     bool failing;
     bool torn; /* the last line was cut: the next must start on a line of its own */
     size_t length, lines;
@@ -48,6 +52,7 @@ struct recorder {
     pthread_t thread;
     struct recorder_counters counters;
     struct file_output outputs[OUTPUTS];
+    struct followed followed;
     size_t feed_limit;
     atomic_size_t feed_count;
     struct recorder_feed feeds[];
@@ -138,6 +143,8 @@ static void append_line(struct recorder *recorder, enum output which, const char
                         size_t length)
 {
     struct file_output *output = &recorder->outputs[which];
+    if ((atomic_load(&output->wanted) & WANTED_BY_FILE) == 0)
+        return;
     if (output->length + length + 1 > BUFFER_SIZE)
         flush_output(recorder, which);
     if (length + 1 > BUFFER_SIZE) {
@@ -153,6 +160,36 @@ static void append_line(struct recorder *recorder, enum output which, const char
     output->lines++;
 }
 
+/* ---- whoever follows ---- */
+
+static bool is_followed(const struct recorder *recorder)
+{
+    return (atomic_load(&recorder->outputs[OUTPUT_EVENTS].wanted) & WANTED_BY_FOLLOWER) != 0;
+}
+
+int recorder_follow(struct recorder *recorder)
+{
+    if (!followed_begin(&recorder->followed))
+        return -1;
+    atomic_fetch_or(&recorder->outputs[OUTPUT_EVENTS].wanted, (unsigned)WANTED_BY_FOLLOWER);
+    return recorder->followed.news;
+}
+
+void recorder_unfollow(struct recorder *recorder)
+{
+    atomic_fetch_and(&recorder->outputs[OUTPUT_EVENTS].wanted, ~(unsigned)WANTED_BY_FOLLOWER);
+}
+
+const char *recorder_next(struct recorder *recorder, size_t *length, uint64_t *lost)
+{
+    return followed_next(&recorder->followed, length, lost);
+}
+
+void recorder_followed(struct recorder *recorder)
+{
+    followed_taken(&recorder->followed);
+}
+
 /* ---- feeds ---- */
 
 /* A record's tag is its output. */
@@ -162,6 +199,8 @@ static bool drain_feed(struct recorder *recorder, struct recorder_feed *feed)
     size_t length, count = 0;
     const char *line;
     while (count < RECORDS_A_TURN && (line = ring_peek(&feed->ring, &which, &length)) != NULL) {
+        if (which == OUTPUT_EVENTS && is_followed(recorder))
+            followed_put(&recorder->followed, line, length);
         append_line(recorder, (enum output)which, line, length);
         ring_consume(&feed->ring);
         count++;
@@ -175,6 +214,7 @@ static bool drain_feeds(struct recorder *recorder)
     size_t count = atomic_load(&recorder->feed_count);
     for (size_t i = 0; i < count; i++)
         any = drain_feed(recorder, &recorder->feeds[i]) || any;
+    followed_tell(&recorder->followed);
     for (enum output which = 0; which < OUTPUTS; which++)
         flush_output(recorder, which);
     return any;
@@ -202,7 +242,7 @@ void recorder_drop(struct recorder_feed *feed)
 
 bool recorder_wants(const struct recorder_feed *feed, enum output output)
 {
-    return atomic_load_explicit(&feed->recorder->outputs[output].wanted, memory_order_relaxed);
+    return atomic_load_explicit(&feed->recorder->outputs[output].wanted, memory_order_relaxed) != 0;
 }
 
 bool recorder_has_room(const struct recorder_feed *feed, size_t length)
@@ -261,6 +301,14 @@ struct reopen_message {
     char *paths[OUTPUTS];
 };
 
+static void set_wanted(struct file_output *output, bool wanted)
+{
+    if (wanted)
+        atomic_fetch_or(&output->wanted, (unsigned)WANTED_BY_FILE);
+    else
+        atomic_fetch_and(&output->wanted, ~(unsigned)WANTED_BY_FILE);
+}
+
 static void deliver_reopen(struct message *message, void *receiver)
 {
     struct recorder *recorder = receiver;
@@ -271,7 +319,7 @@ static void deliver_reopen(struct message *message, void *receiver)
         close_output(output);
         free(output->path);
         output->path = reopen->paths[which];
-        atomic_store(&output->wanted, output->path != NULL);
+        set_wanted(output, output->path != NULL);
         if (!open_output(output, modes[which]))
             tell_failure(output);
     }
@@ -322,7 +370,8 @@ static bool open_outputs(struct recorder *recorder, const struct recorder_paths 
     for (enum output which = 0; which < OUTPUTS; which++) {
         struct file_output *output = &recorder->outputs[which];
         output->fd = which == OUTPUT_LOG ? STDERR_FILENO : -1;
-        atomic_init(&output->wanted, which == OUTPUT_LOG || output->path != NULL);
+        atomic_init(&output->wanted,
+                    which == OUTPUT_LOG || output->path != NULL ? WANTED_BY_FILE : 0);
         if (!open_output(output, modes[which])) {
             log_error("%s: %m", output->path);
             return false;
@@ -339,6 +388,7 @@ static void free_recorder(struct recorder *recorder)
         close_output(&recorder->outputs[which]);
         free(recorder->outputs[which].path);
     }
+    followed_fini(&recorder->followed);
     loop_fini(&recorder->loop);
     if (recorder->data >= 0)
         close(recorder->data);
@@ -352,7 +402,7 @@ struct recorder *recorder_start(const struct recorder_paths *paths, size_t feed_
     CHECK(recorder != NULL);
     recorder->feed_limit = feed_limit;
     recorder->data = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (!loop_init(&recorder->loop) || recorder->data < 0 ||
+    if (!followed_init(&recorder->followed) || !loop_init(&recorder->loop) || recorder->data < 0 ||
         !mailbox_init(&recorder->mailbox, &recorder->loop, recorder) ||
         !loop_add(&recorder->loop, &recorder->data_watch, recorder->data, EPOLLIN, data_ready)) {
         log_error("the recorder could not be set up: %m");

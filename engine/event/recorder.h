@@ -45,6 +45,18 @@ void recorder_stop(struct recorder *recorder);
  * thread. */
 void recorder_reopen(struct recorder *recorder, const struct recorder_paths *paths);
 
+/* From now on the events are also put into a ring of limited size, whether there is a file for them
+ * or not. Returns a descriptor that is readable when there are some, and stays the recorder's; -1
+ * with errno. One thread follows, and stops to. */
+int recorder_follow(struct recorder *recorder) must_check;
+void recorder_unfollow(struct recorder *recorder);
+
+/* The next line that was put there, with its end; valid until recorder_followed(). NULL if there is
+ * none for now: then `*lost` is how many found no room since it was asked for. To be called until
+ * it is NULL. */
+const char *recorder_next(struct recorder *recorder, size_t *length, uint64_t *lost);
+void recorder_followed(struct recorder *recorder);
+
 /* A feed for one thread. Never more than `feed_limit` of them. Control thread. */
 struct recorder_feed *recorder_feed(struct recorder *recorder) must_check;
 

@@ -3,6 +3,8 @@
  * The comments in here are the rules as nft(8) prints them. */
 #include "gate/exclusions.h"
 
+#include "gate/nft_rule.h"
+
 struct exclusions *exclusions_new(size_t limit)
 {
     struct exclusions *exclusions =

@@ -98,10 +98,10 @@ struct gate *gate_open(const struct gate_options *options, void *policy) must_ch
  */
 bool gate_start(struct gate *gate) must_check;
 
-/* A new policy, and who is excluded by it; the gate takes both over. From one moment on every new
- * connection is decided by it, and what the kernel remembered of the old one is gone. Any thread.
- */
-void gate_reload(struct gate *gate, void *policy, struct exclusions *exclusions);
+/* A new policy, who is excluded by it, and whether it needs DNS to be watched; the gate takes the
+ * first two over. From one moment on every new connection is decided by it, and what the kernel
+ * remembered of the old one is gone. Any thread. */
+void gate_reload(struct gate *gate, void *policy, struct exclusions *exclusions, bool watch_dns);
 
 /* Since when the policy is in force, in ns since 1970: what began before has passed by another one.
  * The gate's thread: gate_ping() leads there. */
@@ -111,9 +111,13 @@ uint64_t gate_in_force_since(const struct gate *gate);
  * device, something was learned meanwhile that it did not know. Any thread. */
 void gate_remember(struct gate *gate, const struct decided *decided);
 
-/* The kernel has forgotten what holds for single devices when `done(context)` is called, in the
- * gate's thread: their connections from then on are asked about again. Any thread. */
-void gate_flush_devices(struct gate *gate, void (*done)(void *context), void *context);
+/* What the kernel remembers is gone when `done` is called, in the gate's thread, with whether it
+ * worked; NULL: nobody wants to know. Any thread. */
+void gate_flush(struct gate *gate, void (*done)(void *context, bool flushed), void *context);
+
+/* The same of what holds for single devices only. */
+void gate_flush_devices(struct gate *gate, void (*done)(void *context, bool flushed),
+                        void *context);
 
 /* Calls `pong(context)` from the gate's thread: it is alive. Any thread. */
 void gate_ping(struct gate *gate, void (*pong)(void *context), void *context);
@@ -129,7 +133,7 @@ void gate_free(struct gate *gate);
 const struct gate_counters *gate_counters(const struct gate *gate);
 uint32_t gate_pass_timeout(const struct gate *gate); /* seconds; as it was when the gate opened */
 enum queue_kind gate_queue_kind(const struct gate *gate);
-bool gate_watches_dns(const struct gate *gate);
+bool gate_watches_dns(const struct gate *gate);      /* any thread */
 uint16_t gate_queue_number(const struct gate *gate); /* if there is a queue */
 
 /* The devices' interfaces, as they are now, separated by blanks; or that we do not know them. Any

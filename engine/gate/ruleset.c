@@ -5,7 +5,7 @@
 
 #include "core/log.h"
 #include "gate/decided.h"
-#include "gate/nft.h"
+#include "gate/nft_rule.h"
 
 #include <errno.h>
 #include <libnftnl/common.h>
@@ -83,13 +83,12 @@ static void add_sets(struct nft *nft, const struct ruleset *ruleset)
     }
 }
 
-static void add_chains(struct nft *nft, const struct ruleset *ruleset)
+static void add_chains(struct nft *nft)
 {
     static const struct nft_base_chain decide = {NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE - 10};
     static const struct nft_base_chain divert = {NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE - 9};
     static const struct nft_base_chain forward = {NF_INET_FORWARD, NF_IP_PRI_FILTER - 10};
     static const struct nft_base_chain input = {NF_INET_LOCAL_IN, NF_IP_PRI_FILTER - 10};
-    static const struct nft_base_chain answers = {NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC + 10};
     nft_add_chain(nft, "pass", NULL);
     nft_add_chain(nft, "refuse", NULL);
     nft_add_chain(nft, EXCLUSIONS_CHAIN, NULL);
@@ -98,10 +97,6 @@ static void add_chains(struct nft *nft, const struct ruleset *ruleset)
     nft_add_chain(nft, "divert", &divert);
     nft_add_chain(nft, "forward", &forward);
     nft_add_chain(nft, "input", &input);
-    if (ruleset->dns) {
-        nft_add_chain(nft, "dns", NULL);
-        nft_add_chain(nft, "answers", &answers);
-    }
 }
 
 static void add_pass_and_refuse(struct nft *nft, const struct marks *marks)
@@ -128,53 +123,6 @@ static void queue_to(struct nft *nft, enum queue_kind kind, uint16_t number, boo
     nft_rule_end(nft, "queue");
 }
 
-/* Between a device and its resolver, which may be this box. */
-static void add_dns(struct nft *nft, const struct ruleset *ruleset)
-{
-    if (!ruleset->dns)
-        return;
-    /* queue flags bypass to QUEUE + 1 */
-    nft_rule(nft, "dns");
-    queue_to(nft, ruleset->queue_kind, dns_queue_number(ruleset->queue), true);
-
-    /* oifname != @lan accept */
-    nft_rule(nft, "answers");
-    nft_output_not_in(nft, "lan");
-    nft_accept(nft);
-    nft_rule_end(nft, "meta oifname");
-
-    /* meta l4proto udp udp sport 53 goto dns */
-    nft_rule(nft, "answers");
-    nft_protocol(nft, IPPROTO_UDP);
-    nft_source_port(nft, 53);
-    nft_goto(nft, "dns");
-    nft_rule_end(nft, "goto");
-
-    /* tcp flags & (syn | ack) == ack tcp sport 53 goto dns */
-    nft_rule(nft, "answers");
-    nft_tcp_flags_ack(nft);
-    nft_source_port(nft, 53);
-    nft_goto(nft, "dns");
-    nft_rule_end(nft, "tcp flags");
-}
-
-static void add_dns_queries(struct nft *nft)
-{
-    /* udp dport 53 goto dns */
-    nft_rule(nft, "decide");
-    nft_protocol(nft, IPPROTO_UDP);
-    nft_destination_port(nft, 53);
-    nft_goto(nft, "dns");
-    nft_rule_end(nft, "goto");
-
-    /* tcp flags & (syn | ack) == ack tcp dport 53 goto dns */
-    nft_rule(nft, "decide");
-    nft_tcp_flags_ack(nft);
-    nft_destination_port(nft, 53);
-    nft_goto(nft, "dns");
-    nft_rule_end(nft, "tcp flags");
-}
-
 static void add_decide(struct nft *nft, const struct ruleset *ruleset)
 {
     const struct marks *marks = &ruleset->marks;
@@ -183,9 +131,6 @@ static void add_decide(struct nft *nft, const struct ruleset *ruleset)
     nft_interface_not_in(nft, "lan");
     nft_accept(nft);
     nft_rule_end(nft, "meta iifname");
-
-    if (ruleset->dns)
-        add_dns_queries(nft);
 
     /* ct mark & MASK == TAKE ct state established accept */
     nft_rule(nft, "decide");
@@ -377,9 +322,8 @@ static bool try_install(struct netlink *netlink, const struct ruleset *ruleset, 
     nft_delete_table(&nft);
     nft_add_table(&nft, flags[owner], "table");
     add_sets(&nft, ruleset);
-    add_chains(&nft, ruleset);
+    add_chains(&nft);
     add_pass_and_refuse(&nft, &ruleset->marks);
-    add_dns(&nft, ruleset);
     add_decide(&nft, ruleset);
     add_ask(&nft, ruleset);
     add_divert(&nft, ruleset);
@@ -427,7 +371,6 @@ static bool do_with_less(struct netlink *netlink, struct ruleset *ruleset, enum 
         log_info("this kernel lacks %s: using %s instead", queue_kind_text(ruleset->queue_kind),
                  queue_kind_text(ruleset->queue_kind + 1));
         ruleset->queue_kind++;
-        ruleset->dns = ruleset->dns && ruleset->queue_kind != QUEUE_NONE;
         if (ruleset->queue_kind == QUEUE_XTABLES)
             load_xtables_queue(netlink);
         return true;
@@ -463,6 +406,77 @@ void ruleset_remove(struct netlink *netlink)
     nft_delete_table(&nft);
     (void)!nft_commit(&nft, NULL);
 }
+
+/* ---- DNS ---- */
+
+static const char *const dns_chains[] = {"queries", "answers", "dns"}; /* the others go there */
+
+static void add_dns_chains(struct nft *nft)
+{
+    static const struct nft_base_chain queries = {NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE - 11};
+    static const struct nft_base_chain answers = {NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC + 10};
+    nft_add_chain(nft, "dns", NULL);
+    nft_add_chain(nft, "queries", &queries);
+    nft_add_chain(nft, "answers", &answers);
+}
+
+/* udp PORT 53 goto dns, and tcp flags & (syn | ack) == ack tcp PORT 53 goto dns */
+static void add_dns_rules(struct nft *nft, const char *chain,
+                          void (*port_is)(struct nft *nft, uint16_t port))
+{
+    nft_rule(nft, chain);
+    nft_protocol(nft, IPPROTO_UDP);
+    port_is(nft, 53);
+    nft_goto(nft, "dns");
+    nft_rule_end(nft, "goto");
+
+    nft_rule(nft, chain);
+    nft_tcp_flags_ack(nft);
+    port_is(nft, 53);
+    nft_goto(nft, "dns");
+    nft_rule_end(nft, "tcp flags");
+}
+
+/* Between a device and its resolver, which may be this box. */
+static void add_dns(struct nft *nft, enum queue_kind kind, uint16_t queue)
+{
+    add_dns_chains(nft);
+
+    /* queue flags bypass to QUEUE + 1 */
+    nft_rule(nft, "dns");
+    queue_to(nft, kind, dns_queue_number(queue), true);
+
+    /* iifname != @lan accept */
+    nft_rule(nft, "queries");
+    nft_interface_not_in(nft, "lan");
+    nft_accept(nft);
+    nft_rule_end(nft, "meta iifname");
+    add_dns_rules(nft, "queries", nft_destination_port);
+
+    /* oifname != @lan accept */
+    nft_rule(nft, "answers");
+    nft_output_not_in(nft, "lan");
+    nft_accept(nft);
+    nft_rule_end(nft, "meta oifname");
+    add_dns_rules(nft, "answers", nft_source_port);
+}
+
+bool ruleset_set_dns(struct netlink *netlink, enum queue_kind kind, uint16_t queue, bool watched)
+{
+    struct nft nft;
+    nft_begin_large(&nft, netlink, RULESET_TABLE);
+    if (watched) {
+        add_dns(&nft, kind, queue);
+    } else {
+        for (size_t i = 0; i < ARRAY_SIZE(dns_chains); i++)
+            nft_flush_chain(&nft, dns_chains[i]);
+        for (size_t i = 0; i < ARRAY_SIZE(dns_chains); i++)
+            nft_delete_chain(&nft, dns_chains[i]);
+    }
+    return nft_commit(&nft, NULL);
+}
+
+/* ---- what changes ---- */
 
 bool ruleset_set_lan(struct netlink *netlink, const char (*lan)[IFNAMSIZ], size_t count)
 {

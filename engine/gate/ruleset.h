@@ -50,7 +50,6 @@ struct ruleset {
     uint16_t listen_port;
     uint16_t queue;
     enum queue_kind queue_kind;
-    bool dns;                    /* DNS messages go to the queue behind `queue` */
     bool source_device;          /* origins see the device's address: their answers come to us */
     bool pass_quic;              /* QUIC flows, where there is no queue to ask of it */
     bool fail_closed;            /* stays behind when we end, and lets nothing new through */
@@ -74,6 +73,10 @@ bool ruleset_install(struct netlink *netlink, struct ruleset *ruleset) must_chec
 
 /* Removes a table that would stay. */
 void ruleset_remove(struct netlink *netlink);
+
+/* From now on the DNS messages of devices go to the queue behind this one; or they do no more. */
+bool ruleset_set_dns(struct netlink *netlink, enum queue_kind kind, uint16_t queue,
+                     bool watched) must_check;
 
 /* Says which interfaces are the devices'. */
 bool ruleset_set_lan(struct netlink *netlink, const char (*lan)[IFNAMSIZ], size_t count) must_check;

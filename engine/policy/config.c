@@ -69,6 +69,26 @@ static unsigned column_of(const struct parser *parser, const char *value)
     return found != NULL ? (unsigned)(found - parser->line) + 1 : 0;
 }
 
+/* For whoever asks what is set, and where. Patterns are many, and listed elsewhere. */
+static void note_given(struct parser *parser, const struct schema_key *key, const char *text)
+{
+    struct given *given = &parser->config->given[key - schema];
+    struct arena *arena = &parser->config->arena;
+    if (parser->object != NULL || strcmp(key->name, "pattern") == 0 ||
+        strcmp(key->name, "file") == 0)
+        return;
+    if (given->text == NULL) {
+        given->text = arena_strdup(arena, text);
+        given->place = parser->line != NULL ? parser->place : (struct place){0};
+        return;
+    }
+    const size_t size = strlen(given->text) + strlen(text) + 2;
+    char *both = arena_alloc(arena, size);
+    if (both != NULL)
+        snprintf(both, size, "%s %s", given->text, text);
+    given->text = both;
+}
+
 static void store(struct parser *parser, const struct schema_key *key, const char *text)
 {
     struct value value = {
@@ -78,6 +98,7 @@ static void store(struct parser *parser, const struct schema_key *key, const cha
         .config = parser->config,
         .report = parser->report,
     };
+    note_given(parser, key, text);
     char *base = parser->object != NULL ? parser->object : (char *)parser->config;
     const char *complaint = key->parse(&value, base + key->offset);
     if (complaint != NULL)
@@ -415,7 +436,8 @@ struct config *config_parse(const char *text, size_t length, const char *path,
     unsigned *first_use = calloc(schema_size, sizeof(*first_use));
     CHECK(config != NULL && first_use != NULL);
     config->path = arena_strdup(&config->arena, path);
-    CHECK(config->path != NULL);
+    config->given = arena_alloc(&config->arena, schema_size * sizeof(*config->given));
+    CHECK(config->path != NULL && config->given != NULL);
 
     /* Some editors put a byte order mark in front. */
     size_t mark = length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;

@@ -162,9 +162,16 @@ struct device_config {
     uint8_t prefix;         /* so many bits of it count */
     const char *interface;  /* NULL: any */
     bool intercept;
+    bool inherits; /* made at run time: `intercept` is for the next section to say */
     enum quic quic;
     struct rules_config ignore; /* beside those for all */
     struct device_config *next;
+};
+
+/* What was given for a key that is no section's with a name. */
+struct given {
+    const char *text;   /* NULL: nothing; of a key that repeats, all of it */
+    struct place place; /* no file: it is the default */
 };
 
 struct config {
@@ -177,6 +184,7 @@ struct config {
     struct tls_config tls;
     struct destination_config *destinations; /* in the order of the file */
     struct device_config *devices;           /* likewise */
+    struct device_config *overlays;          /* made at run time: they go before those */
     struct credentials *credentials;         /* all that were read, to be freed */
     const char *events_file;                 /* NULL: no records are kept */
     bool ignored_events;                     /* also of what passes in the kernel */
@@ -186,6 +194,7 @@ struct config {
     bool has_user; /* the engine is to run as: */
     uid_t user;
     gid_t group;
+    struct given *given; /* by the key's place in the schema */
 };
 
 /* Reads the file and the patterns given on the command line. Everything that is wrong goes into

@@ -27,30 +27,69 @@ static bool is_device(const struct device_config *device, const struct flow *flo
     return device->interface != NULL && strcmp(device->interface, flow->interface) == 0;
 }
 
-const struct device_config *device_find(const struct config *config, const struct flow *flow,
+static const struct device_config *find(const struct device_config *device, const struct flow *flow,
                                         size_t *index)
 {
-    const struct device_config *device = config->devices;
-    *index = 0;
     for (; device != NULL && !is_device(device, flow); device = device->next)
         ++*index;
     return device;
 }
 
-enum quic device_quic(const struct config *config, const struct device_config *device)
+const struct device_config *device_find(const struct config *config, const struct flow *flow,
+                                        size_t *index)
 {
+    *index = 0;
+    return find(config->devices, flow, index);
+}
+
+const struct device_config *device_next_overlay(const struct config *config,
+                                                const struct device_config *device,
+                                                const struct flow *flow, size_t *index)
+{
+    if (device == NULL)
+        return find(config->overlays, flow, index);
+    ++*index;
+    return find(device->next, flow, index);
+}
+
+bool device_is_intercepted(const struct config *config, const struct flow *flow)
+{
+    size_t index = 0;
+    const struct device_config *device = NULL;
+    do
+        device = device_next_overlay(config, device, flow, &index);
+    while (device != NULL && device->inherits);
+    if (device == NULL)
+        device = device_find(config, flow, &index);
+    return device != NULL ? device->intercept : !config->network.listed_devices;
+}
+
+enum quic device_quic(const struct config *config, const struct flow *flow)
+{
+    size_t index = 0;
+    const struct device_config *device = NULL;
+    do
+        device = device_next_overlay(config, device, flow, &index);
+    while (device != NULL && device->quic == QUIC_UNSET);
+    if (device == NULL)
+        device = device_find(config, flow, &index);
     return device != NULL && device->quic != QUIC_UNSET ? device->quic : config->network.quic;
 }
 
-const char *device_name(const struct config *config, const struct flow *flow)
+static const char *find_name(const struct device_config *device, const struct flow *flow)
 {
-    const struct device_config *device = config->devices;
     for (; device != NULL; device = device->next)
         if (has_mac(device, flow) ||
             (device->has_address && device->prefix == address_ip_size(&device->address) * 8 &&
              address_same_ip(&device->address, &flow->device)))
             return device->name;
     return NULL;
+}
+
+const char *device_name(const struct config *config, const struct flow *flow)
+{
+    const char *name = find_name(config->overlays, flow);
+    return name != NULL ? name : find_name(config->devices, flow);
 }
 
 /* A section's rules stand together: as in device_find(), any of them will do. */
@@ -79,9 +118,14 @@ struct exclusions *device_exclusions(const struct config *config)
 {
     const struct device_config *device;
     size_t limit = 0;
+    for (device = config->overlays; device != NULL; device = device->next)
+        limit += 3;
     for (device = config->devices; device != NULL; device = device->next)
         limit += 3;
     struct exclusions *exclusions = exclusions_new(limit);
+    for (device = config->overlays; device != NULL; device = device->next)
+        if (!device->inherits)
+            exclude_device(exclusions, device);
     for (device = config->devices; device != NULL; device = device->next)
         exclude_device(exclusions, device);
     exclusions->all_others = config->network.listed_devices;

@@ -314,6 +314,18 @@ const char *devices_find_name(struct devices *devices, const struct device_key *
     return found != NULL ? name : NULL;
 }
 
+bool devices_find_mac(struct devices *devices, const struct address *address,
+                      uint8_t mac[static MAC_SIZE])
+{
+    pthread_mutex_lock(&devices->lock);
+    const struct place_seen *place = find_place(devices, address);
+    const bool found = place != NULL && place->device->has_mac;
+    if (found)
+        memcpy(mac, place->device->mac, MAC_SIZE);
+    pthread_mutex_unlock(&devices->lock);
+    return found;
+}
+
 void devices_notice(struct devices *devices, const struct flow *seen, uint64_t when)
 {
     pthread_mutex_lock(&devices->lock);

@@ -46,6 +46,10 @@ void devices_set_name(struct devices *devices, const struct flow *from, const ch
 const char *devices_find_name(struct devices *devices, const struct device_key *key,
                               char name[static MDNS_NAME_SIZE]);
 
+/* The MAC address of the device that has this address. False if it is not known. */
+bool devices_find_mac(struct devices *devices, const struct address *address,
+                      uint8_t mac[static MAC_SIZE]) must_check;
+
 /* What DHCP servers know, and the list of vendors, from now on. Both go over, and may be NULL. */
 void devices_set_leases(struct devices *devices, struct leases *leases);
 void devices_set_vendors(struct devices *devices, struct vendors *vendors);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "policy/explain.h"
 
+#include "policy/amend.h"
+#include "policy/candidates.h"
+#include "policy/device.h"
 #include "policy/learned_json.h"
 
 #include <string.h>
@@ -17,9 +20,48 @@ static bool parse_name(const char *target, char *name, uint16_t *port)
     return true;
 }
 
-static bool sees_no_names(const struct rules_config *rules)
+static void come_from(struct flow *flow, const struct device_config *device)
 {
-    return rules->patterns.count > 0 && (rules->match & MATCH_NAMES) == 0;
+    if (device == NULL)
+        return;
+    flow->has_mac = device->has_mac;
+    memcpy(flow->mac, device->mac, MAC_SIZE);
+    flow->device = device->address;
+    if (device->interface != NULL)
+        snprintf(flow->interface, sizeof(flow->interface), "%s", device->interface);
+    flow->device_name = device->name;
+}
+
+bool question_flow(const struct question *question, struct flow *flow,
+                   char name[static EXPLAIN_TARGET_LIMIT])
+{
+    *flow = (struct flow){.protocol = IPPROTO_TCP, .opened = true};
+    if (strlen(question->target) >= EXPLAIN_TARGET_LIMIT)
+        return false;
+    if (!address_parse(&flow->origin, question->target)) {
+        if (!parse_name(question->target, name, &flow->origin.port))
+            return false;
+        flow->sni = name;
+    } else if (question->name_count > 0) {
+        flow->names = question->names;
+        flow->name_count = question->name_count;
+        flow->sni = flow->host = question->names[0];
+    }
+    come_from(flow, question->device);
+    return true;
+}
+
+static bool sees_no_names(const struct policy *policy, enum edit_list list, unsigned match)
+{
+    return patterns_count(policy_list(policy, list, NULL)) > 0 && (match & MATCH_NAMES) == 0;
+}
+
+/* By its address alone the device would not be the one that has connections. */
+static void complete_device(const struct policy_view *view, struct flow *flow)
+{
+    struct known *known = policy_view_known(view);
+    if (known != NULL && !flow->has_mac && flow->device.family != 0)
+        flow->has_mac = devices_find_mac(known->devices, &flow->device, flow->mac);
 }
 
 static void explain_learned(struct explanation *explanation, const struct flow *flow)
@@ -36,28 +78,67 @@ static void explain_learned(struct explanation *explanation, const struct flow *
     explanation->learned_count = kept;
 }
 
-bool explain_target(struct explanation *explanation, const struct policy_view *view,
-                    const char *target)
+bool explain_question(struct explanation *explanation, const struct policy_view *view,
+                      const struct question *question)
 {
     char name[EXPLAIN_TARGET_LIMIT];
-    struct flow flow = {.protocol = IPPROTO_TCP, .opened = true};
-    if (strlen(target) >= EXPLAIN_TARGET_LIMIT)
+    struct flow flow;
+    if (!question_flow(question, &flow, name))
         return false;
-    bool is_name = !address_parse(&flow.origin, target);
-    if (is_name) {
-        if (!parse_name(target, name, &flow.origin.port))
-            return false;
-        flow.sni = name;
-    }
-    const struct config *config = policy_config(policy_view_policy(view));
+    const struct policy *policy = policy_view_policy(view);
+    const struct config *config = policy_config(policy);
+    const bool has_name = flow.sni != NULL;
+    complete_device(view, &flow);
     explanation->view = view;
     explanation->decision = policy_decide(view, &flow);
     explain_learned(explanation, &flow);
     explanation->rules = policy_tls(view, &flow);
     bool by_ignore = explanation->decision.reason == REASON_RULE;
-    explanation->name_unseen = is_name && (sees_no_names(&config->ignore) ||
-                                           (!by_ignore && sees_no_names(&config->allow)));
+    explanation->name_unseen =
+        has_name && ((sees_no_names(policy, LIST_IGNORE, config->ignore.match) &&
+                      (!by_ignore || flow.origin.family == 0)) ||
+                     (!by_ignore && sees_no_names(policy, LIST_ALLOW, config->allow.match)));
     return true;
+}
+
+bool explain_target(struct explanation *explanation, const struct policy_view *view,
+                    const char *target)
+{
+    const struct question question = {.target = target};
+    return explain_question(explanation, view, &question);
+}
+
+static const struct pattern_source *find_of_section(const struct policy_view *view,
+                                                    const struct device_config *device,
+                                                    const struct flow *flow)
+{
+    char name[SECTION_NAME_SIZE];
+    if (device == NULL)
+        return NULL;
+    const struct patterns *patterns =
+        policy_list(policy_view_policy(view), LIST_IGNORE, amend_section_name(device, name));
+    return candidates_find(patterns, policy_view_scratch(view), flow, device->ignore.match);
+}
+
+const struct pattern_source *explain_list(const struct policy_view *view, enum edit_list list,
+                                          const struct flow *flow)
+{
+    const struct policy *policy = policy_view_policy(view);
+    const struct config *config = policy_config(policy);
+    const struct rules_config *const rules[] = {
+        [LIST_IGNORE] = &config->ignore, [LIST_ALLOW] = &config->allow, [LIST_TCP] = &config->tcp};
+    const struct pattern_source *found = NULL;
+    const struct device_config *device = NULL;
+    size_t index = 0;
+    while (list == LIST_IGNORE && found == NULL &&
+           (device = device_next_overlay(config, device, flow, &index)) != NULL)
+        found = find_of_section(view, device, flow);
+    if (list == LIST_IGNORE && found == NULL)
+        found = find_of_section(view, device_find(config, flow, &index), flow);
+    if (found == NULL)
+        found = candidates_find(policy_list(policy, list, NULL), policy_view_scratch(view), flow,
+                                rules[list]->match);
+    return found;
 }
 
 const char *explanation_verdict(const struct explanation *explanation)
@@ -93,7 +174,8 @@ void explanation_write(struct jsonw *json, const char *target,
     if (decision->rule != NULL) {
         jsonw_string(json, "pattern", decision->rule->text);
         jsonw_string(json, "file", decision->rule->place.file);
-        jsonw_uint(json, "line", decision->rule->place.line);
+        if (decision->rule->place.line > 0)
+            jsonw_uint(json, "line", decision->rule->place.line);
     }
     if (decision->verdict == VERDICT_TAKE) {
         jsonw_string(json, "upstream", upstream_mode_name(explanation->rules.upstream));

@@ -10,11 +10,23 @@
 #define EXPLAIN_TARGET_LIMIT 300
 #define EXPLAIN_LEARNED_LIMIT 8
 
+/* What is asked. */
+struct question {
+    const char *target;       /* "address:port" or "name:port" */
+    const char *const *names; /* of the target, as by DNS and in the ClientHello; */
+    size_t name_count;
+    const struct device_config *device; /* who wants to go there; NULL: anybody */
+};
+
+/* The connection that is meant; it borrows from the question, and its name is kept in `name`. False
+ * if the target is neither. */
+bool question_flow(const struct question *question, struct flow *flow,
+                   char name[static EXPLAIN_TARGET_LIMIT]) must_check;
+
 struct explanation {
     const struct policy_view *view; /* it is borrowed from */
     struct decision decision;
-    struct tls_rules
-        rules; /* for what is intercepted, as far as they do not depend on the device */
+    struct tls_rules rules; /* for what is intercepted */
     /* The target is a name, and the patterns were tried against it; but in operation only addresses
      * are looked at (match = address), so they would not be asked about a name. */
     bool name_unseen;
@@ -24,9 +36,18 @@ struct explanation {
     size_t learned_count;
 };
 
-/* Answers for "address:port" or "name:port". False if the target is neither. */
+/* False if the target is neither address:port nor name:port. */
+bool explain_question(struct explanation *explanation, const struct policy_view *view,
+                      const struct question *question) must_check;
+
+/* The same for a target alone. */
 bool explain_target(struct explanation *explanation, const struct policy_view *view,
                     const char *target) must_check;
+
+/* What one list alone says: the pattern that is found, of the device's own or of those for all;
+ * NULL if none is. */
+const struct pattern_source *explain_list(const struct policy_view *view, enum edit_list list,
+                                          const struct flow *flow);
 
 /* "ignore" or "intercept". */
 const char *explanation_verdict(const struct explanation *explanation);

@@ -3,28 +3,24 @@
 
 #include "core/log.h"
 #include "core/loop.h"
+#include "policy/amend.h"
 #include "policy/candidates.h"
 #include "policy/device.h"
+#include "policy/lists.h"
 #include "policy/suggest.h"
 #include "tls/constraints.h"
 
-#include <limits.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
 struct policy {
     atomic_uint references;
     uint64_t revision;
-    struct config *config;
-    struct patterns *ignore, *allow, *tcp;
-    struct patterns **destinations; /* as many as the configuration has, in its order */
-    size_t destination_count;
-    struct patterns **devices; /* likewise */
-    size_t device_count;
-    bool names_matter;   /* to some rule */
-    atomic_bool *hinted; /* by ignore pattern: the operator was told that it wants names */
-    NAME_CONSTRAINTS *constraints; /* of our CA; NULL: none */
+    struct basis *basis;
+    const struct config *config; /* the basis's, or */
+    struct config *amended;      /* what edits have made of it; NULL: nothing */
+    struct lists lists;
+    bool names_matter; /* to some rule */
 };
 
 struct policy_view {
@@ -53,101 +49,85 @@ const char *reason_name(enum reason reason)
     return names[reason];
 }
 
-static struct patterns *compile(const struct config *config, const struct rules_config *rules,
-                                const char *cache_name, struct report *report)
+/* ---- making it ---- */
+
+static bool tries(const struct patterns *patterns, unsigned patterns_match, unsigned match)
 {
-    char path[PATH_MAX];
-    const char *cache = NULL;
-    if (cache_name != NULL) {
-        snprintf(path, sizeof(path), "%s/%s", config->state_directory, cache_name);
-        cache = path;
-    }
-    return patterns_compile(&rules->patterns, cache, report);
+    return (patterns_match & match) != 0 && patterns_count(patterns) > 0;
 }
 
-/* One set a section; `name` is the sections'. */
-static bool compile_section(struct policy *policy, struct patterns **patterns,
-                            const struct rules_config *rules, const char *name, size_t index,
-                            bool use_cache, struct report *report)
+static bool any_tries(struct patterns *const *patterns, const struct device_config *device,
+                      unsigned match)
 {
-    char cache[48];
-    snprintf(cache, sizeof(cache), "%s-%zu.hsdb", name, index + 1);
-    *patterns = compile(policy->config, rules,
-                        use_cache && rules->patterns.count > 0 ? cache : NULL, report);
-    return *patterns != NULL;
-}
-
-static bool compile_destinations(struct policy *policy, bool use_cache, struct report *report)
-{
-    const struct destination_config *destination = policy->config->destinations;
-    bool good = true;
-    for (; destination != NULL; destination = destination->next)
-        policy->destination_count++;
-    policy->destinations = calloc(policy->destination_count + 1, sizeof(struct patterns *));
-    CHECK(policy->destinations != NULL);
-    destination = policy->config->destinations;
-    for (size_t i = 0; destination != NULL; i++, destination = destination->next)
-        if (!compile_section(policy, &policy->destinations[i], &destination->rules, "destination",
-                             i, use_cache, report))
-            good = false;
-    return good;
-}
-
-static bool compile_devices(struct policy *policy, bool use_cache, struct report *report)
-{
-    const struct device_config *device = policy->config->devices;
-    bool good = true;
     for (; device != NULL; device = device->next)
-        policy->device_count++;
-    policy->devices = calloc(policy->device_count + 1, sizeof(struct patterns *));
-    CHECK(policy->devices != NULL);
-    device = policy->config->devices;
-    for (size_t i = 0; device != NULL; i++, device = device->next)
-        if (!compile_section(policy, &policy->devices[i], &device->ignore, "device", i, use_cache,
-                             report))
-            good = false;
-    return good;
+        if (tries(*patterns++, device->ignore.match, match))
+            return true;
+    return false;
 }
 
-static bool look_at_names(const struct rules_config *rules)
+/* True if any pattern that decides is tried against something of these. */
+static bool decides_by(const struct policy *policy, unsigned match)
 {
-    return rules->patterns.count > 0 && (rules->match & MATCH_NAMES) != 0;
+    const struct config *config = policy->config;
+    const struct lists *lists = &policy->lists;
+    return tries(lists->ignore, config->ignore.match, match) ||
+           tries(lists->allow, config->allow.match, match) ||
+           any_tries(lists->devices, config->devices, match) ||
+           any_tries(lists->overlays, config->overlays, match);
 }
 
 static bool names_matter(const struct policy *policy)
 {
-    const struct config *config = policy->config;
-    bool matter = look_at_names(&config->ignore) || look_at_names(&config->allow) ||
-                  config->learn.mode != LEARN_OFF || policy->constraints != NULL;
-    for (const struct device_config *device = config->devices; device != NULL && !matter;
-         device = device->next)
-        matter = look_at_names(&device->ignore);
-    return matter;
+    return policy->config->learn.mode != LEARN_OFF || policy->basis->constraints != NULL ||
+           decides_by(policy, MATCH_NAMES);
 }
 
-struct policy *policy_new(struct config *config, uint64_t revision, bool use_cache,
-                          struct report *report)
+/* Takes over the reference to the basis. */
+static struct policy *make(struct basis *basis, const struct policy *before,
+                           const struct edits *edits, uint64_t revision, struct report *report)
 {
     struct policy *policy = calloc(1, sizeof(*policy));
     CHECK(policy != NULL);
     atomic_init(&policy->references, 1);
     policy->revision = revision;
-    policy->config = config;
-    policy->constraints =
-        constraints_new(config->tls.name_constraints.items, config->tls.name_constraints.count);
-    policy->names_matter = names_matter(policy);
-    policy->ignore = compile(config, &config->ignore, use_cache ? "ignore.hsdb" : NULL, report);
-    policy->allow = compile(config, &config->allow, use_cache ? "allow.hsdb" : NULL, report);
-    policy->tcp = compile(config, &config->tcp, use_cache ? "tcp.hsdb" : NULL, report);
-    bool has_destinations = compile_destinations(policy, use_cache, report);
-    bool has_devices = compile_devices(policy, use_cache, report);
-    policy->hinted = calloc(config->ignore.patterns.count + 1, sizeof(*policy->hinted));
-    CHECK(policy->hinted != NULL);
-    if (policy->ignore == NULL || policy->allow == NULL || policy->tcp == NULL ||
-        !has_destinations || !has_devices) {
-        policy_unref(policy);
-        return NULL;
+    policy->basis = basis;
+    policy->config = basis->config;
+    const bool amend = amend_is_needed(edits);
+    if (amend)
+        policy->amended = amend_config(basis->config, edits, report);
+    if (policy->amended != NULL)
+        policy->config = policy->amended;
+    if ((!amend || policy->amended != NULL) &&
+        lists_init(&policy->lists, basis, policy->config, before != NULL ? &before->lists : NULL,
+                   edits, report)) {
+        policy->names_matter = names_matter(policy);
+        return policy;
     }
+    policy_unref(policy);
+    return NULL;
+}
+
+struct policy *policy_new(struct config *config, uint64_t revision, bool use_cache,
+                          struct report *report)
+{
+    struct basis *basis = basis_new(config, use_cache, report);
+    if (basis == NULL)
+        return NULL;
+    struct edits *none = edits_new();
+    struct policy *policy = make(basis, NULL, none, revision, report);
+    edits_free(none);
+    return policy;
+}
+
+struct policy *policy_edit(const struct policy *policy, const struct policy *before,
+                           const struct edits *edits, uint64_t revision, struct report *report)
+{
+    return make(basis_ref(policy->basis), before, edits, revision, report);
+}
+
+struct policy *policy_ref(struct policy *policy)
+{
+    atomic_fetch_add(&policy->references, 1);
     return policy;
 }
 
@@ -155,24 +135,20 @@ void policy_unref(struct policy *policy)
 {
     if (policy == NULL || atomic_fetch_sub(&policy->references, 1) > 1)
         return;
-    patterns_free(policy->ignore);
-    patterns_free(policy->allow);
-    patterns_free(policy->tcp);
-    for (size_t i = 0; i < policy->destination_count; i++)
-        patterns_free(policy->destinations[i]);
-    free(policy->destinations);
-    for (size_t i = 0; i < policy->device_count; i++)
-        patterns_free(policy->devices[i]);
-    free(policy->devices);
-    free(policy->hinted);
-    NAME_CONSTRAINTS_free(policy->constraints);
-    config_free(policy->config);
+    lists_fini(&policy->lists);
+    config_free(policy->amended);
+    basis_unref(policy->basis);
     free(policy);
 }
 
 const struct config *policy_config(const struct policy *policy)
 {
     return policy->config;
+}
+
+const struct config *policy_file(const struct policy *policy)
+{
+    return policy->basis->config;
 }
 
 uint64_t policy_revision(const struct policy *policy)
@@ -182,34 +158,58 @@ uint64_t policy_revision(const struct policy *policy)
 
 const struct patterns *policy_ignore(const struct policy *policy)
 {
-    return policy->ignore;
+    return policy->lists.ignore;
 }
 
-static bool grow_scratch(struct pattern_scratch **scratch, const struct policy *policy)
+const struct patterns *policy_list(const struct policy *policy, enum edit_list list,
+                                   const char *device)
 {
-    bool good = pattern_scratch_grow(scratch, policy->ignore) &&
-                pattern_scratch_grow(scratch, policy->allow) &&
-                pattern_scratch_grow(scratch, policy->tcp);
-    for (size_t i = 0; i < policy->destination_count && good; i++)
-        good = pattern_scratch_grow(scratch, policy->destinations[i]);
-    for (size_t i = 0; i < policy->device_count && good; i++)
-        good = pattern_scratch_grow(scratch, policy->devices[i]);
+    return lists_find(&policy->lists, list, device);
+}
+
+/* ---- views ---- */
+
+bool policy_grow_scratch(const struct policy *policy, struct pattern_scratch **scratch)
+{
+    const struct basis *basis = policy->basis;
+    bool good = lists_grow_scratch(&policy->lists, scratch);
+    for (size_t i = 0; i < basis->destination_count && good; i++)
+        good = pattern_scratch_grow(scratch, basis->destinations[i]);
     return good;
+}
+
+/* Takes over the scratch. */
+static struct policy_view *make_view(struct policy *policy, struct known *known,
+                                     struct pattern_scratch *scratch)
+{
+    struct policy_view *view = scratch != NULL ? malloc(sizeof(*view)) : NULL;
+    if (view != NULL)
+        *view = (struct policy_view){policy_ref(policy), known, scratch};
+    else
+        pattern_scratch_free(scratch);
+    return view;
 }
 
 struct policy_view *policy_view_new(struct policy *policy, struct known *known)
 {
-    struct policy_view *view = calloc(1, sizeof(*view));
-    if (view == NULL)
-        return NULL;
-    view->policy = policy;
-    view->known = known;
-    atomic_fetch_add(&policy->references, 1);
-    if (!grow_scratch(&view->scratch, policy)) {
-        policy_view_free(view);
-        return NULL;
-    }
-    return view;
+    struct pattern_scratch *scratch = NULL;
+    if (policy_grow_scratch(policy, &scratch))
+        return make_view(policy, known, scratch);
+    pattern_scratch_free(scratch);
+    return NULL;
+}
+
+struct policy_view *policy_view_like(struct policy *policy, struct known *known,
+                                     const struct pattern_scratch *model)
+{
+    return make_view(policy, known, pattern_scratch_clone(model));
+}
+
+void policy_view_follow(struct policy_view *view, const struct policy_view *old)
+{
+    pattern_scratch_swap(view->scratch, old->scratch);
+    pattern_scratch_free(view->scratch);
+    view->scratch = pattern_scratch_ref(old->scratch);
 }
 
 void policy_view_free(struct policy_view *view)
@@ -229,6 +229,11 @@ const struct policy *policy_view_policy(const struct policy_view *view)
 struct known *policy_view_known(const struct policy_view *view)
 {
     return view->known;
+}
+
+struct pattern_scratch *policy_view_scratch(const struct policy_view *view)
+{
+    return view->scratch;
 }
 
 /* ---- deciding ---- */
@@ -276,37 +281,54 @@ static bool is_pinned(const struct policy_view *view, const struct flow *flow, u
                              id);
 }
 
+/* What the patterns of the device alone say. */
+static const struct pattern_source *ignored_for_device(const struct policy_view *view,
+                                                       const struct flow *flow, enum holds *holds)
+{
+    const struct config *config = view->policy->config;
+    const struct lists *lists = &view->policy->lists;
+    const struct device_config *device = NULL;
+    const struct pattern_source *rule = NULL;
+    size_t index = 0;
+    while (rule == NULL && (device = device_next_overlay(config, device, flow, &index)) != NULL)
+        rule = ignored_by(view, lists->overlays[index], device->ignore.match, flow,
+                          HOLDS_FOR_DEVICE, holds);
+    device = device_find(config, flow, &index);
+    if (rule == NULL && device != NULL)
+        rule = ignored_by(view, lists->devices[index], device->ignore.match, flow, HOLDS_FOR_DEVICE,
+                          holds);
+    return rule;
+}
+
 /* A flow of which one name is known at most. */
 static struct decision decide_one(const struct policy_view *view, const struct flow *flow)
 {
     const struct policy *policy = view->policy;
     const struct config *config = policy->config;
-    size_t index;
-    const struct device_config *device = device_find(config, flow, &index);
     struct decision decision = {.verdict = VERDICT_PASS, .reason = REASON_RULE};
-    if (device != NULL)
-        decision.rule = ignored_by(view, policy->devices[index], device->ignore.match, flow,
-                                   HOLDS_FOR_DEVICE, &decision.holds);
+    decision.rule = ignored_for_device(view, flow, &decision.holds);
     if (decision.rule == NULL)
-        decision.rule = ignored_by(view, policy->ignore, config->ignore.match, flow, HOLDS_FOR_ALL,
-                                   &decision.holds);
+        decision.rule = ignored_by(view, policy->lists.ignore, config->ignore.match, flow,
+                                   HOLDS_FOR_ALL, &decision.holds);
     if (decision.rule != NULL)
         return decision;
 
-    bool has_allow = patterns_count(policy->allow) > 0;
+    bool has_allow = patterns_count(policy->lists.allow) > 0;
     bool allow_by_address = !has_allow || (config->allow.match & MATCH_NAMES) == 0;
     if (has_allow && is_all_known(config->allow.match, flow) &&
-        find_rule(view, policy->allow, config->allow.match, flow) == NULL)
+        find_rule(view, policy->lists.allow, config->allow.match, flow) == NULL)
         return (struct decision){
             .verdict = VERDICT_PASS,
             .reason = REASON_NOT_ALLOWED,
             .holds = allow_by_address && flow->origin.family != 0 ? HOLDS_FOR_ALL : HOLDS_ONCE};
-    if (flow->sni != NULL && !constraints_permit(policy->constraints, flow->sni, strlen(flow->sni)))
+    if (flow->sni != NULL &&
+        !constraints_permit(policy->basis->constraints, flow->sni, strlen(flow->sni)))
         return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_CONSTRAINTS};
     uint64_t id;
     if (is_pinned(view, flow, &id))
         return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_PINNED, .learned = id};
-    bool by_address = flow->origin.family != 0 && !policy->names_matter && config->devices == NULL;
+    bool by_address = flow->origin.family != 0 && !policy->names_matter &&
+                      config->devices == NULL && config->overlays == NULL;
     return (struct decision){.verdict = VERDICT_TAKE,
                              .reason = REASON_DEFAULT,
                              .holds = by_address ? HOLDS_FOR_ALL : HOLDS_ONCE};
@@ -372,7 +394,7 @@ static bool all_names_pass(const struct policy_view *view, const struct flow *fl
 static bool is_nameless(const struct policy_view *view, const struct flow *flow)
 {
     return flow->sni == NULL && flow->host == NULL && flow->name_count == 0 &&
-           view->known != NULL &&
+           policy_watches_dns(view->policy->config) && view->known != NULL &&
            atomic_load_explicit(&view->known->watches_dns, memory_order_relaxed);
 }
 
@@ -391,20 +413,19 @@ static struct decision decide_opened(const struct policy_view *view, const struc
 struct decision policy_decide(const struct policy_view *view, const struct flow *flow)
 {
     const struct config *config = view->policy->config;
-    size_t index;
-    const struct device_config *device = device_find(config, flow, &index);
-    if (device != NULL ? !device->intercept : config->network.listed_devices)
+    if (!device_is_intercepted(config, flow))
         return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_DEVICE};
     if (flow->to_this_box)
         return (struct decision){.verdict = VERDICT_PASS, .reason = REASON_LOCAL};
     struct decision decision =
         flow->opened ? decide_opened(view, flow) : decide_unopened(view, flow);
     if (decision.verdict == VERDICT_TAKE && flow->protocol == IPPROTO_UDP &&
-        device_quic(config, device) == QUIC_PASS)
+        device_quic(config, flow) == QUIC_PASS)
         return (struct decision){.verdict = VERDICT_PASS,
                                  .reason = REASON_QUIC,
-                                 .holds =
-                                     config->devices == NULL ? HOLDS_FOR_ALL : HOLDS_FOR_DEVICE};
+                                 .holds = config->devices == NULL && config->overlays == NULL
+                                              ? HOLDS_FOR_ALL
+                                              : HOLDS_FOR_DEVICE};
     return decision;
 }
 
@@ -432,19 +453,9 @@ void policy_count(const struct policy_view *view, const struct flow *flow, enum 
         devices_count(view->known->devices, flow, verdict);
 }
 
-static bool looks_at_host(const struct rules_config *rules)
-{
-    return rules->patterns.count > 0 && (rules->match & MATCH_HOST) != 0;
-}
-
 bool policy_wants_host(const struct policy_view *view)
 {
-    const struct config *config = view->policy->config;
-    const struct device_config *device = config->devices;
-    bool wants = looks_at_host(&config->ignore) || looks_at_host(&config->allow);
-    for (; device != NULL && !wants; device = device->next)
-        wants = looks_at_host(&device->ignore);
-    return wants;
+    return decides_by(view->policy, MATCH_HOST);
 }
 
 /* ---- patterns that are meant for names ---- */
@@ -468,8 +479,8 @@ void policy_hint(const struct policy_view *view, const struct flow *flow)
         return;
     struct flow named = *flow;
     named.sni = name;
-    const struct pattern_source *rule = find_rule(view, policy->ignore, MATCH_SNI, &named);
-    if (rule == NULL || atomic_exchange(&policy->hinted[rule - ignore->patterns.items], true))
+    const struct pattern_source *rule = find_rule(view, policy->lists.ignore, MATCH_SNI, &named);
+    if (rule == NULL || !patterns_first_time(policy->lists.ignore, rule))
         return;
     log_info("%s (%s) would be found in %s:%u, but only addresses are looked at: set match = "
              "address dns sni in [ignore], or use the pattern %s",
@@ -486,38 +497,29 @@ struct tls_rules policy_tls(const struct policy_view *view, const struct flow *f
     const struct device_config *device = device_find(config, flow, &index);
     struct tls_rules rules = {0};
     for (size_t i = 0; destination != NULL; i++, destination = destination->next)
-        if (find_rule(view, policy->destinations[i], destination->rules.match, flow) != NULL)
+        if (find_rule(view, policy->basis->destinations[i], destination->rules.match, flow) != NULL)
             rules_add_destination(&rules, destination);
-    rules.uninterpreted = find_rule(view, policy->tcp, config->tcp.match, flow) != NULL;
-    rules.quic = device_quic(config, device);
+    rules.uninterpreted = find_rule(view, policy->lists.tcp, config->tcp.match, flow) != NULL;
+    rules.quic = device_quic(config, flow);
     if (device != NULL)
         rules_add(&rules, &device->scope);
     rules_add(&rules, &config->tls.scope);
     return rules;
 }
 
-static bool looks_at_dns(const struct rules_config *rules)
-{
-    return rules->patterns.count > 0 && (rules->match & MATCH_DNS) != 0;
-}
-
 bool policy_watches_dns(const struct config *config)
 {
     const struct device_config *device = config->devices;
-    bool watches = looks_at_dns(&config->ignore) || looks_at_dns(&config->allow) ||
+    bool watches = ((config->ignore.match | config->allow.match) & MATCH_DNS) != 0 ||
                    config->learn.mode == LEARN_AUTO;
     if (config->network.watch_dns != WATCH_AUTO)
         return config->network.watch_dns == WATCH_YES;
     for (; device != NULL && !watches; device = device->next)
-        watches = looks_at_dns(&device->ignore);
+        watches = (device->ignore.match & MATCH_DNS) != 0;
     return watches;
 }
 
 const char *rule_place(const struct pattern_source *rule, char text[static RULE_PLACE_SIZE])
 {
-    if (strcmp(rule->place.file, "--ignore") == 0)
-        snprintf(text, RULE_PLACE_SIZE, "--ignore");
-    else
-        snprintf(text, RULE_PLACE_SIZE, "%s:%u", rule->place.file, rule->place.line);
-    return text;
+    return place_text(&rule->place, text);
 }

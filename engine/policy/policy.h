@@ -2,15 +2,16 @@
  *
  * policy.h - what should happen to a connection.
  *
- * A policy is an immutable snapshot of the configuration with everything that is made of it. The
- * control thread makes a new one for each reload; each thread that decides holds a view of its own,
- * which is handed to it by mailbox. So nothing that decides waits, and it locks for one thing only:
- * what is known of the devices (known.h) changes all the time, under locks that are held for a
- * look-up. */
+ * A policy is an immutable snapshot of the configuration, of what was edited at run time, and of
+ * everything that is made of it. The control thread makes a new one for each reload and each edit;
+ * each thread that decides holds a view of its own, which is handed to it by mailbox. So nothing
+ * that decides waits, and it locks for one thing only: what is known of the devices (known.h)
+ * changes all the time, under locks that are held for a look-up. */
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
 
 #include "policy/config.h"
+#include "policy/edits.h"
 #include "policy/known.h"
 #include "policy/patterns.h"
 #include "policy/rules.h"
@@ -48,11 +49,27 @@ struct policy;
  * on a thread that packets wait for. */
 struct policy *policy_new(struct config *config, uint64_t revision, bool use_cache,
                           struct report *report) must_check;
-void policy_unref(struct policy *policy); /* any thread */
 
+/* The configuration of `policy` with these edits in place of any it was made with; what `before`
+ * (NULL: nothing) has compiled of edits is used again, so that a change costs milliseconds. NULL if
+ * an edit is bad: then why is in the report. Not on a thread that packets wait for. */
+struct policy *policy_edit(const struct policy *policy, const struct policy *before,
+                           const struct edits *edits, uint64_t revision,
+                           struct report *report) must_check;
+
+struct policy *policy_ref(struct policy *policy); /* any thread */
+void policy_unref(struct policy *policy);         /* any thread */
+
+/* As it is by now; and as it was read. */
 const struct config *policy_config(const struct policy *policy);
+const struct config *policy_file(const struct policy *policy);
 uint64_t policy_revision(const struct policy *policy);
-const struct patterns *policy_ignore(const struct policy *policy);
+
+/* A list of patterns; of a device (its section's name; NULL: for all) its patterns to ignore. NULL
+ * if it has no section. */
+const struct patterns *policy_list(const struct policy *policy, enum edit_list list,
+                                   const char *device);
+const struct patterns *policy_ignore(const struct policy *policy); /* for all */
 
 /* One thread's hold on a policy, with the working memory that matching needs. */
 struct policy_view;
@@ -61,9 +78,23 @@ struct policy_view;
  * memory. The view may be handed to another thread, once;
  * from then on it is that thread's. */
 struct policy_view *policy_view_new(struct policy *policy, struct known *known) must_check;
+
+/* The same with working memory like that of `model`, which was grown for this policy, and is not in
+ * use. Cheap. */
+struct policy_view *policy_view_like(struct policy *policy, struct known *known,
+                                     const struct pattern_scratch *model) must_check;
+
+/* In the thread that both are of: from now on they share the view's working memory, which has to be
+ * fit for the old one's policy, too. */
+void policy_view_follow(struct policy_view *view, const struct policy_view *old);
+
+/* Makes working memory fit for the policy. False if there is no memory. */
+bool policy_grow_scratch(const struct policy *policy, struct pattern_scratch **scratch) must_check;
+
 void policy_view_free(struct policy_view *view);
 const struct policy *policy_view_policy(const struct policy_view *view);
 struct known *policy_view_known(const struct policy_view *view); /* or NULL */
+struct pattern_scratch *policy_view_scratch(const struct policy_view *view);
 
 /* Tells of the flow what is known of its device; see known_describe(). The operator's name for it
  * goes before all others, and lives as long as the policy. */
@@ -101,7 +132,7 @@ bool policy_wants_host(const struct policy_view *view);
 void policy_hint(const struct policy_view *view, const struct flow *flow);
 
 /* "file:line" of a rule, for people. Returns `text`. */
-#define RULE_PLACE_SIZE 512
+#define RULE_PLACE_SIZE PLACE_TEXT_SIZE
 const char *rule_place(const struct pattern_source *rule, char text[static RULE_PLACE_SIZE]);
 
 #endif

@@ -107,7 +107,7 @@ static const char *parse_mark(const struct value *value, void *field)
     return NULL;
 }
 
-static const char *parse_duration(const struct value *value, void *field)
+const char *schema_duration(const char *text, uint32_t *seconds)
 {
     static const struct {
         const char *unit;
@@ -116,19 +116,24 @@ static const char *parse_duration(const struct value *value, void *field)
     static const char expected[] = "expected a time from 1s to 365d, such as 30s, 10m, 1h, 7d";
     const uint64_t longest = UINT64_C(365) * 86400;
     uint64_t number;
-    const char *unit = read_number(value->text, longest, &number);
+    const char *unit = read_number(text, longest, &number);
     if (unit == NULL)
         return expected;
     for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
         if (strcmp(unit, units[i].unit) != 0)
             continue;
-        uint64_t seconds = number * units[i].seconds;
-        if (seconds == 0 || seconds > longest)
+        number *= units[i].seconds;
+        if (number == 0 || number > longest)
             return expected;
-        *(uint32_t *)field = (uint32_t)seconds;
+        *seconds = (uint32_t)number;
         return NULL;
     }
     return expected;
+}
+
+static const char *parse_duration(const struct value *value, void *field)
+{
+    return schema_duration(value->text, field);
 }
 
 /* The index of `text` in a NULL-terminated list of words; -1 if it is none of them. */

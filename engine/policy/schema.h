@@ -34,6 +34,9 @@ const struct schema_key *schema_find(const char *section, const char *name);
 /* True if any key belongs to this section. */
 bool schema_has_section(const char *section);
 
+/* A time such as "10m" or "7d", in seconds. NULL, or what is wrong. */
+const char *schema_duration(const char *text, uint32_t *seconds);
+
 /* True if there is one such section a NAME. */
 bool schema_is_named(const char *section);
 

@@ -1,28 +1,67 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # bash completion for interceptctl(8) and interceptd(8)
 
-_interceptctl() {
-    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="status ignored devices flows cut explain learned reload import" options="-j -s -t -h -V --json --socket --timeout --help --version"
-    local word command=
+# What interceptctl can be told, a line a command: by the running interceptd; and without it, what needs none,
+# and first words.
+_interceptctl_commands() {
+    interceptctl "$@" -t 2 command-list 2>/dev/null && return
+    printf '%s\n' 'explain TARGET...' 'import FILE' status reload cut devices 'flows --limit --follow' 'ignored flush' \
+        learned\ {list,forget,keep} get set unset undo \
+        {ignore,allow,tcp}\ {list,add,del,replace,edit,test} device\ {list,show,name,set} log-level command-list
+}
+
+# The place of the word that is typed among those that are no options, and the words before it.
+_interceptctl_words() {
+    local word skip=
+    typed=() socket=()
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-        [[ " $commands " == *" $word "* ]] && command=$word
+        if [[ $skip == -s || $skip == --socket ]]; then socket=(-s "$word"); fi
+        if [[ -n $skip ]]; then skip=; continue; fi
+        case $word in
+            -c | -d | -n | -s | -t | --config | --device | --limit | --socket | --timeout | --name | --for | --note | --if-rev) skip=$word ;;
+            -*) ;;
+            *) typed+=("$word") ;;
+        esac
     done
+}
+
+# Which of the lines go on from what is typed: the words that may come next, and the options.
+_interceptctl_next() {
+    local line i
+    local -a parts
+    next=() options=()
+    while read -r line; do
+        local -a given=()
+        read -ra parts <<< "${line%% --*}"
+        for i in "${!typed[@]}"; do
+            [[ ${parts[i]} == "${typed[i]}" || ${parts[i]} =~ ^[[:upper:]] ]] || continue 2
+        done
+        next+=("${parts[${#typed[@]}]}")
+        [[ $line == *' --'* ]] && read -ra given <<< "--${line#* --}"
+        for i in "${given[@]}"; do [[ $i == --* ]] && options+=("$i"); done
+    done
+}
+
+_interceptctl() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} word
+    local -a typed socket next options words=()
+    _interceptctl_words
     case $previous in
         -c | --config | -s | --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        -t | --timeout | -n | --limit) return ;;
+        -t | --timeout | -n | --limit | --name | --for | --note | --if-rev) return ;;
+        -d | --device) next=(DEVICE) options=() ;;
+        *) _interceptctl_next < <(_interceptctl_commands "${socket[@]}") ;;
     esac
-    if [[ $current == -* ]]; then
-        [[ $command == explain ]] && options+=" -c --config"
-        [[ $command == flows ]] && options+=" -n --limit"
-        mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
-    elif [[ $command == import ]]; then
-        mapfile -t COMPREPLY < <(compgen -f -- "$current")
-    elif [[ $command == learned ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "list forget keep" -- "$current")
-    elif [[ -z $command ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
-    fi
+    for word in "${next[@]}"; do
+        case $word in
+            FILE) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+            [[:upper:]]*) mapfile -t -O "${#words[@]}" words < <(interceptctl "${socket[@]}" -t 2 command-list "$word" 2>/dev/null) ;;
+            ?*) words+=("$word") ;;
+        esac
+    done
+    [[ $current == -* ]] && words=(-j -s -t -h -V --json --socket --timeout --help --version "${options[@]}")
+    [[ $current == -* && ${typed[0]} == explain ]] && words+=(-c --config)
+    mapfile -t COMPREPLY < <(compgen -W "${words[*]}" -- "$current" | sort -u)
 }
 
 _interceptd() {

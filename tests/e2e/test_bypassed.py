@@ -467,7 +467,7 @@ def test_what_is_lost_is_counted_and_nothing_breaks(lab, engine):
     """Some 60,000 connections end at once, while nobody reads: more than the largest buffer holds."""
     origin = IGNORED[1]
     for name in ("udp_timeout", "udp_timeout_stream"):
-        sysctl(lab, name, 120)
+        sysctl(lab, name, 600)
     started = engine(CONFIG)
     try:
         with Udp(lab, origin) as probe:

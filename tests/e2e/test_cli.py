@@ -285,8 +285,8 @@ def test_exit_status_tells_why(lab, engine, tmp_path):
     assert run(INTERCEPTCTL, "-s", tmp_path / "nothing", "status").returncode == 3
     started = engine()
     socket_path = started.directory / "run/control.sock"
-    denied = run("setpriv", "--reuid=65534", "--clear-groups", INTERCEPTCTL, "-s", socket_path,
-                 "status")
+    denied = run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", INTERCEPTCTL, "-s",
+                 socket_path, "reload")
     assert denied.returncode == 4, denied.stderr
     started.signal(signal.SIGSTOP)
     try:

@@ -602,18 +602,23 @@ def test_E5_without_dns_each_handshake_decides(lab, engine, network):
     assert "O = interceptd," in lab.issuer(PINNED4, 443, "-servername", "other.test")
 
 
-def test_E5_dns_that_is_not_watched_since_the_start_is_not_relied_on(lab, engine):
-    """Learning is turned on by a reload: that DNS be watched takes a restart."""
+def test_E5_a_reload_that_has_dns_watched_lets_the_kernel_know(lab, engine, resolver):
+    """And one that ends that, not to rely on it."""
     started = engine()
+    url = "https://%s/hello" % bracketed(A4)
     started.reload(AUTO)
     accept(lab, started)
-    url = "https://%s/hello" % bracketed(PINNED4)
     for _ in range(2):
         seen = len(started.records("flow"))
         assert lab.curl(url, check=False).returncode == 60
         started.wait_records("flow", seen + 1)
     assert lab.curl(url).stdout == "hello from the origin\n"
-    started.wait_records("flow", seen + 2)
+    wait_for(lambda: len(started.ignored()) == 2, "the kernel to be told")
+    started.reload({**AUTO, "network": {"watch-dns": "no"}})
+    for _ in range(2):
+        seen = len(started.records("flow"))
+        assert lab.curl(url).stdout == "hello from the origin\n"
+        started.wait_records("flow", seen + 1)
     assert started.ignored() == []
 
 
@@ -632,3 +637,21 @@ def test_explain_tells_for_which_devices_it_passes(lab, engine):
     (answer,) = json.loads(started.ctl("-j", "explain", "origin.test:443").stdout)
     assert answer["learned"][0]["id"] == 1 and answer["learned"][0]["device"]["name"] == "cam"
     assert "cam " in started.ctl("learned").stdout
+    (told,) = started.ctl("explain", "--device", "cam", "origin.test:443").stdout.splitlines()
+    assert told == "origin.test:443 " + reason
+    (answer,) = json.loads(started.ctl("-j", "explain", "--device", "cam", "origin.test:443").stdout)
+    assert (answer["verdict"], answer["reason"]) == ("ignore", "pinned")
+
+
+def test_who_has_forgotten_or_kept_it_is_recorded(lab, engine):
+    started = engine(AUTO)
+    accept(lab, started)
+    refuse(lab, started, 2)
+    started.ctl("learned", "keep", "1")
+    started.ctl("learned", "forget", "1")
+    changes = [record["intercept"] for record in started.records("intercept")
+               if record["intercept"]["action"] == "change"]
+    assert [change["changes"] for change in changes] == [
+        [{"what": "learned origin.test:443", "old": "passing", "new": "kept"}],
+        [{"what": "learned origin.test:443", "old": "kept"}]]
+    assert all(change["by"]["uid"] == 0 for change in changes)

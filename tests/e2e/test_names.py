@@ -388,12 +388,6 @@ def test_resolving_goes_on_when_the_engine_dies(lab, engine, resolver):
     assert passes(lab, "a.origin.test", "ipv4")
 
 
-def test_a_restart_is_asked_for_where_dns_is_to_be_watched_from_now_on(lab, engine):
-    started = engine()
-    started.reload(IGNORE)
-    started.wait_log(r"\[network\] watch-dns has changed: that takes effect after a restart")
-
-
 # ---- the race ----
 
 @contextlib.contextmanager
@@ -429,3 +423,28 @@ def test_a_syn_that_follows_its_answer_at_once_has_its_name(lab, engine, family,
         if family == "ipv6":
             lab.origin.run("ip", "-6", "route", "del", "local", "2001:db8:113:1::/64", "dev", "lo")
             lab.router.run("ip", "-6", "route", "del", "2001:db8:113:1::/64")
+
+
+def test_dns_is_watched_while_something_needs_it(lab, engine, resolver):
+    """Also where that is said at run time, or by a reload."""
+    def is_watched():
+        chains = lab.router.run("nft", "list", "chains", "inet").stdout
+        assert ("chain queries" in chains) == ("chain answers" in chains) == started.status()["dns"]["watched"]
+        return "chain queries" in chains
+
+    started = engine({"ignore": {"pattern": r"^a\.origin\.test:443$"}})
+    assert not is_watched() and not passes(lab, "a.origin.test", "ipv4")
+    started.ctl("set", "ignore.match", "address dns")
+    assert is_watched() and passes(lab, "a.origin.test", "ipv4")
+    assert started.ignored()[0]["device"] == DEVICE4
+    started.ctl("unset", "ignore.match")
+    assert not is_watched() and not passes(lab, "a.origin.test", "ipv4")
+    started.reload(IGNORE)
+    assert is_watched() and passes(lab, "a.origin.test", "ipv4")
+    # Who asks while the rules come and go is answered all the same.
+    for _ in range(20):
+        started.ctl("set", "network.devices", "all")
+        started.ctl("set", "ignore.match", "address")
+        resolve(lab, "b.origin.test")
+        started.ctl("unset", "ignore.match")
+        assert passes(lab, "a.origin.test", "ipv4")

@@ -75,7 +75,8 @@ def expected_paths(event_type):
     """All that a record of a connection that went well has."""
     shape = {**HEADER, "intercept": INTERCEPT}
     if event_type == "intercept":  # it has only begun
-        shape["intercept"] = {key: INTERCEPT[key] for key in ("action", "reason", "policy_rev", "device")}
+        shape["intercept"] = {key: INTERCEPT[key]
+                              for key in ("action", "reason", "policy_rev", "name", "device")}
     else:
         shape[event_type] = EVENT[event_type]
     found = {path for path in paths(shape) if not RARE.fullmatch(path)}
@@ -139,7 +140,7 @@ def test_an_ignored_connection_leaves_its_decision(lab, engine):
     lab.curl("https://origin.test/hello", origin=ORIGIN4[1])
     (record,) = started.wait_records("intercept")
     check(record, EVENT)
-    assert paths(record) == (expected_paths("intercept") - {"app_proto"}) | {
+    assert paths(record) == (expected_paths("intercept") - {"app_proto", "intercept.name"}) | {
         "intercept.rule", "intercept.rule_place"}
     assert record["dest_ip"] == ORIGIN4[1] and record["intercept"]["action"] == "bypass"
     assert record["intercept"]["reason"] == "rule"

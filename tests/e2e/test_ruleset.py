@@ -45,11 +45,9 @@ def text_for(network):
         changes = [(last, last + rule + "\n")]
     if network.get("watch-dns") == "yes":
         lines = [line.strip()[1:].strip() for line in re.search(
-            r"(?s)first two rules of `decide`.*?\n(.*?)\n\n", text).group(1).splitlines()]
-        first = "iifname != @lan accept\n"
+            r"(?s)there are three chains more.*?\n(.*?)\n\n", text).group(1).splitlines()]
         chains = lines[lines.index("chain dns {"):]
         text = text.rstrip()[:-1] + "\n".join(chains) + "\n}\n"
-        changes = [(first, first + "\n".join(lines[1:3]) + "\n")]
     for old, new in changes:
         assert text.count(old) == 1
         text = text.replace(old, new)

@@ -211,6 +211,30 @@ static void quic_without_a_name_has_its_version_in_hexadecimal(void **state)
     assert_part(file, EVE_INTERCEPT, "quic", "{'version': '6b3343cf'}");
 }
 
+static void the_name_from_dns_is_told(void **state)
+{
+    static const char *const names[] = {"resolved.test", "other.test"};
+    struct case_file *file = *state;
+    file->flow.names = names;
+    file->flow.name_count = 2;
+    assert_part(file, EVE_INTERCEPT, "intercept",
+                "{'action': 'intercept', 'reason': 'default', 'policy_rev': 3,"
+                " 'name': 'resolved.test'}");
+}
+
+static void the_name_that_was_asked_for_says_more(void **state)
+{
+    static const char *const names[] = {"resolved.test"};
+    struct case_file *file = *state;
+    file->flow.names = names;
+    file->flow.name_count = 1;
+    file->flow.host = "host.test";
+    file->flow.sni = "asked.test";
+    assert_part(file, EVE_INTERCEPT, "intercept",
+                "{'action': 'intercept', 'reason': 'default', 'policy_rev': 3,"
+                " 'name': 'asked.test'}");
+}
+
 /* "2026-11-23T12:00:00.123456+0000", and it is now. */
 static void the_timestamp_is_in_suricatas_form(void **state)
 {
@@ -600,6 +624,8 @@ int main(void)
         with_case(ipv6_udp_and_the_interface_are_told),
         with_case(quic_is_told_as_suricata_does),
         with_case(quic_without_a_name_has_its_version_in_hexadecimal),
+        with_case(the_name_from_dns_is_told),
+        with_case(the_name_that_was_asked_for_says_more),
         with_case(the_timestamp_is_in_suricatas_form),
         with_case(the_rule_and_the_device_are_told),
         with_case(a_device_is_told_as_far_as_it_is_known),

@@ -282,6 +282,71 @@ static void stopping_what_never_started_is_harmless(void **state)
     recorder_stop(NULL);
 }
 
+/* ---- following ---- */
+
+static void assert_followed(struct studio *studio, const char *expected)
+{
+    size_t length;
+    uint64_t lost;
+    const char *line = recorder_next(studio->recorder, &length, &lost);
+    assert_non_null(line);
+    assert_int_equal(length, strlen(expected));
+    assert_memory_equal(line, expected, length);
+    recorder_followed(studio->recorder);
+}
+
+static void assert_no_more(struct studio *studio)
+{
+    size_t length;
+    uint64_t lost;
+    assert_null(recorder_next(studio->recorder, &length, &lost));
+    assert_int_equal(lost, 0);
+}
+
+static void whoever_follows_gets_the_events_that_are_written(void **state)
+{
+    struct studio *studio = *state;
+    put(studio, OUTPUT_EVENTS, "before\n");
+    settle(studio->recorder);
+    assert_true(recorder_follow(studio->recorder) >= 0);
+    put(studio, OUTPUT_EVENTS, "one\n");
+    put(studio, OUTPUT_KEYLOG, "key\n");
+    put(studio, OUTPUT_EVENTS, "two\n");
+    settle(studio->recorder);
+    assert_followed(studio, "one\n");
+    assert_followed(studio, "two\n");
+    assert_no_more(studio);
+    recorder_unfollow(studio->recorder);
+    put(studio, OUTPUT_EVENTS, "after\n");
+    settle(studio->recorder);
+    assert_no_more(studio);
+    stop(studio);
+    assert_file(studio, "events.json", "before\none\ntwo\nafter\n");
+}
+
+static void events_can_be_followed_where_there_is_no_file(void **state)
+{
+    struct studio *studio = *state;
+    start(studio, NULL, NULL);
+    assert_false(recorder_wants(studio->feed, OUTPUT_EVENTS));
+    put(studio, OUTPUT_EVENTS, "nobody wants it\n");
+    assert_true(recorder_follow(studio->recorder) >= 0);
+    assert_true(recorder_wants(studio->feed, OUTPUT_EVENTS));
+    put(studio, OUTPUT_EVENTS, "one\n");
+    settle(studio->recorder);
+    assert_followed(studio, "one\n");
+    const struct recorder_paths none = {0};
+    recorder_reopen(studio->recorder, &none); /* a reload forgets nobody */
+    settle(studio->recorder);
+    assert_true(recorder_wants(studio->feed, OUTPUT_EVENTS));
+    recorder_unfollow(studio->recorder);
+    assert_false(recorder_wants(studio->feed, OUTPUT_EVENTS));
+    assert_int_equal(counter_read(&recorder_counters(studio->recorder)->written), 0);
+    assert_int_equal(counter_read(&recorder_counters(studio->recorder)->lost), 0);
+    stop(studio);
+    assert_file(studio, "events.json", "");
+}
+
 /* ---- reopening ---- */
 
 static void reopen(struct studio *studio, const char *events, const char *keys)
@@ -592,6 +657,8 @@ int main(void)
         with_folder(a_file_gets_the_directories_that_it_lies_in),
         with_folder(a_file_that_cannot_be_opened_is_told_at_once),
         cmocka_unit_test(stopping_what_never_started_is_harmless),
+        with_studio(whoever_follows_gets_the_events_that_are_written),
+        with_folder(events_can_be_followed_where_there_is_no_file),
         with_studio(after_a_rename_the_old_file_is_written_until_reopened),
         with_studio(a_reopened_file_is_there_before_the_first_line),
         with_studio(reopening_may_change_what_is_wanted),

@@ -158,6 +158,187 @@ static void the_longest_name_is_matched_to_its_end(void **state)
     policy_view_free(view);
 }
 
+/* ---- names that the device has resolved ---- */
+
+static void assert_holds(const struct policy_view *view, const struct flow *flow,
+                         enum verdict verdict, enum reason reason, enum holds holds)
+{
+    struct decision decision = policy_decide(view, flow);
+    assert_int_equal(decision.verdict, verdict);
+    assert_string_equal(reason_name(decision.reason), reason_name(reason));
+    assert_int_equal(decision.holds, holds);
+}
+
+static const char *const a[] = {"a.test"}, *const b[] = {"b.test"};
+static const char *const both[] = {"b.test", "a.test"};
+static const char *const below[] = {"x.a.test", "a.test"};
+
+static struct flow resolved(const char *const names[], size_t count)
+{
+    struct flow flow = flow_to("198.51.100.1:443");
+    flow.names = names;
+    flow.name_count = count;
+    return flow;
+}
+
+static void a_resolved_name_decides_the_first_packet_for_its_device(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[ignore]\npattern = ^(.+\\.)?a\\.test:443$\nmatch = dns\n");
+    struct flow flow = resolved(a, 1);
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    flow = resolved(below, 2);
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    flow = resolved(b, 1);
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    flow = resolved(NULL, 0);
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    policy_view_free(view);
+}
+
+static void names_that_are_not_decided_alike_wait_for_the_first_bytes(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[ignore]\npattern = ^a\\.test:443$\nmatch = dns\n");
+    struct flow flow = resolved(both, 2);
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    flow.opened = true;
+    flow.sni = "A.TEST";
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_ONCE);
+    flow.sni = "b.test";
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    flow.sni = "other.test"; /* then the latest is meant */
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    flow.sni = NULL;
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    flow.host = "a.test"; /* of a plain request */
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_ONCE);
+    policy_view_free(view);
+}
+
+static void where_names_were_lost_nothing_holds_for_all_of_them(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[ignore]\npattern = a\\.test:443$\nmatch = dns sni\n");
+    struct flow flow = resolved(a, 1);
+    flow.names_crowded = true;
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    flow.opened = true;
+    flow.sni = "a.test";
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_ONCE);
+    policy_view_free(view);
+}
+
+static void an_address_that_is_ignored_is_so_whatever_its_names(void **state)
+{
+    (void)state;
+    struct policy_view *view =
+        view_of("[ignore]\npattern = ^198\\.51\\.100\\.1:443$\nmatch = address dns\n");
+    struct flow flow = resolved(both, 2);
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_ALL);
+    flow.names_crowded = true;
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_ALL);
+    policy_view_free(view);
+}
+
+static void an_sni_holds_for_the_device_where_dns_agrees(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[ignore]\npattern = a\\.test:443$\nmatch = sni\n");
+    struct flow flow = resolved(below, 2);
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE); /* it is not known yet */
+    flow.opened = true;
+    flow.sni = "a.test";
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    flow.sni = "y.a.test"; /* not one that was resolved */
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_ONCE);
+    flow.names = both;
+    flow.sni = "a.test"; /* b.test is there, too */
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_ONCE);
+    policy_view_free(view);
+}
+
+static void what_is_allowed_is_known_by_its_resolved_name(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[allow]\npattern = ^a\\.test:443$\nmatch = dns sni\n");
+    struct flow flow = resolved(a, 1);
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    flow = resolved(b, 1);
+    assert_holds(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, HOLDS_FOR_DEVICE);
+    flow = resolved(both, 2);
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    flow = resolved(NULL, 0); /* the handshake may tell it yet */
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    policy_view_free(view);
+    view = view_of("[allow]\npattern = ^a\\.test:443$\nmatch = dns\n");
+    assert_holds(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, HOLDS_ONCE); /* nothing will */
+    policy_view_free(view);
+}
+
+static void a_devices_own_patterns_hold_for_it_alone(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[device phone]\nmac = 02:00:5e:10:00:01\n"
+                                       "pattern = ^198\\.51\\.100\\.1:443$\n"
+                                       "[device camera]\nmac = 02:00:5e:10:00:02\n"
+                                       "pattern = ^a\\.test:443$\nmatch = dns\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    flow = resolved(a, 1);
+    flow.mac[5] = 2;
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    flow = resolved(b, 1);
+    flow.mac[5] = 2;
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    policy_view_free(view);
+}
+
+static void networks_and_interfaces_are_known_by_their_bits_and_names(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[device guests]\naddress = 192.0.2.48/30\nintercept = no\n"
+                                       "[device all6]\naddress = ::/0\nintercept = no\n"
+                                       "[device radio]\ninterface = wlan1\nintercept = no\n");
+    struct flow flow = flow_to("198.51.100.1:443"); /* 192.0.2.50 */
+    assert_decision(view, &flow, VERDICT_PASS, REASON_DEVICE, false);
+    assert_true(address_parse(&flow.device, "192.0.2.52:1"));
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
+    strcpy(flow.interface, "wlan1");
+    assert_decision(view, &flow, VERDICT_PASS, REASON_DEVICE, false);
+    strcpy(flow.interface, "wlan10");
+    assert_decision(view, &flow, VERDICT_TAKE, REASON_DEFAULT, false);
+    assert_true(address_parse(&flow.device, "[2001:db8::1]:1"));
+    assert_decision(view, &flow, VERDICT_PASS, REASON_DEVICE, false);
+    policy_view_free(view);
+}
+
+static void dns_is_watched_where_something_depends_on_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool watched;
+    } cases[] = {
+        {"", false},
+        {"[ignore]\npattern = a\nmatch = dns\n", true},
+        {"[ignore]\nmatch = dns\n", true}, /* patterns may be added at run time */
+        {"[allow]\npattern = a\nmatch = address dns\n", true},
+        {"[device x]\nmac = 02:00:5e:10:00:01\npattern = a\nmatch = dns\n", true},
+        {"[ignore]\npattern = a\nmatch = sni\n", false},
+        {"[ignore]\nlearn = auto\n", true},
+        {"[ignore]\nlearn = suggest\n", false},
+        {"[network]\nwatch-dns = yes\n", true},
+        {"[network]\nwatch-dns = no\n[ignore]\npattern = a\nmatch = dns\n", false},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct policy_view *view = view_of(cases[i].text);
+        assert_int_equal(policy_watches_dns(policy_config(policy_view_policy(view))),
+                         cases[i].watched);
+        policy_view_free(view);
+    }
+}
+
 /* ---- allow ---- */
 
 static void with_allow_rules_only_what_they_name_is_taken(void **state)
@@ -605,6 +786,15 @@ int main(void)
         cmocka_unit_test(an_address_may_still_pass_for_everybody_where_names_are_matched),
         cmocka_unit_test(an_address_is_not_looked_at_where_only_names_are),
         cmocka_unit_test(the_longest_name_is_matched_to_its_end),
+        cmocka_unit_test(a_resolved_name_decides_the_first_packet_for_its_device),
+        cmocka_unit_test(names_that_are_not_decided_alike_wait_for_the_first_bytes),
+        cmocka_unit_test(where_names_were_lost_nothing_holds_for_all_of_them),
+        cmocka_unit_test(an_address_that_is_ignored_is_so_whatever_its_names),
+        cmocka_unit_test(an_sni_holds_for_the_device_where_dns_agrees),
+        cmocka_unit_test(what_is_allowed_is_known_by_its_resolved_name),
+        cmocka_unit_test(a_devices_own_patterns_hold_for_it_alone),
+        cmocka_unit_test(networks_and_interfaces_are_known_by_their_bits_and_names),
+        cmocka_unit_test(dns_is_watched_where_something_depends_on_it),
         cmocka_unit_test(with_allow_rules_only_what_they_name_is_taken),
         cmocka_unit_test(ignore_goes_before_allow),
         cmocka_unit_test(allowing_by_name_waits_for_the_client_hello),

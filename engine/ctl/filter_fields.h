@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * filter_fields.h - what the operators of a filter look at in an event. Pure functions. */
+#ifndef CTL_FILTER_FIELDS_H
+#define CTL_FILTER_FIELDS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/* One operator: it has either function. */
+struct filter_field {
+    const char *name; /* without the tilde; "" is a regular expression by itself */
+    /* Calls `found` for each text that it is about, until that is true; true if it ever was. */
+    bool (*texts)(const json_t *event, bool (*found)(const char *text, void *context),
+                  void *context);
+    bool (*holds)(const json_t *event);
+};
+
+/* NULL if there is no such operator. */
+const struct filter_field *filter_field_find(const char *name);
+
+/* True if it is about an HTTP response with this status. */
+bool filter_has_status(const json_t *event, json_int_t status);
+
+#endif

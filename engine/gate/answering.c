@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "gate/answering.h"
+
+#include "gate/packet.h"
+
+#include <string.h>
+
+/* New connections that are answered in a turn of the loop. */
+#define READS_A_TURN 256
+
+/* ---- deciding ---- */
+
+static void add_to_kernel(struct answering *answering, const struct decided *decided, size_t count)
+{
+    if (decided_add(answering->nftables, decided, count))
+        counter_add(&answering->counters->remembered, count);
+    else
+        counter_add(&answering->counters->forgotten, count);
+}
+
+static void flush_device_rules(struct answering *answering)
+{
+    device_rules_flushed(&answering->device_rules);
+    if (!answering->ending && !decided_flush_devices(answering->nftables))
+        log_error("the kernel's decisions for devices could not be flushed: %m");
+}
+
+static uint32_t mark_for(const struct answering *answering, const struct flow *flow,
+                         enum verdict verdict)
+{
+    const struct marks *marks = &answering->options->marks;
+    if (verdict == VERDICT_PASS)
+        return marks->pass;
+    return flow->protocol == IPPROTO_TCP ? marks->take : marks->refuse;
+}
+
+static void let_go(struct answering *answering, const struct lesson *lesson)
+{
+    uint32_t bits = mark_for(answering, &lesson->flow, lesson->answer.verdict);
+    for (size_t i = 0; i < lesson->packets.count; i++)
+        queue_accept(&answering->queue, lesson->packets.items[i].id,
+                     lesson->packets.items[i].mark | bits);
+}
+
+/* First the kernel learns, then the packets go on: no later connection to these destinations will
+ * be seen here. */
+static void teach_lessons(struct answering *answering)
+{
+    const struct gate_judge *judge = &answering->options->judge;
+    size_t count = answering->lesson_count;
+    answering->lesson_count = 0;
+    if (count == 0)
+        return;
+    add_to_kernel(answering, answering->remembered, count);
+    for (size_t i = 0; i < count; i++)
+        let_go(answering, &answering->lessons[i]);
+    for (size_t i = 0; i < count; i++)
+        judge->note(answering->policy, &answering->lessons[i].flow, &answering->lessons[i].answer);
+}
+
+static void add_lesson(struct answering *answering, const struct lesson *lesson)
+{
+    const struct flow *flow = &lesson->flow;
+    struct decided *decided = &answering->remembered[answering->lesson_count];
+    *decided = (struct decided){
+        .origin = flow->origin, .protocol = flow->protocol, .verdict = lesson->answer.verdict};
+    if (lesson->answer.holds == HOLDS_FOR_DEVICE)
+        decided_for_device(decided, flow, answering->options->pass_timeout, clock_ms());
+    answering->options->judge.explain(&lesson->answer, decided->comment);
+    if (decided->device.family != 0)
+        (void)!device_rules_add(&answering->device_rules, decided); /* nothing is newer here */
+    answering->lessons[answering->lesson_count++] = *lesson;
+    if (answering->lesson_count == LESSONS_LIMIT)
+        teach_lessons(answering);
+}
+
+/* Destinations that pass are remembered, and those whose QUIC is refused, since a stubborn sender
+ * would fill the queue. TCP that is taken is not: each connection is to be seen here. */
+static bool is_worth_remembering(const struct flow *flow, const struct gate_answer *answer)
+{
+    if (answer->verdict == VERDICT_PASS)
+        return answer->holds != HOLDS_ONCE;
+    return answer->holds == HOLDS_FOR_ALL && flow->protocol == IPPROTO_UDP;
+}
+
+static void decide(struct answering *answering, struct lesson *lesson)
+{
+    const struct gate_judge *judge = &answering->options->judge;
+    lesson->answer = judge->decide(answering->policy, &lesson->flow, &answering->arena);
+    counter_add(lesson->answer.verdict == VERDICT_PASS ? &answering->counters->passed
+                                                       : &answering->counters->taken,
+                1);
+    if (is_worth_remembering(&lesson->flow, &lesson->answer)) {
+        add_lesson(answering, lesson);
+        return;
+    }
+    let_go(answering, lesson);
+    judge->note(answering->policy, &lesson->flow, &lesson->answer);
+}
+
+static void decide_beginning(struct answering *answering, struct beginning *beginning)
+{
+    struct lesson lesson = {.packets = beginning->packets, .flow = beginning->flow};
+    decide(answering, &lesson);
+    beginnings_decide(&answering->beginnings, beginning,
+                      mark_for(answering, &lesson.flow, lesson.answer.verdict), &answering->arena);
+}
+
+static void beginning_expired(struct beginnings *beginnings, struct beginning *beginning)
+{
+    struct answering *answering = container_of(beginnings, struct answering, beginnings);
+    decide_beginning(answering, beginning);
+    teach_lessons(answering);
+    arena_fini(&answering->arena);
+}
+
+/* A datagram that cannot be kept in mind is lost, and sent again. */
+static void answer_datagram(struct answering *answering, const struct queued_packet *packet,
+                            const struct flow *flow)
+{
+    struct reader payload = packet_payload(packet->bytes, packet->length);
+    struct beginning *beginning =
+        beginnings_get(&answering->beginnings, flow, packet_quic_id(payload));
+    uint32_t mark = packet->mark & ~answering->options->marks.mask;
+    if (beginning == NULL) {
+        queue_drop(&answering->queue, packet->id);
+        return;
+    }
+    if (beginning->decided) {
+        queue_accept(&answering->queue, packet->id, mark | beginning->answer);
+        return;
+    }
+    struct waiting_packets *packets = &beginning->packets;
+    packets->items[packets->count].id = packet->id;
+    packets->items[packets->count++].mark = mark;
+    if (answering->options->judge.read(answering->policy, &beginning->flow, &beginning->reading,
+                                       payload, &beginning->arena) &&
+        beginnings_wait(&answering->beginnings, beginning))
+        return;
+    decide_beginning(answering, beginning);
+}
+
+static bool read_flow(struct flow *flow, const struct queued_packet *packet)
+{
+    *flow = (struct flow){0};
+    if (packet->mac != NULL) {
+        memcpy(flow->mac, packet->mac, MAC_SIZE);
+        flow->has_mac = true;
+    }
+    if (!packet_parse(flow, packet->bytes, packet->length))
+        return false;
+    if_indextoname(packet->in_ifindex, flow->interface);
+    return true;
+}
+
+static void answer_packet(struct queue *queue, const struct queued_packet *packet)
+{
+    struct answering *answering = container_of(queue, struct answering, queue);
+    uint32_t mark = packet->mark & ~answering->options->marks.mask;
+    struct lesson lesson = {.packets = {.items = {{packet->id, mark}}, .count = 1}};
+    counter_add(&answering->counters->packets, 1);
+    if (!read_flow(&lesson.flow, packet)) {
+        counter_add(&answering->counters->unreadable, 1);
+        if (answering->options->fail_closed)
+            queue_drop(queue, packet->id);
+        else
+            queue_accept(queue, packet->id, mark);
+        return;
+    }
+    if (device_rules_see(&answering->device_rules, &lesson.flow))
+        flush_device_rules(answering);
+    if (lesson.flow.protocol == IPPROTO_UDP)
+        answer_datagram(answering, packet, &lesson.flow);
+    else
+        decide(answering, &lesson);
+}
+
+static void queue_ready(struct watch *watch, uint32_t events)
+{
+    (void)events;
+    struct answering *answering = container_of(watch, struct answering, watch);
+    queue_read(&answering->queue, READS_A_TURN);
+    teach_lessons(answering);
+    arena_fini(&answering->arena);
+}
+
+/* ---- life ---- */
+
+bool answering_init(struct answering *answering, struct loop *loop)
+{
+    return beginnings_init(&answering->beginnings, loop, beginning_expired);
+}
+
+void answering_fini(struct answering *answering, struct loop *loop)
+{
+    answering_close(answering, loop);
+    beginnings_fini(&answering->beginnings);
+}
+
+bool answering_open(struct answering *answering)
+{
+    const struct gate_options *options = answering->options;
+    return queue_open(&answering->queue, options->queue, QUEUE_COPY_USUAL, !options->fail_closed,
+                      answer_packet);
+}
+
+bool answering_start(struct answering *answering, struct loop *loop)
+{
+    return answering->queue.netlink.socket == NULL ||
+           loop_add(loop, &answering->watch, queue_fd(&answering->queue), EPOLLIN, queue_ready);
+}
+
+void answering_close(struct answering *answering, struct loop *loop)
+{
+    loop_remove(loop, &answering->watch);
+    queue_close(&answering->queue);
+}
+
+/* ---- what others know ---- */
+
+void answering_forget(struct answering *answering)
+{
+    beginnings_forget(&answering->beginnings);
+    device_rules_flushed(&answering->device_rules);
+}
+
+void answering_set_policy(struct answering *answering, void *policy)
+{
+    answering->options->judge.release(answering->policy);
+    answering->policy = policy;
+    answering_forget(answering);
+}
+
+void answering_remember(struct answering *answering, const struct decided *decided)
+{
+    const bool is_true =
+        decided->device.family == 0 || device_rules_add(&answering->device_rules, decided);
+    if (!answering->ending && is_true)
+        add_to_kernel(answering, decided, 1);
+}
+
+void answering_news(struct answering *answering, const struct device_key *device,
+                    const struct address *address)
+{
+    if (device_rules_news(&answering->device_rules, device, address))
+        flush_device_rules(answering);
+}

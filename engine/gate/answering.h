@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * answering.h - the packets that wait in the queue for a decision, and what the kernel is taught by
+ * it: a packet whose destination the kernel is to know goes on when the kernel knows it.
+ *
+ * A part of the gate; its thread. */
+#ifndef GATE_ANSWERING_H
+#define GATE_ANSWERING_H
+
+#include "gate/beginnings.h"
+#include "gate/device_rules.h"
+#include "gate/gate.h"
+#include "gate/queue.h"
+
+/* Decisions that wait while the kernel learns them: one transaction for all of them. */
+#define LESSONS_LIMIT 64
+
+struct answering {
+    /* The gate's, borrowed: */
+    const struct gate_options *options;
+    struct gate_counters *counters;
+    struct netlink *nftables;
+
+    void *policy; /* the judge's */
+    bool ending;  /* the kernel is taught nothing any more */
+    struct queue queue;
+    struct watch watch;
+    struct beginnings beginnings;
+    struct device_rules device_rules;
+    struct arena arena; /* of what the judge has added to flows */
+    struct lesson {     /* packets whose destination the kernel is to know before they go on */
+        struct waiting_packets packets;
+        struct flow flow;
+        struct gate_answer answer;
+    } lessons[LESSONS_LIMIT];
+    struct decided remembered[LESSONS_LIMIT]; /* of the lesson with the same index */
+    size_t lesson_count;
+};
+
+/* All but the gate's members is all-zero before, `watch.fd` is -1. False with errno. */
+bool answering_init(struct answering *answering, struct loop *loop) must_check;
+
+/* Also where it was not initialized. */
+void answering_fini(struct answering *answering, struct loop *loop);
+
+/* Takes hold of the queue; answering_start() begins to read it. False with errno. */
+bool answering_open(struct answering *answering) must_check;
+bool answering_start(struct answering *answering, struct loop *loop) must_check;
+void answering_close(struct answering *answering, struct loop *loop);
+
+/* Another policy: what was decided by the old one counts no more. The kernel's rules are the
+ * caller's to flush. */
+void answering_set_policy(struct answering *answering, void *policy);
+void answering_forget(struct answering *answering);
+
+/* Teaches the kernel what a worker has decided. */
+void answering_remember(struct answering *answering, const struct decided *decided);
+
+/* The device has resolved another name to the address: rules that did not know of it go. */
+void answering_news(struct answering *answering, const struct device_key *device,
+                    const struct address *address);
+
+#endif
