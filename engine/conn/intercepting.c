@@ -392,7 +392,8 @@ static enum ending unless_refused(const struct conn *conn, enum ending ending)
                : ending;
 }
 
-/* At once: a connection may last for days. A certificate that is not our CA's tells nothing of it. */
+/* At once: a connection may last for days. A certificate that is not our CA's tells nothing of it.
+ */
 static void note_acceptance(struct conn *conn)
 {
     if (conn->accepted || conn->through.relay.up.bytes == 0)

@@ -142,12 +142,21 @@ static struct learned_devices *queue_of(struct learned_table *table,
     return entry->device.accepted != 0 ? &table->friends : &table->strangers;
 }
 
-static void drop_device(struct learned_table *table, struct learned_device_entry *entry)
+static void drop_device(struct learned_table *table, struct learned_devices *queue,
+                        struct learned_device_entry *entry)
 {
     HASH_DELETE(hh, table->devices, entry);
-    TAILQ_REMOVE(queue_of(table, entry), entry, by_age);
+    TAILQ_REMOVE(queue, entry, by_age);
     table->device_count--;
     free(entry);
+}
+
+/* The one that was met longest ago; of those that have our CA only if there are no others. */
+static void drop_oldest_device(struct learned_table *table)
+{
+    struct learned_devices *queue =
+        TAILQ_EMPTY(&table->strangers) ? &table->friends : &table->strangers;
+    drop_device(table, queue, TAILQ_FIRST(queue));
 }
 
 static struct learned_device_entry *add_device(struct learned_table *table,
@@ -157,8 +166,7 @@ static struct learned_device_entry *add_device(struct learned_table *table,
     if (entry == NULL)
         return NULL;
     if (table->device_count == LEARNED_DEVICES_LIMIT)
-        drop_device(table, TAILQ_EMPTY(&table->strangers) ? TAILQ_FIRST(&table->friends)
-                                                          : TAILQ_FIRST(&table->strangers));
+        drop_oldest_device(table);
     entry->device.key = *key;
     HASH_ADD(hh, table->devices, device.key, sizeof(*key), entry);
     TAILQ_INSERT_TAIL(&table->strangers, entry, by_age);
@@ -187,14 +195,17 @@ struct learned_device_entry *learned_table_meet(struct learned_table *table,
     return entry;
 }
 
+/* What TAILQ_REMOVE does is beyond the analyzer. */
 void learned_table_fini(struct learned_table *table)
 {
-    while (!TAILQ_EMPTY(&table->entries_by_age))
-        learned_table_drop(table, TAILQ_FIRST(&table->entries_by_age), LEARNED_FORGOTTEN);
-    while (!TAILQ_EMPTY(&table->strangers))
-        drop_device(table, TAILQ_FIRST(&table->strangers));
-    while (!TAILQ_EMPTY(&table->friends))
-        drop_device(table, TAILQ_FIRST(&table->friends));
+    struct learned_entry *entry;
+    struct learned_device_entry *device;
+    while ((entry = TAILQ_FIRST(&table->entries_by_age)) != NULL)
+        learned_table_drop(table, entry, LEARNED_FORGOTTEN); // NOLINT
+    while ((device = TAILQ_FIRST(&table->strangers)) != NULL)
+        drop_device(table, &table->strangers, device); // NOLINT
+    while ((device = TAILQ_FIRST(&table->friends)) != NULL)
+        drop_device(table, &table->friends, device); // NOLINT
 }
 
 /* ---- from one life to the next ---- */

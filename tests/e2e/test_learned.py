@@ -22,7 +22,7 @@ FAMILIES = pytest.mark.parametrize("origin", [PINNED4, PINNED6], ids=["ipv4", "i
 
 
 def wget(lab, ca=None, origin=PINNED4, host=None):
-    """An app that trusts one CA alone, its origin's: it closes after the handshake with us, without a word."""
+    """An app that trusts its origin's CA alone: it closes after the handshake with us, without a word."""
     resolved = "%s origin.test" % origin
     return (host or lab.device).run(
         "unshare", "-m", "sh", "-c",
@@ -121,7 +121,8 @@ def test_E5_alerts_are_evidence(lab, engine):
     accept(lab, started)
     for _ in range(2):
         seen = len(started.records("flow"))
-        assert lab.curl("https://origin.test/hello", check=False).returncode == 60  # trusts its origin's CA alone
+        # It trusts its origin's CA alone.
+        assert lab.curl("https://origin.test/hello", check=False).returncode == 60
         started.wait_records("flow", seen + 1)
     (finding,) = learned(started)["findings"]
     assert finding["verdict"] == "passing" and finding["host"] == "origin.test" and finding["port"] == 443
@@ -159,7 +160,8 @@ def test_E5_a_device_without_our_ca_teaches_nothing_and_that_is_said_once(lab, e
 
 
 def devices(started):
-    return [device for device in json.loads(started.ctl("-j", "devices").stdout) if DEVICE4 in device["addresses"]]
+    return [device for device in json.loads(started.ctl("-j", "devices").stdout)
+            if DEVICE4 in device["addresses"]]
 
 
 def test_E5_only_a_certificate_of_our_cas_shows_that_it_is_there(lab, engine, tmp_path):
@@ -565,7 +567,7 @@ def test_E5_a_pinned_name_beside_another_one_is_told_apart(lab, engine):
 
 
 @BY_FAMILY
-def test_E5_without_a_name_the_address_passes_in_the_kernel_till_a_name_leads_there(lab, engine, resolver, family):
+def test_E5_an_address_passes_in_the_kernel_till_a_name_leads_there(lab, engine, resolver, family):
     started = engine(AUTO)
     accept(lab, started)
     url = "https://%s/hello" % bracketed(PINNED[family])
@@ -574,7 +576,8 @@ def test_E5_without_a_name_the_address_passes_in_the_kernel_till_a_name_leads_th
         assert lab.curl(url, check=False).returncode == 60
         started.wait_records("flow", seen + 1)
     assert lab.curl(url).stdout == "hello from the origin\n"  # which a worker has passed on
-    wait_for(lambda: {rule["protocol"] for rule in started.ignored()} == {"tcp", "udp"}, "the kernel to be told")
+    wait_for(lambda: {rule["protocol"] for rule in started.ignored()} == {"tcp", "udp"},
+             "the kernel to be told")
     assert {rule["device"] for rule in started.ignored()} == {DEVICE[family]}
     before = started.counters()
     assert lab.curl(url).stdout == "hello from the origin\n"
