@@ -3,6 +3,7 @@
 
 #include "gate/neighbour.h"
 #include "policy/device.h"
+#include "policy/learned_json.h"
 
 #include <string.h>
 
@@ -77,17 +78,19 @@ static void write_identity(struct jsonw *json, const struct device_facts *facts)
 }
 
 /* Whether our CA is on it, as far as it has shown. */
-static void write_ca(struct jsonw *json, struct learned *learned, const struct flow *flow)
+static const char *ca_of(struct learned *learned, const struct flow *flow)
 {
     const struct device_key key = flow_device_key(flow);
     struct learned_device device;
-    if (learned_find_device(learned, &key, &device))
-        jsonw_string(json, "ca", device.accepted != 0 ? "accepted" : "missing");
+    if (!learned_find_device(learned, &key, &device))
+        return "unknown";
+    return learned_ca_word(&device);
 }
 
-static void write_device(struct jsonw *json, const struct config *config, struct learned *learned,
+static void write_device(struct jsonw *json, const struct engine *engine,
                          const struct device_facts *facts)
 {
+    const struct config *config = policy_config(engine->policy);
     size_t index;
     const struct flow flow = flow_of(facts);
     const struct device_config *section = device_find(config, &flow, &index);
@@ -100,7 +103,7 @@ static void write_device(struct jsonw *json, const struct config *config, struct
     if (section != NULL)
         jsonw_string(json, "section", section->name);
     jsonw_bool(json, "intercepted", device_is_intercepted(config, &flow));
-    write_ca(json, learned, &flow);
+    jsonw_string(json, "ca", ca_of(engine->known->learned, &flow));
     jsonw_uint(json, "taken", facts->taken);
     jsonw_uint(json, "passed", facts->passed);
     jsonw_object_end(json);
@@ -124,7 +127,7 @@ void device_list_answer(struct control *control, struct control_request *request
     if (list != NULL)
         qsort(list, count, sizeof(*list), by_last_seen);
     for (size_t i = 0; list != NULL && i < count; i++)
-        write_device(&data, policy_config(engine->policy), engine->known->learned, &list[i]);
+        write_device(&data, engine, &list[i]);
     jsonw_array_end(&data);
     free(list);
     control_reply(request, &data);

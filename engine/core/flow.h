@@ -36,7 +36,7 @@ struct flow {
     /* What the device was told by DNS to be at the origin's address, the latest first. */
     const char *const *names;
     size_t name_count;
-    bool names_crowded;     /* there are, or lately were, more than are kept */
+    bool names_crowded;     /* there are, or lately were, more than these */
     uint64_t names_until;   /* till then all of them are known, on clock_ms() */
     uint64_t names_version; /* of all that is known of names, when these were looked up */
 };

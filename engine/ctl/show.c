@@ -17,6 +17,18 @@ void show_json(const json_t *data)
     putchar('\n');
 }
 
+static void show_dns(const json_t *dns)
+{
+    if (!json_is_true(json_object_get(dns, "watched"))) {
+        puts("dns           not watched");
+        return;
+    }
+    printf("dns           %" PRIu64 " queries, %" PRIu64 " answers; %" PRIu64
+           " answers that nobody had asked for, %" PRIu64 " unreadable\n",
+           text_number(dns, "queries"), text_number(dns, "answers"), text_number(dns, "unasked"),
+           text_number(dns, "unreadable"));
+}
+
 void show_status(const json_t *data)
 {
     const json_t *policy = json_object_get(data, "policy");
@@ -40,6 +52,7 @@ void show_status(const json_t *data)
            text_number(gate, "taken"), text_number(gate, "dropped"));
     printf("kernel rules  %" PRIu64 " added, %" PRIu64 " had no room\n",
            text_number(gate, "kernel_rules_added"), text_number(gate, "kernel_rules_refused"));
+    show_dns(json_object_get(data, "dns"));
     printf("connections   %" PRIu64 " open; %" PRIu64 " accepted: %" PRIu64 " intercepted, %" PRIu64
            " passed on, %" PRIu64 " failed, %" PRIu64 " refused\n",
            text_number(connections, "active"), text_number(connections, "accepted"),
@@ -125,7 +138,7 @@ void show_devices(const json_t *data)
         return;
     }
     printf("%-24s %-17s %-24s %-9s %-8s %-11s %-8s %-10s %8s %8s  %s\n", "NAME", "MAC", "VENDOR",
-           "INTERFACE", "SEEN", "INTERCEPTED", "CA", "SECTION", "TAKEN", "PASSED", "ADDRESSES");
+           "INTERFACE", "SEEN", "INTERCEPTED", "OUR CA", "SECTION", "TAKEN", "PASSED", "ADDRESSES");
     json_array_foreach(data, index, device) print_device(device, now);
 }
 
@@ -196,12 +209,52 @@ static void tell_unseen(const char *target)
             target, address_parse(&address, target) ? "has a name" : "is a name");
 }
 
+/* Why it is so, where no pattern says it. */
+static void print_reason(const json_t *answer)
+{
+    static const char *const reasons[][2] = {
+        {"not_allowed", "no allow pattern is found in it"},
+        {"device", "the device is excluded"},
+        {"local", "it is this box"},
+        {"name_constraints", "our CA may not vouch for it"},
+        {"pinned", "its app is pinned"},
+    };
+    const char *reason = text_of(answer, "reason"), *text = "no ignore pattern is found in it";
+    for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
+        if (strcmp(reason, reasons[i][0]) == 0)
+            text = reasons[i][1];
+    printf(" (%s", text);
+    if (json_object_get(answer, "learned") != NULL)
+        printf("; learned %" PRIu64 ": %s", text_number(answer, "learned"),
+               text_of(answer, "evidence"));
+    putchar(')');
+}
+
+static void print_explanation(const json_t *answer)
+{
+    text_print(text_of(answer, "target"));
+    printf(" %s", text_of(answer, "verdict"));
+    if (json_object_get(answer, "pattern") != NULL) {
+        printf(" by ");
+        text_print(text_of(answer, "pattern"));
+        printf(" ");
+        print_place(answer);
+    } else {
+        print_reason(answer);
+    }
+    if (json_object_get(answer, "upstream") != NULL) {
+        printf("; upstream = %s ", text_of(answer, "upstream"));
+        text_print(text_of(answer, "upstream_from"));
+    }
+    putchar('\n');
+}
+
 /* Where it passes for single devices. */
 static void print_exceptions(const json_t *answer)
 {
     size_t index;
     const json_t *finding;
-    json_array_foreach(json_object_get(answer, "learned"), index, finding)
+    json_array_foreach(json_object_get(answer, "passes_for"), index, finding)
     {
         text_print(text_of(answer, "target"));
         printf(" ignore: ");
@@ -216,29 +269,8 @@ void show_explanations(const json_t *data)
     const json_t *answer;
     json_array_foreach(data, index, answer)
     {
-        const char *reason = text_of(answer, "reason");
-        text_print(text_of(answer, "target"));
-        printf(" %s", text_of(answer, "verdict"));
-        if (json_object_get(answer, "pattern") != NULL) {
-            printf(" by ");
-            text_print(text_of(answer, "pattern"));
-            printf(" ");
-            print_place(answer);
-        } else if (strcmp(reason, "pinned") == 0) {
-            printf(": ");
-            learned_print_reason(json_array_get(json_object_get(answer, "learned"), 0));
-        } else if (strcmp(reason, "not_allowed") == 0) {
-            printf(" (no allow pattern is found in it)");
-        } else {
-            printf(" (no ignore pattern is found in it)");
-        }
-        if (json_object_get(answer, "upstream") != NULL) {
-            printf("; upstream = %s ", text_of(answer, "upstream"));
-            text_print(text_of(answer, "upstream_from"));
-        }
-        putchar('\n');
-        if (strcmp(reason, "pinned") != 0)
-            print_exceptions(answer);
+        print_explanation(answer);
+        print_exceptions(answer);
         if (json_is_true(json_object_get(answer, "name_unseen")))
             tell_unseen(text_of(answer, "target"));
     }

@@ -18,13 +18,6 @@ static void add_to_kernel(struct answering *answering, const struct decided *dec
         counter_add(&answering->counters->forgotten, count);
 }
 
-static void flush_device_rules(struct answering *answering)
-{
-    device_rules_flushed(&answering->device_rules);
-    if (!answering->ending && !decided_flush_devices(answering->nftables))
-        log_error("the kernel's decisions for devices could not be flushed: %m");
-}
-
 static uint32_t mark_for(const struct answering *answering, const struct flow *flow,
                          enum verdict verdict)
 {
@@ -56,6 +49,21 @@ static void teach_lessons(struct answering *answering)
         let_go(answering, &answering->lessons[i]);
     for (size_t i = 0; i < count; i++)
         judge->note(answering->policy, &answering->lessons[i].flow, &answering->lessons[i].answer);
+}
+
+/* What waits to be taught goes with the rest: nobody would know of it any more. */
+static void flush_device_rules(struct answering *answering)
+{
+    teach_lessons(answering);
+    device_rules_flushed(&answering->device_rules);
+    if (!answering->ending && !decided_flush_devices(answering->nftables))
+        log_error("the kernel's decisions for devices could not be flushed: %m");
+}
+
+void answering_see(struct answering *answering, const struct flow *flow)
+{
+    if (device_rules_see(&answering->device_rules, flow))
+        flush_device_rules(answering);
 }
 
 static void add_lesson(struct answering *answering, const struct lesson *lesson)
@@ -167,8 +175,7 @@ static void answer_packet(struct queue *queue, const struct queued_packet *packe
             queue_accept(queue, packet->id, mark);
         return;
     }
-    if (device_rules_see(&answering->device_rules, &lesson.flow))
-        flush_device_rules(answering);
+    answering_see(answering, &lesson.flow);
     if (lesson.flow.protocol == IPPROTO_UDP)
         answer_datagram(answering, packet, &lesson.flow);
     else

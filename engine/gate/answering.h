@@ -56,6 +56,9 @@ void answering_forget(struct answering *answering);
 /* Teaches the kernel what a worker has decided. */
 void answering_remember(struct answering *answering, const struct decided *decided);
 
+/* A packet of a device's: an address that goes over to another device leaves its rules behind. */
+void answering_see(struct answering *answering, const struct flow *flow);
+
 /* The device has resolved another name to the address: rules that did not know of it go. */
 void answering_news(struct answering *answering, const struct device_key *device,
                     const struct address *address);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define HASH_START 2166136261u
+
 /* FNV-1a. Nobody gains anything by a collision: a rule is asked about once more. */
 static uint32_t hash(uint32_t value, const void *bytes, size_t length)
 {
@@ -12,15 +14,56 @@ static uint32_t hash(uint32_t value, const void *bytes, size_t length)
     return value;
 }
 
-static size_t bucket_of_address(uint32_t value, const struct address *address)
+static uint32_t hash_address(uint32_t value, const struct address *address)
 {
-    return hash(value, &address->ip, address_ip_size(address)) % DEVICE_RULES_BUCKETS;
+    return hash(value, &address->ip, address_ip_size(address));
 }
 
 static size_t bucket_of(const struct device_key *device, const struct address *address)
 {
-    return bucket_of_address(hash(2166136261u, device->bytes, device->size), address);
+    return hash_address(hash(HASH_START, device->bytes, device->size), address) %
+           DEVICE_RULES_BUCKETS;
 }
+
+/* ---- whose addresses the rules are for ---- */
+
+static struct device_owners *owners_of(struct device_rules *rules, const struct address *address)
+{
+    return &rules->owners[hash_address(HASH_START, address) % DEVICE_RULES_OWNERS];
+}
+
+static struct device_owner *find_owner(struct device_owners *owners, const struct address *address)
+{
+    for (size_t i = 0; i < owners->count; i++)
+        if (address_same_ip(&owners->items[i].address, address))
+            return &owners->items[i];
+    return NULL;
+}
+
+static void note_owner(struct device_rules *rules, const struct decided *decided)
+{
+    struct device_owners *owners = owners_of(rules, &decided->device);
+    struct device_owner *owner = find_owner(owners, &decided->device);
+    if (owner == NULL && owners->count == DEVICE_RULES_OWNERS_EACH) {
+        owners->has_more = true;
+        return;
+    }
+    if (owner == NULL)
+        owner = &owners->items[owners->count++];
+    *owner = (struct device_owner){decided->device, decided->device_key};
+}
+
+bool device_rules_see(struct device_rules *rules, const struct flow *flow)
+{
+    struct device_owners *owners = owners_of(rules, &flow->device);
+    const struct device_owner *owner = find_owner(owners, &flow->device);
+    const struct device_key device = flow_device_key(flow);
+    if (owner == NULL)
+        return owners->has_more;
+    return memcmp(&owner->device, &device, sizeof(device)) != 0;
+}
+
+/* ---- what they rest on ---- */
 
 bool device_rules_add(struct device_rules *rules, const struct decided *decided)
 {
@@ -28,6 +71,7 @@ bool device_rules_add(struct device_rules *rules, const struct decided *decided)
     if (decided->names_version < rules->news_at[bucket])
         return false;
     rules->taught[bucket] = true;
+    note_owner(rules, decided);
     return true;
 }
 
@@ -39,19 +83,8 @@ bool device_rules_news(struct device_rules *rules, const struct device_key *devi
     return rules->taught[bucket];
 }
 
-bool device_rules_see(struct device_rules *rules, const struct flow *flow)
-{
-    if (!flow->has_mac)
-        return false;
-    struct device_owner *owner = &rules->owners[bucket_of_address(2166136261u, &flow->device)];
-    const bool is_known = address_same_ip(&owner->address, &flow->device);
-    const bool is_other = is_known && memcmp(owner->mac, flow->mac, MAC_SIZE) != 0;
-    owner->address = flow->device;
-    memcpy(owner->mac, flow->mac, MAC_SIZE);
-    return is_other;
-}
-
 void device_rules_flushed(struct device_rules *rules)
 {
     memset(rules->taught, 0, sizeof(rules->taught));
+    memset(rules->owners, 0, sizeof(rules->owners));
 }

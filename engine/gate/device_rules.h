@@ -11,16 +11,25 @@
 #include "gate/decided.h"
 
 #define DEVICE_RULES_BUCKETS 8192
+#define DEVICE_RULES_OWNERS 1024
+#define DEVICE_RULES_OWNERS_EACH 4
+
+/* Whose addresses the kernel's rules are for, of those with the same hash. */
+struct device_owners {
+    struct device_owner {
+        struct address address;
+        struct device_key device;
+    } items[DEVICE_RULES_OWNERS_EACH];
+    uint8_t count;
+    bool has_more; /* than there was room for */
+};
 
 /* All-zero: nothing is known. */
 struct device_rules {
     uint64_t news;                          /* names that were new, so far: their version */
     uint64_t news_at[DEVICE_RULES_BUCKETS]; /* the last of them, by device and address */
     bool taught[DEVICE_RULES_BUCKETS];      /* the kernel has a rule for them */
-    struct device_owner {
-        struct address address;
-        uint8_t mac[MAC_SIZE];
-    } owners[DEVICE_RULES_BUCKETS]; /* of the devices' addresses, by address */
+    struct device_owners owners[DEVICE_RULES_OWNERS];
 };
 
 /* False if the decision rests on less than is known by now; otherwise it is noted that the kernel
@@ -32,7 +41,8 @@ bool device_rules_add(struct device_rules *rules, const struct decided *decided)
 bool device_rules_news(struct device_rules *rules, const struct device_key *device,
                        const struct address *address) must_check;
 
-/* A packet of the device's. True if its address was another's before. */
+/* A packet of the device's. True if the kernel may have a rule for its address that is another
+ * device's: one whose address it was before. */
 bool device_rules_see(struct device_rules *rules, const struct flow *flow) must_check;
 
 /* The kernel has none of these rules any more. */

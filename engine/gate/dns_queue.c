@@ -42,6 +42,7 @@ static void read_packet(struct dns_queue *dns, const struct queued_packet *packe
         memcpy(flow.mac, packet->mac, MAC_SIZE);
         flow.has_mac = true;
     }
+    if_indextoname(packet->in_ifindex, flow.interface);
     const bool is_query = flow.origin.port == DNS_PORT;
     const struct flow by_device = is_query ? flow : turned(&flow);
     struct direction direction = {&dns->listener, &by_device, is_query};

@@ -39,6 +39,7 @@ struct gate {
 static void hear_query(void *context, const struct flow *flow, const uint8_t *bytes, size_t length)
 {
     struct gate *gate = context;
+    answering_see(&gate->answering, flow);
     gate->options.judge.dns_query(gate->answering.policy, flow, bytes, length);
 }
 

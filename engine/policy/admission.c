@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/loop.h"
 #include "event/eve.h"
+#include "policy/device.h"
 #include "policy/outcome.h"
 #include "tls/hello.h"
 #include "tls/quic.h"
@@ -146,8 +147,10 @@ static void hear_query(void *policy, const struct flow *flow, const uint8_t *byt
     const struct admission *admission = policy;
     const struct dns_path path = path_of(flow);
     const struct device_key device = flow_device_key(flow);
-    dns_watch_query(policy_view_known(admission->view)->dns, &path, &device, bytes, length,
-                    clock_ms());
+    const bool counts =
+        device_is_intercepted(policy_config(policy_view_policy(admission->view)), flow);
+    dns_watch_query(policy_view_known(admission->view)->dns, &path, counts ? &device : NULL, bytes,
+                    length, clock_ms());
 }
 
 static void hear_answer(void *policy, const struct flow *flow, const uint8_t *bytes, size_t length,

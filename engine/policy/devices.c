@@ -314,16 +314,20 @@ const char *devices_find_name(struct devices *devices, const struct device_key *
     return found != NULL ? name : NULL;
 }
 
-bool devices_find_mac(struct devices *devices, const struct address *address,
-                      uint8_t mac[static MAC_SIZE])
+void devices_complete(struct devices *devices, struct flow *flow)
 {
     pthread_mutex_lock(&devices->lock);
-    const struct place_seen *place = find_place(devices, address);
-    const bool found = place != NULL && place->device->has_mac;
-    if (found)
-        memcpy(mac, place->device->mac, MAC_SIZE);
+    const struct device *device = find(devices, flow);
+    const struct place_seen *place = device != NULL ? TAILQ_FIRST(&device->places) : NULL;
+    if (device != NULL && !flow->has_mac && device->has_mac) {
+        flow->has_mac = true;
+        memcpy(flow->mac, device->mac, MAC_SIZE);
+    }
+    if (place != NULL && flow->device.family == 0)
+        flow->device = place->address;
+    if (device != NULL && flow->interface[0] == '\0')
+        memcpy(flow->interface, device->interface, IFNAMSIZ);
     pthread_mutex_unlock(&devices->lock);
-    return found;
 }
 
 void devices_notice(struct devices *devices, const struct flow *seen, uint64_t when)

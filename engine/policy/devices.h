@@ -30,6 +30,10 @@ void devices_free(struct devices *devices);
 void devices_describe(struct devices *devices, struct flow *flow, struct arena *arena,
                       uint64_t now);
 
+/* Adds to a flow that says one of them what is known of the device's MAC address, IP address and
+ * interface. */
+void devices_complete(struct devices *devices, struct flow *flow);
+
 /* Counts a connection of the flow's device, when its first decision has fallen. */
 void devices_count(struct devices *devices, const struct flow *flow, enum verdict verdict);
 
@@ -45,10 +49,6 @@ void devices_set_name(struct devices *devices, const struct flow *from, const ch
  */
 const char *devices_find_name(struct devices *devices, const struct device_key *key,
                               char name[static MDNS_NAME_SIZE]);
-
-/* The MAC address of the device that has this address. False if it is not known. */
-bool devices_find_mac(struct devices *devices, const struct address *address,
-                      uint8_t mac[static MAC_SIZE]) must_check;
 
 /* What DHCP servers know, and the list of vendors, from now on. Both go over, and may be NULL. */
 void devices_set_leases(struct devices *devices, struct leases *leases);

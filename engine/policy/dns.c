@@ -34,10 +34,12 @@ static bool read_name(struct reader *reader, char name[static DNS_NAME_SIZE])
     size_t length = 0;
     for (;;) {
         struct reader label = read_vector(reader, 1);
-        if (reader->failed || label.left > 63 || length + label.left + 2 > DNS_NAME_SIZE)
+        if (reader->failed || label.left > 63)
             return false;
         if (label.left == 0)
             break;
+        if (length + (length > 0) + label.left >= DNS_NAME_SIZE)
+            return false;
         if (length > 0)
             name[length++] = '.';
         for (size_t i = 0; i < label.left; i++) {
@@ -56,6 +58,28 @@ static bool name_of(const ldns_rdf *dname, char name[static DNS_NAME_SIZE])
         return false;
     struct reader reader = reader_of(ldns_rdf_data(dname), ldns_rdf_size(dname));
     return read_name(&reader, name);
+}
+
+/* True if it is this name, which read_name() has read. Without reading it, since there are many to
+ * compare: names that differ do so early, unless their sender has spent bytes on it. */
+static bool is_named(const ldns_rdf *dname, const char *name)
+{
+    const uint8_t *bytes = ldns_rdf_data(dname);
+    const size_t length = strlen(name);
+    size_t label = 0; /* where the next one begins */
+    if (ldns_rdf_size(dname) != length + 2)
+        return false;
+    for (size_t i = 0; i <= length; i++) {
+        if (i != label) {
+            if (tolower(bytes[i]) != name[i - 1])
+                return false;
+            continue;
+        }
+        if (i > 0 && name[i - 1] != '.')
+            return false;
+        label += (size_t)bytes[i] + 1;
+    }
+    return label == length + 1;
 }
 
 /* Its place in the chain; -1 if it is not in it. */
@@ -80,6 +104,8 @@ static bool add_alias(struct chain *chain, const char *name, uint32_t ttl)
 static uint32_t ttl_by(const struct chain *chain, int index, const ldns_rr *record)
 {
     uint32_t ttl = ldns_rr_ttl(record) < TTL_LIMIT ? ldns_rr_ttl(record) : TTL_LIMIT;
+    if (ldns_rr_ttl(record) > INT32_MAX)
+        ttl = 0; /* RFC 2181, section 8 */
     return ttl < chain->ttl[index] ? ttl : chain->ttl[index];
 }
 
@@ -185,13 +211,12 @@ static void use_record(struct dns_message *message, struct chain *chain, int ind
 static void follow(struct dns_message *message, const ldns_rr_list *records)
 {
     struct chain chain = {.count = 0};
-    char owner[DNS_NAME_SIZE];
     (void)add_alias(&chain, message->name, TTL_LIMIT);
     for (size_t at = 0; at < chain.count; at++)
         for (size_t i = 0; i < ldns_rr_list_rr_count(records) && i < RECORDS_LIMIT; i++) {
             const ldns_rr *record = ldns_rr_list_rr(records, i);
             if (ldns_rr_get_class(record) == LDNS_RR_CLASS_IN &&
-                name_of(ldns_rr_owner(record), owner) && strcmp(owner, chain.names[at]) == 0)
+                is_named(ldns_rr_owner(record), chain.names[at]))
                 use_record(message, &chain, (int)at, record);
         }
 }

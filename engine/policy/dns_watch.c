@@ -23,7 +23,8 @@ struct key {
 
 struct question {
     struct key key;
-    struct device_key device;
+    struct device_key device; /* of no size: nothing is to be learned */
+    bool is_answered;
     char name[DNS_NAME_SIZE];
     uint64_t until;
     UT_hash_handle hh;
@@ -50,6 +51,7 @@ struct dns_watch *dns_watch_new(struct names *names)
 
 static void drop(struct dns_watch *watch, struct question *question)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it is in there */
     HASH_DEL(watch->questions, question);
     TAILQ_REMOVE(&watch->by_age, question, by_age);
     watch->count--;
@@ -60,8 +62,12 @@ void dns_watch_free(struct dns_watch *watch)
 {
     if (watch == NULL)
         return;
-    while (!TAILQ_EMPTY(&watch->by_age))
-        drop(watch, TAILQ_FIRST(&watch->by_age));
+    struct question *question = TAILQ_FIRST(&watch->by_age), *next;
+    HASH_CLEAR(hh, watch->questions);
+    for (; question != NULL; question = next) {
+        next = TAILQ_NEXT(question, by_age);
+        free(question);
+    }
     free(watch);
 }
 
@@ -82,10 +88,12 @@ static struct key key_of(const struct dns_path *path, const struct dns_message *
 
 static void forget_old(struct dns_watch *watch, uint64_t now)
 {
-    struct question *oldest;
-    while ((oldest = TAILQ_FIRST(&watch->by_age)) != NULL &&
-           (oldest->until <= now || watch->count >= DNS_WATCH_QUESTIONS))
+    struct question *oldest = TAILQ_FIRST(&watch->by_age), *next;
+    for (; oldest != NULL && (oldest->until <= now || watch->count >= DNS_WATCH_QUESTIONS);
+         oldest = next) {
+        next = TAILQ_NEXT(oldest, by_age);
         drop(watch, oldest);
+    }
 }
 
 static struct question *find(const struct dns_watch *watch, const struct key *key)
@@ -114,7 +122,8 @@ void dns_watch_query(struct dns_watch *watch, const struct dns_path *path,
     if (question == NULL)
         return;
     question->key = key;
-    question->device = *device;
+    if (device != NULL)
+        question->device = *device;
     question->until = now + DNS_WATCH_TIME;
     memcpy(question->name, message.name, sizeof(question->name));
     HASH_ADD(hh, watch->questions, key, sizeof(key), question);
@@ -122,7 +131,19 @@ void dns_watch_query(struct dns_watch *watch, const struct dns_path *path,
     watch->count++;
 }
 
-/* A resolver that answers twice says the same: the question stays until its time is over. */
+/* The device takes the first answer and waits for no other, which it gets where it has asked twice.
+ * The question is the first to go when there is no room. */
+static bool take_answer(struct dns_watch *watch, struct question *question)
+{
+    if (question->is_answered)
+        return false;
+    question->is_answered = true;
+    TAILQ_REMOVE(&watch->by_age, question, by_age);
+    TAILQ_INSERT_HEAD(&watch->by_age, question, by_age);
+    counter_add(&watch->counters.answers, 1);
+    return question->device.size > 0;
+}
+
 void dns_watch_answer(struct dns_watch *watch, const struct dns_path *path, const uint8_t *bytes,
                       size_t length, uint64_t now,
                       void (*news)(void *context, const struct device_key *device,
@@ -135,12 +156,13 @@ void dns_watch_answer(struct dns_watch *watch, const struct dns_path *path, cons
         return;
     }
     const struct key key = key_of(path, &message);
-    const struct question *question = find(watch, &key);
+    struct question *question = find(watch, &key);
     if (question == NULL || question->until <= now || strcmp(question->name, message.name) != 0) {
         counter_add(&watch->counters.unasked, 1);
         return;
     }
-    counter_add(&watch->counters.answers, 1);
+    if (!take_answer(watch, question))
+        return;
     for (size_t i = 0; i < message.address_count; i++) {
         const struct dns_address *found = &message.addresses[i];
         if (names_add(watch->names, &question->device, &found->address, message.name, found->ttl,

@@ -3,8 +3,8 @@
  * dns_watch.h - listens to what devices ask DNS and what they are answered, and notes the names
  * (names.h).
  *
- * Only the answer to a question that was seen teaches anything: between the same two addresses and
- * ports, with the same number, about the same name. One thread. */
+ * Only the first answer to a question that was seen teaches anything: between the same two
+ * addresses and ports, with the same number, about the same name. One thread. */
 #ifndef POLICY_DNS_WATCH_H
 #define POLICY_DNS_WATCH_H
 
@@ -35,7 +35,7 @@ struct dns_watch;
 struct dns_watch *dns_watch_new(struct names *names) must_check;
 void dns_watch_free(struct dns_watch *watch);
 
-/* A message of the device's. */
+/* A message of the device's; NULL: one of whom nothing is to be learned. */
 void dns_watch_query(struct dns_watch *watch, const struct dns_path *path,
                      const struct device_key *device, const uint8_t *bytes, size_t length,
                      uint64_t now);

@@ -4,7 +4,7 @@
 #include "policy/amend.h"
 #include "policy/candidates.h"
 #include "policy/device.h"
-#include "policy/learned_json.h"
+#include "policy/outcome.h"
 
 #include <string.h>
 #include <time.h>
@@ -56,26 +56,28 @@ static bool sees_no_names(const struct policy *policy, enum edit_list list, unsi
     return patterns_count(policy_list(policy, list, NULL)) > 0 && (match & MATCH_NAMES) == 0;
 }
 
-/* By its address alone the device would not be the one that has connections. */
-static void complete_device(const struct policy_view *view, struct flow *flow)
+static void tell_evidence(struct explanation *explanation, const struct policy_view *view)
 {
-    struct known *known = policy_view_known(view);
-    if (known != NULL && !flow->has_mac && flow->device.family != 0)
-        flow->has_mac = devices_find_mac(known->devices, &flow->device, flow->mac);
+    struct arena arena = {0};
+    const char *evidence = outcome_evidence(view, &explanation->decision, &arena);
+    snprintf(explanation->evidence, sizeof(explanation->evidence), "%s",
+             evidence != NULL ? evidence : "");
+    arena_fini(&arena);
 }
 
-static void explain_learned(struct explanation *explanation, const struct flow *flow)
+/* For those that may be meant, where nobody in particular is. */
+static void find_exceptions(struct explanation *explanation, const struct flow *flow)
 {
     struct known *known = policy_view_known(explanation->view);
     const struct config *config = policy_config(policy_view_policy(explanation->view));
-    struct learned_finding *learned = explanation->learned;
+    struct learned_finding *exceptions = explanation->exceptions;
     size_t kept = 0, count = 0;
-    if (known != NULL)
-        count = learned_about(known->learned, flow, learned, EXPLAIN_LEARNED_LIMIT);
+    if (known != NULL && explanation->decision.verdict == VERDICT_TAKE)
+        count = learned_about(known->learned, flow, exceptions, EXPLAIN_EXCEPTIONS_LIMIT);
     for (size_t i = 0; i < count; i++)
-        if (learned_passes(&learned[i], &config->learn, time(NULL)))
-            learned[kept++] = learned[i];
-    explanation->learned_count = kept;
+        if (learned_passes(&exceptions[i], &config->learn, time(NULL)))
+            exceptions[kept++] = exceptions[i];
+    explanation->exception_count = kept;
 }
 
 bool explain_question(struct explanation *explanation, const struct policy_view *view,
@@ -88,10 +90,12 @@ bool explain_question(struct explanation *explanation, const struct policy_view 
     const struct policy *policy = policy_view_policy(view);
     const struct config *config = policy_config(policy);
     const bool has_name = flow.sni != NULL;
-    complete_device(view, &flow);
+    if (question->device != NULL && policy_view_known(view) != NULL)
+        devices_complete(policy_view_known(view)->devices, &flow);
     explanation->view = view;
     explanation->decision = policy_decide(view, &flow);
-    explain_learned(explanation, &flow);
+    tell_evidence(explanation, view);
+    find_exceptions(explanation, &flow);
     explanation->rules = policy_tls(view, &flow);
     bool by_ignore = explanation->decision.reason == REASON_RULE;
     explanation->name_unseen =
@@ -146,17 +150,15 @@ const char *explanation_verdict(const struct explanation *explanation)
     return explanation->decision.verdict == VERDICT_PASS ? "ignore" : "intercept";
 }
 
-static void write_learned(struct jsonw *json, const struct explanation *explanation)
+static void write_exceptions(struct jsonw *json, const struct explanation *explanation)
 {
     const struct policy_view *view = explanation->view;
-    const struct decision *decision = &explanation->decision;
-    if (explanation->learned_count == 0 ||
-        (decision->verdict == VERDICT_PASS && decision->reason != REASON_PINNED))
+    if (explanation->exception_count == 0)
         return;
-    jsonw_array(json, "learned");
-    for (size_t i = 0; i < explanation->learned_count; i++) {
+    jsonw_array(json, "passes_for");
+    for (size_t i = 0; i < explanation->exception_count; i++) {
         jsonw_object(json, NULL);
-        learned_tell_finding(json, &explanation->learned[i], policy_view_known(view),
+        learned_tell_finding(json, &explanation->exceptions[i], policy_view_known(view),
                              policy_config(policy_view_policy(view)), time(NULL));
         jsonw_object_end(json);
     }
@@ -177,6 +179,10 @@ void explanation_write(struct jsonw *json, const char *target,
         if (decision->rule->place.line > 0)
             jsonw_uint(json, "line", decision->rule->place.line);
     }
+    if (decision->reason == REASON_PINNED) {
+        jsonw_uint(json, "learned", decision->learned);
+        jsonw_string(json, "evidence", explanation->evidence);
+    }
     if (decision->verdict == VERDICT_TAKE) {
         jsonw_string(json, "upstream", upstream_mode_name(explanation->rules.upstream));
         jsonw_string(json, "upstream_from", explanation->rules.upstream_from->section);
@@ -185,6 +191,6 @@ void explanation_write(struct jsonw *json, const char *target,
     }
     if (explanation->name_unseen)
         jsonw_bool(json, "name_unseen", true);
-    write_learned(json, explanation);
+    write_exceptions(json, explanation);
     jsonw_object_end(json);
 }

@@ -5,10 +5,11 @@
 #define POLICY_EXPLAIN_H
 
 #include "core/jsonw.h"
+#include "policy/learned_json.h"
 #include "policy/policy.h"
 
 #define EXPLAIN_TARGET_LIMIT 300
-#define EXPLAIN_LEARNED_LIMIT 8
+#define EXPLAIN_EXCEPTIONS_LIMIT 8
 
 /* What is asked. */
 struct question {
@@ -30,10 +31,10 @@ struct explanation {
     /* The target is a name, and the patterns were tried against it; but in operation only addresses
      * are looked at (match = address), so they would not be asked about a name. */
     bool name_unseen;
-    /* Devices for which it passes all the same, since their apps are pinned there; or, by that, for
-     * the one that was asked about. */
-    struct learned_finding learned[EXPLAIN_LEARNED_LIMIT];
-    size_t learned_count;
+    char evidence[LEARNED_EVIDENCE_SIZE]; /* for REASON_PINNED: what the device did; or "" */
+    /* Devices for which it passes all the same, since their apps are pinned there. */
+    struct learned_finding exceptions[EXPLAIN_EXCEPTIONS_LIMIT];
+    size_t exception_count;
 };
 
 /* False if the target is neither address:port nor name:port. */

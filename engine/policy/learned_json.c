@@ -49,6 +49,11 @@ const char *learned_verdict(const struct learned_finding *finding,
     return learned_passes(finding, config, now) ? "passing" : "suggested";
 }
 
+const char *learned_ca_word(const struct learned_device *device)
+{
+    return device->accepted != 0 ? "trusted" : "missing";
+}
+
 /* ---- as JSON ---- */
 
 static void tell_device(struct jsonw *json, const struct device_key *key,
@@ -105,7 +110,7 @@ static void tell_learned_device(struct jsonw *json, const struct learned_device 
 {
     jsonw_object(json, NULL);
     tell_device(json, &device->key, &device->address, known, config);
-    jsonw_string(json, "ca", device->accepted != 0 ? "accepted" : "missing");
+    jsonw_string(json, "ca", learned_ca_word(device));
     if (device->accepted != 0) {
         jsonw_int(json, "accepted", device->accepted);
     } else {

@@ -23,6 +23,9 @@ void learned_tell_change(struct jsonw *json, const struct learned_finding *findi
 const char *learned_verdict(const struct learned_finding *finding,
                             const struct learn_config *config, int64_t now);
 
+/* Whether our CA is on it: "trusted" or "missing". */
+const char *learned_ca_word(const struct learned_device *device);
+
 /* "alert 48 (unknown CA) 3 times, without a word once". Returns `text`. */
 #define LEARNED_EVIDENCE_SIZE 320
 const char *learned_evidence_text(const struct learned_evidence *evidence,

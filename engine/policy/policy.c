@@ -394,7 +394,8 @@ static bool all_names_pass(const struct policy_view *view, const struct flow *fl
 static bool is_nameless(const struct policy_view *view, const struct flow *flow)
 {
     return flow->sni == NULL && flow->host == NULL && flow->name_count == 0 &&
-           policy_watches_dns(view->policy->config) && view->known != NULL &&
+           !flow->names_crowded && policy_watches_dns(view->policy->config) &&
+           view->known != NULL &&
            atomic_load_explicit(&view->known->watches_dns, memory_order_relaxed);
 }
 

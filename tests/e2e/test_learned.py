@@ -116,6 +116,36 @@ def test_E5_a_pinned_app_passes_where_the_device_has_our_ca(lab, engine, origin)
     assert "O = interceptd," in lab.issuer(origin, 443, "-servername", "other.test")
 
 
+@FAMILIES
+def test_E5_a_finding_is_for_its_device_and_said_everywhere(lab, engine, origin):
+    """Another device's app may not be pinned there."""
+    pinned, other = lab.add_device(), lab.add_device()
+    started = engine(AUTO)
+    try:
+        def get(device):
+            return device.run("curl", "-sS", "--cacert", started.ca, "--resolve",
+                              "origin.test:443:" + bracketed(origin), "https://origin.test/hello", check=False)
+        for device in pinned, other:
+            device.run("curl", "-sS", "--cacert", started.ca, "--resolve", "origin.test:443:" + ORIGIN4[8],
+                       "https://origin.test/hello")
+        refuse(lab, started, 2, origin, pinned)
+        assert get(pinned).returncode == 60 and get(other).stdout == "hello from the origin\n"
+        evidence = "without a word 2 times"
+        # By MAC address and by IP address.
+        for name in pinned.mac, pinned.address4:
+            told = started.ctl("explain", "--device", name, "--name", "origin.test", bracketed(origin) + ":443").stdout
+            assert "ignore (its app is pinned; learned 1: %s)" % evidence in told
+        assert "intercept" in started.ctl("explain", "--device", other.mac, "--name", "origin.test",
+                                          bracketed(origin) + ":443").stdout
+        assert "2x closed without a word" in started.ctl("learned").stdout
+        assert {started.devices()[device.mac]["ca"] for device in (pinned, other)} == {"trusted"}
+        (finding,) = learned(started)["findings"]
+        assert finding["device"]["mac"] == pinned.mac
+    finally:
+        lab.remove_device(pinned)
+        lab.remove_device(other)
+
+
 def test_E5_alerts_are_evidence(lab, engine):
     started = engine(AUTO)
     accept(lab, started)
@@ -150,18 +180,13 @@ def test_E5_a_device_without_our_ca_teaches_nothing_and_that_is_said_once(lab, e
     assert told["devices"][0]["ca"] == "missing"
     table = started.ctl("learned").stdout
     assert "our CA is missing on it" in table and "install %s on it" % started.ca in table
-    assert [device.get("ca") for device in devices(started)] == ["missing"]
+    assert "missing" in {device["ca"] for device in started.devices().values()}
     assert last_flow(started)["action"] == "intercept"
     accept(lab, started)  # now it is installed: from here on it counts
-    assert [device.get("ca") for device in devices(started)] == ["accepted"]
+    assert "trusted" in {device["ca"] for device in started.devices().values()}
     assert "our CA is on it" in started.ctl("learned").stdout
     refuse(lab, started, 2)
     assert wget(lab).stdout == "hello from the origin\n"
-
-
-def devices(started):
-    return [device for device in json.loads(started.ctl("-j", "devices").stdout)
-            if DEVICE4 in device["addresses"]]
 
 
 def test_E5_only_a_certificate_of_our_cas_shows_that_it_is_there(lab, engine, tmp_path):
@@ -638,12 +663,13 @@ def test_explain_tells_for_which_devices_it_passes(lab, engine):
     assert told[2].startswith("other.test:443 intercept") and told[3].startswith(PINNED4 + ":443 intercept")
     assert told[4] == PINNED4 + ":443 " + reason and len(told) == 5
     (answer,) = json.loads(started.ctl("-j", "explain", "origin.test:443").stdout)
-    assert answer["learned"][0]["id"] == 1 and answer["learned"][0]["device"]["name"] == "cam"
+    assert answer["passes_for"][0]["id"] == 1 and answer["passes_for"][0]["device"]["name"] == "cam"
     assert "cam " in started.ctl("learned").stdout
     (told,) = started.ctl("explain", "--device", "cam", "origin.test:443").stdout.splitlines()
-    assert told == "origin.test:443 " + reason
+    assert told == "origin.test:443 ignore (its app is pinned; learned 1: without a word 2 times)"
     (answer,) = json.loads(started.ctl("-j", "explain", "--device", "cam", "origin.test:443").stdout)
-    assert (answer["verdict"], answer["reason"]) == ("ignore", "pinned")
+    assert (answer["verdict"], answer["reason"], answer["learned"]) == ("ignore", "pinned", 1)
+    assert "passes_for" not in answer
 
 
 def test_who_has_forgotten_or_kept_it_is_recorded(lab, engine):

@@ -56,6 +56,17 @@ def test_an_added_pattern_holds_from_the_next_connection_on(lab, engine, origin,
     assert is_intercepted(lab, origin) and started.ignored() == []
 
 
+def test_edits_hold_where_there_is_no_queue(lab, engine):
+    """There the kernel learns from connections that have passed: by the new rules alone."""
+    started = engine({"network": {"queue": "none"}})
+    assert is_intercepted(lab, ORIGIN4[1])
+    started.ctl("ignore", "add", SECOND)
+    assert not is_intercepted(lab, ORIGIN4[1])
+    wait_for(lambda: len(started.ignored()) == 2, "the kernel's rules for TCP and UDP")
+    started.ctl("undo")
+    assert started.ignored() == [] and is_intercepted(lab, ORIGIN4[1])
+
+
 @FAMILIES
 def test_a_pattern_of_the_configuration_is_taken_out_and_comes_back(lab, engine, tmp_path, origin, pattern):
     listing = tmp_path / "ignore.list"

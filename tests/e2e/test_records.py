@@ -66,7 +66,7 @@ def paths(value, start=""):
 
 
 # What only some connections have.
-RARE = re.compile(r"intercept\.(advice|rule|rule_place|name|learned|evidence|starttls|ech|"
+RARE = re.compile(r"intercept\.(advice|rule|rule_place|learned|evidence|starttls|ech|"
                   r"upstream\.verify_errors|device\.(name|vendor)|"
                   r"(client|upstream)\.alert_(in|out)(_name)?)")
 

@@ -26,6 +26,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     struct reader id = packet_quic_id(payload);
     must_hold(id.left <= PACKET_QUIC_ID_LIMIT);
     must_hold(id.left == 0 || id.at + id.left <= payload.at + payload.left);
+    struct packet_segment segment;
+    if (packet_segment(&segment, bytes, length)) {
+        must_hold(whole_read && whole.protocol == IPPROTO_TCP && !segment.payload.failed);
+        must_hold(segment.payload.at + segment.payload.left == bytes + length);
+    }
     /* What a shorter copy of the packet says, the whole one says too. */
     for (size_t cut = 0; cut < length && cut < 256; cut++) {
         struct flow part = {0};

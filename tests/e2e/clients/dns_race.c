@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * dns_race RESOLVER COUNT FIRST FAMILY: asks for the addresses of nFIRST.race.test and so on, and
- * sends a SYN to port 443 of each the moment it is told. Prints the mean time that an answer took,
- * in microseconds. */
+ * dns_race RESOLVER COUNT FIRST FAMILY [SECOND]: asks for the addresses of nFIRST.race.test and so
+ * on, and sends a SYN to port 443 of each the moment it is told. With SECOND, a number, each name
+ * is followed by the one whose number is larger by that, once the first one's connection is there.
+ * Prints the mean time that an answer took, in microseconds. */
 #include <arpa/inet.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -48,12 +49,13 @@ static size_t make_query(uint8_t *query, unsigned number, int ipv6)
     return at;
 }
 
-static void send_syn(const uint8_t *address, int ipv6)
+/* Waits until it is answered, or not. */
+static void send_syn(const uint8_t *address, int ipv6, int waits)
 {
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(443)};
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(443)};
     memcpy(ipv6 ? (void *)&v6.sin6_addr : (void *)&v4.sin_addr, address, ipv6 ? 16 : 4);
-    int fd = socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    int fd = socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | (waits ? 0 : SOCK_NONBLOCK), 0);
     if (fd < 0)
         fail("socket");
     (void)!connect(fd, ipv6 ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4,
@@ -61,32 +63,42 @@ static void send_syn(const uint8_t *address, int ipv6)
     close(fd);
 }
 
+/* Resolves a name and connects. Returns the time that the answer took, in microseconds. */
+static double race(int fd, unsigned number, int ipv6, int waits)
+{
+    const size_t size = ipv6 ? 16 : 4;
+    uint8_t query[64], answer[512];
+    size_t length = make_query(query, number, ipv6);
+    double start = now_us();
+    if (send(fd, query, length, 0) < 0)
+        fail("send");
+    ssize_t got = recv(fd, answer, sizeof(answer), 0);
+    double waited = now_us() - start;
+    if (got < (ssize_t)(length + size))
+        fail("answer");
+    send_syn(answer + got - size, ipv6, waits); /* the address is the last thing in it */
+    return waited;
+}
+
 int main(int argc, char **argv)
 {
     struct sockaddr_in resolver = {.sin_family = AF_INET, .sin_port = htons(53)};
     struct timeval timeout = {.tv_sec = 30};
     double waited = 0;
-    if (argc != 5 || inet_pton(AF_INET, argv[1], &resolver.sin_addr) != 1)
+    if (argc < 5 || argc > 6 || inet_pton(AF_INET, argv[1], &resolver.sin_addr) != 1)
         return 2;
     const unsigned count = (unsigned)atoi(argv[2]), first = (unsigned)atoi(argv[3]);
+    const unsigned second = argc == 6 ? (unsigned)atoi(argv[5]) : 0;
     const int ipv6 = strcmp(argv[4], "ipv6") == 0;
-    const size_t size = ipv6 ? 16 : 4;
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&resolver, sizeof(resolver)) != 0)
         fail("resolver");
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
     for (unsigned number = first; number < first + count; number++) {
-        uint8_t query[64], answer[512];
-        size_t length = make_query(query, number, ipv6);
-        double start = now_us();
-        if (send(fd, query, length, 0) < 0)
-            fail("send");
-        ssize_t got = recv(fd, answer, sizeof(answer), 0);
-        waited += now_us() - start;
-        if (got < (ssize_t)(length + size))
-            fail("answer");
-        send_syn(answer + got - size, ipv6); /* the address is the last thing in it */
+        waited += race(fd, number, ipv6, second > 0);
+        if (second > 0)
+            waited += race(fd, number + second, ipv6, 0);
     }
-    printf("%.1f\n", waited / count);
+    printf("%.1f\n", waited / (second > 0 ? 2 * count : count));
     return 0;
 }

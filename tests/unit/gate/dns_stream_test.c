@@ -8,203 +8,252 @@
 
 #include "gate/dns_stream.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-static struct dns_streams streams;
-static char heard[1 << 18];
-static size_t heard_length;
+/* What has come out: messages, separated by blanks. */
+struct outcome {
+    struct dns_streams *streams;
+    char text[1024];
+    size_t count, longest;
+};
 
-static int set_up(void **state)
+static int open_streams(void **state)
 {
-    (void)state;
-    heard_length = 0;
-    heard[0] = '\0';
+    struct outcome *outcome = calloc(1, sizeof(*outcome));
+    *state = outcome;
+    outcome->streams = calloc(1, sizeof(*outcome->streams));
+    return outcome->streams != NULL ? 0 : -1;
+}
+
+static int close_streams(void **state)
+{
+    struct outcome *outcome = *state;
+    dns_streams_fini(outcome->streams);
+    free(outcome->streams);
+    free(outcome);
     return 0;
 }
 
-static int tear_down(void **state)
+static void note_message(void *context, const uint8_t *bytes, size_t length)
 {
-    (void)state;
-    dns_streams_fini(&streams);
-    memset(&streams, 0, sizeof(streams));
-    return 0;
+    struct outcome *outcome = context;
+    const size_t used = strlen(outcome->text);
+    outcome->count++;
+    if (length > outcome->longest)
+        outcome->longest = length;
+    if (length < 64)
+        snprintf(outcome->text + used, sizeof(outcome->text) - used, "%s%.*s", used > 0 ? " " : "",
+                 (int)length, (const char *)bytes);
 }
 
-static void hear(void *context, const uint8_t *bytes, size_t length)
-{
-    (void)context;
-    heard_length += (size_t)snprintf(heard + heard_length, sizeof(heard) - heard_length, "[%.*s]",
-                                     (int)length, (const char *)bytes);
-}
-
-static void feed_from(const char *from, uint32_t sequence, const void *bytes, size_t length,
-                      bool starts, bool ends)
+/* From this port to a resolver. */
+static void feed_bytes(struct outcome *outcome, uint16_t port, uint32_t sequence, const void *bytes,
+                       size_t length, bool starts, bool ends)
 {
     struct flow flow = {.protocol = IPPROTO_TCP};
-    /* The bytes stand alone in memory, so that AddressSanitizer sees a read behind them. */
-    uint8_t *exact = malloc(length > 0 ? length : 1);
-    assert_non_null(exact);
-    memcpy(exact, bytes, length);
-    assert_true(address_parse(&flow.device, from));
-    assert_true(address_parse(&flow.origin, "10.0.0.7:40000"));
+    assert_true(address_parse(&flow.device, "192.0.2.50:1"));
+    assert_true(address_parse(&flow.origin, "192.0.2.1:53"));
+    flow.device.port = port;
+    uint8_t *copy = malloc(length > 0 ? length : 1);
+    assert_non_null(copy);
+    if (length > 0)
+        memcpy(copy, bytes, length);
     const struct packet_segment segment = {
-        .sequence = sequence, .starts = starts, .ends = ends, .payload = reader_of(exact, length)};
-    dns_streams_feed(&streams, &flow, &segment, hear, NULL);
-    free(exact);
+        .sequence = sequence, .starts = starts, .ends = ends, .payload = reader_of(copy, length)};
+    dns_streams_feed(outcome->streams, &flow, &segment, note_message, outcome);
+    free(copy);
 }
 
-static void feed(uint32_t sequence, const char *text, size_t length)
+#define feed(outcome, sequence, text) \
+    feed_bytes(outcome, 1, sequence, text, sizeof(text) - 1, false, false)
+
+/* The last acknowledgement of the handshake: what comes begins here. */
+static void begin(struct outcome *outcome, uint32_t sequence)
 {
-    feed_from("10.0.0.1:53", sequence, text, length, false, false);
+    feed(outcome, sequence, "");
 }
 
-#define STREAM "\0\5hello\0\1a\0\0\0\3xyz"
-#define STREAM_LENGTH (sizeof(STREAM) - 1)
-#define MESSAGES "[hello][a][][xyz]"
-
-static void messages_in_one_segment(void **state)
+static void assert_messages(const struct outcome *outcome, const char *expected)
 {
-    (void)state;
-    feed(1000, STREAM, STREAM_LENGTH);
-    assert_string_equal(heard, MESSAGES);
+    assert_string_equal(outcome->text, expected);
 }
 
-static void messages_in_single_bytes(void **state)
+static void a_message_in_one_segment_is_handed_out(void **state)
 {
-    (void)state;
-    for (size_t i = 0; i < STREAM_LENGTH; i++)
-        feed(1000 + (uint32_t)i, STREAM + i, 1);
-    assert_string_equal(heard, MESSAGES);
+    struct outcome *outcome = *state;
+    begin(outcome, 100);
+    feed(outcome, 100, "\0\3one");
+    assert_messages(outcome, "one");
 }
 
-static void messages_cut_anywhere(void **state)
+static void several_in_one_segment_are_handed_out_in_order(void **state)
 {
-    (void)state;
-    for (size_t cut = 0; cut <= STREAM_LENGTH; cut++) {
-        set_up(state);
-        feed_from("10.0.0.1:53", 1000, "", 0, true, false);
-        feed(1000, STREAM, cut);
-        feed(1000 + (uint32_t)cut, STREAM + cut, STREAM_LENGTH - cut);
-        assert_string_equal(heard, MESSAGES);
-        tear_down(state);
+    struct outcome *outcome = *state;
+    feed(outcome, 100, "\0\3one\0\3two\0");
+    assert_messages(outcome, "one two");
+    feed(outcome, 111, "\5three");
+    assert_messages(outcome, "one two three");
+}
+
+static void the_segment_that_completes_a_message_hands_it_out(void **state)
+{
+    struct outcome *outcome = *state;
+    const char text[] = "\0\5hello\0\2ok";
+    for (uint32_t i = 0; i < sizeof(text) - 1; i++) {
+        assert_messages(outcome, i < 7 ? "" : "hello");
+        feed_bytes(outcome, 1, 100 + i, text + i, 1, false, false);
     }
+    assert_messages(outcome, "hello ok");
 }
 
-static void segments_may_come_in_another_order_and_twice(void **state)
+static void segments_may_come_in_any_order(void **state)
 {
-    (void)state;
-    feed_from("10.0.0.1:53", 1000, "", 0, true, false);
-    feed(1010, STREAM + 10, STREAM_LENGTH - 10);
-    feed(1005, STREAM + 5, 5);
-    assert_string_equal(heard, "");
-    feed(1000, STREAM, 3);
-    feed(1000, STREAM, 4);
-    feed(1002, STREAM + 2, 5);
-    assert_string_equal(heard, MESSAGES);
-    feed(1000, STREAM, STREAM_LENGTH); /* all of it once more */
-    assert_string_equal(heard, MESSAGES);
-    feed(1000 + STREAM_LENGTH, STREAM, 7);
-    assert_string_equal(heard, MESSAGES "[hello]");
+    struct outcome *outcome = *state;
+    begin(outcome, 100);
+    feed(outcome, 106, "r");
+    feed(outcome, 104, "te");
+    feed(outcome, 107, "\0\1x");
+    assert_messages(outcome, "");
+    feed(outcome, 100, "\0\5la");
+    assert_messages(outcome, "later x");
+}
+
+static void what_comes_again_is_not_read_twice(void **state)
+{
+    struct outcome *outcome = *state;
+    feed(outcome, 100, "\0\3one");
+    feed(outcome, 100, "\0\3one");
+    feed(outcome, 102, "one\0\3t");
+    feed(outcome, 105, "\0\3two");
+    assert_messages(outcome, "one two");
 }
 
 static void sequence_numbers_go_round(void **state)
 {
-    (void)state;
-    const uint32_t start = 0xfffffffc;
-    for (size_t i = 0; i < STREAM_LENGTH; i++)
-        feed(start + (uint32_t)i, STREAM + i, 1);
-    assert_string_equal(heard, MESSAGES);
+    struct outcome *outcome = *state;
+    begin(outcome, UINT32_MAX - 2);
+    feed(outcome, UINT32_MAX - 2, "\0\5ro");
+    feed(outcome, 1, "und");
+    assert_messages(outcome, "round");
 }
 
-static void the_longest_message(void **state)
+static void an_empty_message_is_one(void **state)
 {
-    (void)state;
-    static char message[2 + 65535];
-    memset(message, 'x', sizeof(message));
-    message[0] = message[1] = '\xff';
-    for (size_t at = 0; at < sizeof(message); at += 1400)
-        feed(7 + (uint32_t)at, message + at,
-             sizeof(message) - at < 1400 ? sizeof(message) - at : 1400);
-    assert_int_equal(heard_length, 65535 + 2);
+    struct outcome *outcome = *state;
+    feed(outcome, 100, "\0\0\0\1x");
+    assert_messages(outcome, "x");
+    assert_int_equal(outcome->count, 2);
 }
 
-static void what_is_too_far_ahead_is_given_up(void **state)
+static void the_longest_message_is_put_together(void **state)
 {
-    (void)state;
-    feed(1000, STREAM, 7);
-    feed(1000 + 200000, STREAM, 7);
-    feed(1007, STREAM, 7);
-    assert_string_equal(heard, "[hello]");
-    feed_from("10.0.0.1:53", 5000, STREAM, 7, true, false); /* another connection */
-    assert_string_equal(heard, "[hello][hello]");
-}
-
-static void too_many_holes_are_given_up(void **state)
-{
-    (void)state;
-    feed_from("10.0.0.1:53", 0, "", 0, true, false);
-    for (uint32_t i = 1; i <= DNS_STREAM_PARTS; i++)
-        feed(i * 10, STREAM, 1);
-    feed(DNS_STREAM_PARTS * 10 + 10, STREAM, 1);
-    feed(0, STREAM, 7);
-    assert_string_equal(heard, "");
-}
-
-static void an_end_is_an_end(void **state)
-{
-    (void)state;
-    feed(1000, STREAM, 3);
-    feed_from("10.0.0.1:53", 1003, STREAM + 3, 4, false, true);
-    assert_string_equal(heard, "[hello]");
-    feed(9000, STREAM, 7); /* the same ports again */
-    assert_string_equal(heard, "[hello][hello]");
-}
-
-static void connections_do_not_mix(void **state)
-{
-    (void)state;
-    feed_from("10.0.0.1:53", 0, STREAM, 3, false, false);
-    feed_from("10.0.0.2:53", 0, STREAM, 7, false, false);
-    feed_from("10.0.0.1:54", 3, STREAM + 3, 4, false, false);
-    assert_string_equal(heard, "[hello]");
-    feed_from("10.0.0.1:53", 3, STREAM + 3, 4, false, false);
-    assert_string_equal(heard, "[hello][hello]");
-}
-
-static void the_one_silent_for_longest_goes_where_there_is_no_room(void **state)
-{
-    (void)state;
-    char from[32];
-    feed_from("10.0.0.1:1", 0, STREAM, 3, false, false);
-    feed_from("10.0.0.1:2", 0, STREAM, 3, false, false);
-    for (int i = 3; i <= DNS_STREAMS; i++) {
-        snprintf(from, sizeof(from), "10.0.0.1:%d", i);
-        feed_from(from, 0, STREAM, 1, false, false);
+    struct outcome *outcome = *state;
+    static uint8_t text[2 + UINT16_MAX];
+    memset(text, 'x', sizeof(text));
+    text[0] = text[1] = 0xff;
+    for (uint32_t at = 0; at < sizeof(text); at += 1440) {
+        const size_t left = sizeof(text) - at;
+        assert_int_equal(outcome->longest, 0);
+        feed_bytes(outcome, 1, 100 + at, text + at, left < 1440 ? left : 1440, false, false);
     }
-    feed_from("10.0.0.1:1", 3, STREAM + 3, 1, false, false); /* it speaks */
-    feed_from("10.0.0.1:999", 0, STREAM, 1, false, false);
-    feed_from("10.0.0.1:1", 4, STREAM + 4, 3, false, false);
-    assert_string_equal(heard, "[hello]");
-    feed_from("10.0.0.1:2", 3, STREAM + 3, 4, false, false); /* forgotten */
-    assert_string_equal(heard, "[hello]");
+    assert_int_equal(outcome->longest, UINT16_MAX);
+    feed(outcome, 100 + sizeof(text), "\0\4next");
+    assert_messages(outcome, "next");
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+static void what_is_too_far_ahead_gives_the_connection_up(void **state)
+{
+    struct outcome *outcome = *state;
+    begin(outcome, 100);
+    feed(outcome, 100 + 2 * (2 + UINT16_MAX), "x");
+    feed(outcome, 100, "\0\3one");
+    assert_messages(outcome, "");
+    feed_bytes(outcome, 1, 900, "", 0, true, false); /* a new one with the same ports */
+    feed(outcome, 900, "\0\3new");
+    assert_messages(outcome, "new");
+}
+
+static void too_many_gaps_give_the_connection_up(void **state)
+{
+    struct outcome *outcome = *state;
+    begin(outcome, 100);
+    for (uint32_t i = 1; i < DNS_STREAM_PARTS; i++)
+        feed(outcome, 100 + 4 * i, "x");
+    feed(outcome, 100, "\0\1a");
+    assert_messages(outcome, "a");
+    feed(outcome, 200, "x");
+    feed(outcome, 300, "x");
+    feed(outcome, 103, "\0\1b");
+    assert_messages(outcome, "a");
+}
+
+static void gaps_are_closed_by_what_overlaps_them(void **state)
+{
+    struct outcome *outcome = *state;
+    begin(outcome, 100);
+    for (uint32_t i = 1; i <= DNS_STREAM_PARTS; i++)
+        feed(outcome, 100 + 2 * i, "x");
+    feed(outcome, 101, "\x10xxxxxxxxxxxxxxxx\0\1y");
+    assert_messages(outcome, "");
+    feed(outcome, 100, "\0");
+    assert_messages(outcome, "xxxxxxxxxxxxxxxx y");
+}
+
+static void a_connection_that_ends_is_forgotten(void **state)
+{
+    struct outcome *outcome = *state;
+    feed(outcome, 100, "\0\3o");
+    feed_bytes(outcome, 1, 103, "", 0, false, true);
+    feed(outcome, 5000, "\0\3two");
+    assert_messages(outcome, "two");
+    feed_bytes(outcome, 1, 5005, "\0\4last", 6, false, true); /* with the FIN */
+    assert_messages(outcome, "two last");
+}
+
+static void connections_are_kept_apart(void **state)
+{
+    struct outcome *outcome = *state;
+    feed_bytes(outcome, 1, 100, "\0\3o", 3, false, false);
+    feed_bytes(outcome, 2, 100, "\0\3t", 3, false, false);
+    feed_bytes(outcome, 1, 103, "ne", 2, false, false);
+    feed_bytes(outcome, 2, 103, "wo", 2, false, false);
+    assert_messages(outcome, "one two");
+}
+
+static void of_too_many_the_one_that_was_silent_longest_goes(void **state)
+{
+    struct outcome *outcome = *state;
+    for (uint16_t port = 1; port <= DNS_STREAMS; port++)
+        feed_bytes(outcome, port, 100, "\0\1", 2, false, false);
+    feed_bytes(outcome, 1, 102, "a\0\1", 3, false, false);
+    feed_bytes(outcome, 1000, 100, "\0\1b", 3, false, false); /* in place of the second */
+    feed_bytes(outcome, 1, 105, "c", 1, false, false);
+    feed_bytes(outcome, 3, 102, "d", 1, false, false);
+    assert_messages(outcome, "a b c d");
+    feed_bytes(outcome, 2, 102, "e", 1, false, false);
+    assert_messages(outcome, "a b c d");
+}
+
+#define stream_test(function) cmocka_unit_test_setup_teardown(function, open_streams, close_streams)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(messages_in_one_segment),
-        TEST(messages_in_single_bytes),
-        TEST(messages_cut_anywhere),
-        TEST(segments_may_come_in_another_order_and_twice),
-        TEST(sequence_numbers_go_round),
-        TEST(the_longest_message),
-        TEST(what_is_too_far_ahead_is_given_up),
-        TEST(too_many_holes_are_given_up),
-        TEST(an_end_is_an_end),
-        TEST(connections_do_not_mix),
-        TEST(the_one_silent_for_longest_goes_where_there_is_no_room),
+        stream_test(a_message_in_one_segment_is_handed_out),
+        stream_test(several_in_one_segment_are_handed_out_in_order),
+        stream_test(the_segment_that_completes_a_message_hands_it_out),
+        stream_test(segments_may_come_in_any_order),
+        stream_test(what_comes_again_is_not_read_twice),
+        stream_test(sequence_numbers_go_round),
+        stream_test(an_empty_message_is_one),
+        stream_test(the_longest_message_is_put_together),
+        stream_test(what_is_too_far_ahead_gives_the_connection_up),
+        stream_test(too_many_gaps_give_the_connection_up),
+        stream_test(gaps_are_closed_by_what_overlaps_them),
+        stream_test(a_connection_that_ends_is_forgotten),
+        stream_test(connections_are_kept_apart),
+        stream_test(of_too_many_the_one_that_was_silent_longest_goes),
     };
     return cmocka_run_group_tests_name("gate/dns_stream", tests, NULL, NULL);
 }

@@ -274,20 +274,6 @@ static void a_name_is_found_without_being_seen(void **state)
     assert_int_equal(count_devices(table), 1);
 }
 
-static void a_mac_is_found_by_an_address(void **state)
-{
-    struct table *table = *state;
-    uint8_t mac[MAC_SIZE] = {0};
-    struct flow flow = describe(table, 1, "10.0.0.7", 1000);
-    describe(table, 0, "10.0.0.8", 1000);
-    assert_true(devices_find_mac(table->devices, &flow.device, mac));
-    assert_memory_equal(mac, flow.mac, MAC_SIZE);
-    assert_true(address_ip_parse(&flow.device, "10.0.0.8")); /* has none that is known */
-    assert_false(devices_find_mac(table->devices, &flow.device, mac));
-    assert_true(address_ip_parse(&flow.device, "10.0.0.9"));
-    assert_false(devices_find_mac(table->devices, &flow.device, mac));
-}
-
 static void a_question_of_an_operators_notes_nobody(void **state)
 {
     struct table *table = *state;
@@ -349,7 +335,6 @@ int main(void)
         with_table(the_device_that_was_not_seen_for_the_longest_gives_way),
         with_table(what_the_kernel_has_seen_is_there),
         with_table(a_name_is_found_without_being_seen),
-        with_table(a_mac_is_found_by_an_address),
         with_table(a_question_of_an_operators_notes_nobody),
         with_table(any_thread_may_ask),
     };

@@ -181,10 +181,10 @@ static void devices_for_which_it_passes_are_told(void **state)
         struct jsonw json;
         assert_true(explain_target(&explanation, view, cases[i].target));
         assert_int_equal(explanation.decision.verdict, VERDICT_TAKE); /* for others */
-        assert_int_equal(explanation.learned_count, cases[i].count);
+        assert_int_equal(explanation.exception_count, cases[i].count);
         jsonw_init_growing(&json);
         explanation_write(&json, cases[i].target, &explanation);
-        const char *learned = strstr(jsonw_text(&json), "\"learned\":[{\"id\":1,");
+        const char *learned = strstr(jsonw_text(&json), "\"passes_for\":[{\"id\":1,");
         assert_int_equal(learned != NULL, cases[i].count > 0);
         jsonw_fini(&json);
     }

@@ -70,7 +70,7 @@ static void a_finding_is_told_with_its_evidence_and_the_pattern_to_use(void **st
                 "\"first\":1000000,\"last\":1000001,\"origin\":\"192.0.2.1:443\"},"
                 "\"pattern\":\"^192\\\\.0\\\\.2\\\\.1:443$\",\"expires\":1000101}],"
                 "\"devices\":[{\"device\":{\"name\":\"cam\",\"mac\":\"02:00:00:00:00:01\","
-                "\"ip\":\"10.0.0.7\"},\"ca\":\"accepted\",\"accepted\":999991}]}");
+                "\"ip\":\"10.0.0.7\"},\"ca\":\"trusted\",\"accepted\":999991}]}");
     known_free(known);
     config_free(config);
 }

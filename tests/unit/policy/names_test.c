@@ -9,188 +9,359 @@
 #include "policy/names.h"
 
 #include <pthread.h>
-#include <string.h>
 
-#define HOUR ((uint64_t)3600 * 1000)
+#define HOUR UINT64_C(3600000)
 
-static const struct device_key phone = {6, {2, 0, 0x5e, 0x10, 0, 1}};
-static const struct device_key camera = {6, {2, 0, 0x5e, 0x10, 0, 2}};
+struct table {
+    struct names *names;
+    struct arena arena;
+};
 
-static struct address address_of(const char *text)
+static int make_table(void **state)
 {
-    struct address address;
-    assert_true(address_parse(&address, text));
-    return address;
+    struct table *table = calloc(1, sizeof(*table));
+    *state = table;
+    table->names = names_new();
+    return table->names != NULL ? 0 : -1;
 }
 
-static bool add(struct names *names, const struct device_key *device, const char *origin,
-                const char *name, uint32_t ttl, uint64_t now)
+static int drop_table(void **state)
 {
-    const struct address address = address_of(origin);
-    return names_add(names, device, &address, name, ttl, now);
+    struct table *table = *state;
+    names_free(table->names);
+    arena_fini(&table->arena);
+    free(table);
+    return 0;
 }
 
-/* "b.test a.test": what the device knows of the address, the latest first. */
-static const char *find(struct names *names, const struct device_key *device, const char *origin,
-                        uint64_t now, struct flow *flow)
+/* Of the device with the MAC address 28:cd:c1:00:00:NN. */
+static struct flow flow_to(uint8_t number, const char *address)
 {
-    static char text[1024];
-    struct arena arena = {0};
-    size_t length = 0;
-    *flow = (struct flow){.origin = address_of(origin), .has_mac = device->size == MAC_SIZE};
-    memcpy(flow->mac, device->bytes, MAC_SIZE);
-    names_find(names, flow, &arena, now);
-    text[0] = '\0';
+    struct flow flow = {.has_mac = true, .mac = {0x28, 0xcd, 0xc1, 0, 0, number}};
+    assert_true(address_ip_parse(&flow.device, "192.0.2.50"));
+    assert_true(address_ip_parse(&flow.origin, address));
+    flow.origin.port = 443;
+    return flow;
+}
+
+/* True if it is news. */
+static bool tell(struct table *table, uint8_t number, const char *address, const char *name,
+                 uint32_t ttl, uint64_t now)
+{
+    const struct flow flow = flow_to(number, address);
+    const struct device_key device = flow_device_key(&flow);
+    struct address origin = flow.origin;
+    origin.port = 0;
+    return names_add(table->names, &device, &origin, name, ttl, now);
+}
+
+static struct flow look(struct table *table, uint8_t number, const char *address, uint64_t now)
+{
+    struct flow flow = flow_to(number, address);
+    names_find(table->names, &flow, &table->arena, now);
+    return flow;
+}
+
+/* The names of a flow, separated by blanks. */
+static void assert_names(const struct flow *flow, const char *expected)
+{
+    char text[1024] = "";
     for (size_t i = 0; i < flow->name_count; i++)
-        length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s", i > 0 ? " " : "",
-                                   flow->names[i]);
-    arena_fini(&arena);
-    return text;
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", i > 0 ? " " : "",
+                 flow->names[i]);
+    assert_string_equal(text, expected);
 }
 
-static void assert_names(struct names *names, const struct device_key *device, const char *origin,
-                         uint64_t now, const char *expected)
+static void assert_known(struct table *table, uint8_t number, const char *address, uint64_t now,
+                         const char *expected)
 {
-    struct flow flow;
-    assert_string_equal(find(names, device, origin, now, &flow), expected);
+    const struct flow flow = look(table, number, address, now);
+    assert_names(&flow, expected);
 }
 
-static void names_are_known_for_a_device_and_an_address(void **state)
+static void a_device_knows_what_it_was_told(void **state)
 {
-    (void)state;
-    struct names *names = names_new();
-    assert_true(add(names, &phone, "192.0.2.1:0", "a.test", 60, 0));
-    assert_names(names, &phone, "192.0.2.1:443", 1, "a.test");
-    assert_names(names, &phone, "192.0.2.2:443", 1, "");
-    assert_names(names, &camera, "192.0.2.1:443", 1, "");
-    assert_true(add(names, &phone, "[2001:db8::1]:0", "a.test", 60, 0));
-    assert_names(names, &phone, "[2001:db8::1]:443", 1, "a.test");
-    names_free(names);
+    struct table *table = *state;
+    assert_true(tell(table, 1, "198.51.100.1", "a.test", 60, 1000));
+    assert_true(tell(table, 1, "2001:db8::1", "b.test", 60, 1000));
+    assert_known(table, 1, "198.51.100.1", 2000, "a.test");
+    assert_known(table, 1, "2001:db8::1", 2000, "b.test");
+    assert_known(table, 1, "198.51.100.2", 2000, "");
 }
 
-static void the_latest_name_comes_first(void **state)
+static void another_device_does_not(void **state)
 {
-    (void)state;
-    struct names *names = names_new();
-    assert_true(add(names, &phone, "192.0.2.1:0", "a.test", 60, 0));
-    assert_true(add(names, &phone, "192.0.2.1:0", "b.test", 60, 1));
-    assert_names(names, &phone, "192.0.2.1:1", 2, "b.test a.test");
-    assert_false(add(names, &phone, "192.0.2.1:0", "a.test", 60, 3)); /* no news */
-    assert_names(names, &phone, "192.0.2.1:1", 4, "a.test b.test");
-    names_free(names);
+    struct table *table = *state;
+    assert_true(tell(table, 1, "198.51.100.1", "a.test", 60, 1000));
+    assert_known(table, 2, "198.51.100.1", 2000, "");
+    assert_true(tell(table, 2, "198.51.100.1", "a.test", 60, 1000));
+    assert_known(table, 2, "198.51.100.1", 2000, "a.test");
+}
+
+static void without_a_mac_address_a_device_is_its_address(void **state)
+{
+    struct table *table = *state;
+    struct flow flow = flow_to(1, "198.51.100.1");
+    flow.has_mac = false;
+    const struct device_key device = flow_device_key(&flow);
+    assert_true(names_add(table->names, &device, &flow.origin, "a.test", 60, 1000));
+    names_find(table->names, &flow, &table->arena, 1000);
+    assert_names(&flow, "a.test");
+    assert_true(address_ip_parse(&flow.device, "192.0.2.51"));
+    names_find(table->names, &flow, &table->arena, 1000);
+    assert_names(&flow, "");
+    assert_known(table, 1, "198.51.100.1", 1000, "");
+}
+
+static void the_name_told_last_is_the_first(void **state)
+{
+    struct table *table = *state;
+    assert_true(tell(table, 1, "198.51.100.1", "a.test", 60, 1000));
+    assert_true(tell(table, 1, "198.51.100.1", "b.test", 60, 1001));
+    assert_true(tell(table, 1, "198.51.100.1", "c.test", 60, 1002));
+    assert_known(table, 1, "198.51.100.1", 2000, "c.test b.test a.test");
+    assert_false(tell(table, 1, "198.51.100.1", "a.test", 60, 1003));
+    assert_known(table, 1, "198.51.100.1", 2000, "a.test c.test b.test");
 }
 
 static void a_name_lives_for_its_ttl_and_an_hour(void **state)
 {
-    (void)state;
-    struct names *names = names_new();
-    struct flow flow;
-    assert_true(add(names, &phone, "192.0.2.1:0", "a.test", 60, 1000));
-    assert_true(add(names, &phone, "192.0.2.1:0", "b.test", 120, 1000));
-    (void)find(names, &phone, "192.0.2.1:1", 2000, &flow);
-    assert_int_equal(flow.names_until, 61000 + HOUR); /* of the first that goes */
-    assert_names(names, &phone, "192.0.2.1:1", 61000 + HOUR - 1, "b.test a.test");
-    assert_names(names, &phone, "192.0.2.1:1", 61000 + HOUR, "b.test");
-    assert_names(names, &phone, "192.0.2.1:1", 121000 + HOUR, "");
-    assert_true(add(names, &phone, "192.0.2.1:0", "a.test", 60, 200000 + HOUR)); /* news again */
-    names_free(names);
+    struct table *table = *state;
+    const uint64_t end = 1000 + 60000 + HOUR;
+    assert_true(tell(table, 1, "198.51.100.1", "a.test", 60, 1000));
+    struct flow flow = look(table, 1, "198.51.100.1", end - 1);
+    assert_names(&flow, "a.test");
+    assert_true(flow.names_until == end);
+    assert_known(table, 1, "198.51.100.1", end, "");
+    assert_true(tell(table, 1, "198.51.100.1", "a.test", 60, end)); /* it is news again */
 }
 
-static void more_names_than_are_kept_are_told_of(void **state)
+static void told_again_a_name_lives_longer_and_never_shorter(void **state)
 {
-    (void)state;
-    struct names *names = names_new();
-    struct flow flow;
+    struct table *table = *state;
+    assert_true(tell(table, 1, "198.51.100.1", "a.test", 600, 1000));
+    assert_false(tell(table, 1, "198.51.100.1", "a.test", 0, 2000));
+    assert_true(look(table, 1, "198.51.100.1", 2000).names_until == 1000 + 600000 + HOUR);
+    assert_false(tell(table, 1, "198.51.100.1", "a.test", 601, 2000));
+    assert_true(look(table, 1, "198.51.100.1", 2000).names_until == 2000 + 601000 + HOUR);
+}
+
+static void all_names_are_known_until_the_first_goes(void **state)
+{
+    struct table *table = *state;
+    assert_true(tell(table, 1, "198.51.100.1", "a.test", 300, 1000));
+    assert_true(tell(table, 1, "198.51.100.1", "b.test", 60, 1000));
+    struct flow flow = look(table, 1, "198.51.100.1", 1000);
+    assert_true(flow.names_until == 1000 + 60000 + HOUR);
+    flow = look(table, 1, "198.51.100.1", flow.names_until);
+    assert_names(&flow, "a.test");
+    assert_true(flow.names_until == 1000 + 300000 + HOUR);
+}
+
+static void tell_many(struct table *table, size_t count, uint64_t now)
+{
     char name[16];
-    for (int i = 0; i < NAMES_EACH; i++) {
-        snprintf(name, sizeof(name), "n%d.test", i);
-        assert_true(add(names, &phone, "192.0.2.1:0", name, 60, 0));
+    for (size_t i = 0; i < count; i++) {
+        snprintf(name, sizeof(name), "n%zu.test", i);
+        assert_true(tell(table, 1, "198.51.100.1", name, 60, now));
     }
-    (void)find(names, &phone, "192.0.2.1:1", 1, &flow);
-    assert_int_equal(flow.name_count, NAMES_EACH);
-    assert_false(flow.names_crowded);
-    assert_true(add(names, &phone, "192.0.2.1:0", "one-more.test", 600, 0));
-    (void)find(names, &phone, "192.0.2.1:1", 1, &flow);
+}
+
+static void where_there_were_more_names_than_are_kept_that_is_known(void **state)
+{
+    struct table *table = *state;
+    tell_many(table, NAMES_EACH, 1000);
+    assert_false(look(table, 1, "198.51.100.1", 1000).names_crowded);
+    assert_true(tell(table, 1, "198.51.100.1", "one-more.test", 60, 5000));
+    struct flow flow = look(table, 1, "198.51.100.1", 5000);
     assert_int_equal(flow.name_count, NAMES_EACH);
     assert_true(flow.names_crowded);
-    (void)find(names, &phone, "192.0.2.1:1", 60000 + HOUR, &flow); /* it would be gone by now */
+    assert_string_equal(flow.names[0], "one-more.test");
+    assert_string_equal(flow.names[NAMES_EACH - 1], "n1.test");
+    assert_true(tell(table, 1, "198.51.100.1", "n0.test", 60, 5000)); /* it was forgotten */
+}
+
+/* What was pushed out is forgotten by the device, too. */
+static void it_is_known_only_as_long_as_the_lost_name_could_be_meant(void **state)
+{
+    struct table *table = *state;
+    tell_many(table, NAMES_EACH, 1000);
+    assert_true(tell(table, 1, "198.51.100.1", "one-more.test", 6000, 5000));
+    const uint64_t end = 1000 + 60000 + HOUR;
+    assert_true(look(table, 1, "198.51.100.1", end - 1).names_crowded);
+    struct flow flow = look(table, 1, "198.51.100.1", end);
     assert_false(flow.names_crowded);
-    assert_int_equal(flow.name_count, 1);
-    names_free(names);
+    assert_names(&flow, "one-more.test");
 }
 
-static void news_have_a_version(void **state)
+static void expired_names_make_room(void **state)
 {
-    (void)state;
-    struct names *names = names_new();
-    struct flow before, after;
-    (void)find(names, &phone, "192.0.2.1:1", 1, &before);
-    assert_true(add(names, &camera, "192.0.2.1:0", "a.test", 60, 1));
-    (void)find(names, &phone, "192.0.2.1:1", 1, &after);
-    assert_int_equal(after.names_version, before.names_version + 1);
-    assert_false(add(names, &camera, "192.0.2.1:0", "a.test", 60, 1));
-    (void)find(names, &phone, "192.0.2.1:1", 1, &before);
-    assert_int_equal(after.names_version, before.names_version);
-    names_free(names);
+    struct table *table = *state;
+    tell_many(table, NAMES_EACH, 1000);
+    const uint64_t later = 1000 + 60000 + HOUR;
+    assert_true(tell(table, 1, "198.51.100.1", "one-more.test", 60, later));
+    struct flow flow = look(table, 1, "198.51.100.1", later);
+    assert_names(&flow, "one-more.test");
+    assert_false(flow.names_crowded);
 }
 
-static void what_was_told_longest_ago_goes_where_there_is_no_room(void **state)
+static const char *numbered(uint32_t number, char address[static INET_ADDRSTRLEN])
 {
-    (void)state;
-    struct names *names = names_new();
-    char origin[32];
-    for (unsigned i = 0; i <= NAMES_LIMIT; i++) {
-        snprintf(origin, sizeof(origin), "10.%u.%u.%u:0", i >> 16 & 255, i >> 8 & 255, i & 255);
-        assert_true(add(names, &phone, origin, "a.test", 60, 0));
-        if (i == 0)
-            assert_false(add(names, &phone, "10.0.0.0:0", "a.test", 60, 0));
-    }
-    assert_names(names, &phone, "10.0.0.0:1", 1, "");
-    assert_names(names, &phone, "10.0.0.1:1", 1, "a.test");
-    assert_names(names, &phone, "10.1.0.0:1", 1, "a.test");
-    names_free(names);
+    snprintf(address, INET_ADDRSTRLEN, "10.%u.%u.%u", number >> 16, number >> 8 & 255,
+             number & 255);
+    return address;
 }
 
-static void *hammer(void *context)
+static bool tell_number(struct table *table, uint8_t device, uint32_t number, uint64_t now)
 {
-    struct names *names = context;
+    char address[INET_ADDRSTRLEN];
+    return tell(table, device, numbered(number, address), "a.test", 600, now);
+}
+
+/* As many devices as it takes, each as much as it may. */
+static void fill(struct table *table, uint64_t now)
+{
+    for (uint32_t i = 0; i < NAMES_LIMIT; i++)
+        assert_true(tell_number(table, (uint8_t)(i / NAMES_DEVICE_LIMIT), i, now));
+}
+
+static void where_there_is_no_room_the_oldest_goes_and_that_is_known(void **state)
+{
+    struct table *table = *state;
+    fill(table, 1000);
+    assert_false(tell_number(table, 0, 0, 2000)); /* told again, it is the youngest */
+    assert_true(tell(table, 200, "192.0.2.1", "a.test", 60, 2000));
+    assert_known(table, 0, "10.0.0.0", 2000, "a.test");
+    assert_known(table, 0, "10.0.0.2", 2000, "a.test");
+    struct flow flow = look(table, 0, "10.0.0.1", 2000);
+    assert_names(&flow, "");
+    assert_true(flow.names_crowded);
+    /* Told of again, it may still mean what it meant. */
+    assert_true(tell(table, 0, "10.0.0.1", "b.test", 6000, 3000));
+    assert_true(look(table, 0, "10.0.0.1", 3000).names_crowded);
+    const uint64_t end = 1000 + 600000 + HOUR;
+    assert_true(look(table, 0, "10.0.0.1", end - 1).names_crowded);
+    flow = look(table, 0, "10.0.0.1", end);
+    assert_names(&flow, "b.test");
+    assert_false(flow.names_crowded);
+}
+
+static void a_device_that_is_told_too_much_pushes_out_its_own(void **state)
+{
+    struct table *table = *state;
+    assert_true(tell(table, 1, "198.51.100.1", "a.test", 60, 1000));
+    for (uint32_t i = 0; i < 2 * NAMES_LIMIT; i++)
+        assert_true(tell_number(table, 2, i, 1000));
+    struct flow flow = look(table, 1, "198.51.100.1", 1000);
+    assert_names(&flow, "a.test");
+    assert_false(flow.names_crowded);
+    assert_true(tell(table, 1, "198.51.100.2", "b.test", 60, 1000));
+    assert_false(look(table, 1, "198.51.100.2", 1000).names_crowded);
+    assert_false(look(table, 3, "10.0.0.0", 1000).names_crowded);
+
+    char address[INET_ADDRSTRLEN];
+    flow = look(table, 2, numbered(2 * NAMES_LIMIT - NAMES_DEVICE_LIMIT, address), 1000);
+    assert_names(&flow, "a.test");
+    flow = look(table, 2, numbered(2 * NAMES_LIMIT - NAMES_DEVICE_LIMIT - 1, address), 1000);
+    assert_names(&flow, "");
+    assert_true(flow.names_crowded);
+    const uint64_t end = 1000 + 600000 + HOUR;
+    assert_true(look(table, 2, "10.0.0.0", end - 1).names_crowded);
+    assert_false(look(table, 2, "10.0.0.0", end).names_crowded);
+}
+
+/* Nothing is kept of it any more, and still it is known that there was something. */
+static void a_device_whose_own_were_pushed_out_is_known_to_have_had_more(void **state)
+{
+    struct table *table = *state;
+    for (uint32_t i = 0; i <= NAMES_DEVICE_LIMIT; i++)
+        assert_true(tell_number(table, 100, i, 1000));
+    fill(table, 2000);
+    const uint64_t end = 1000 + 600000 + HOUR;
+    assert_true(look(table, 100, "10.0.0.0", end - 1).names_crowded);
+    assert_true(tell(table, 100, "10.0.0.0", "b.test", 6000, 3000));
+    assert_true(look(table, 100, "10.0.0.0", end - 1).names_crowded);
+}
+
+static void who_knows_the_version_knows_whether_there_is_news(void **state)
+{
+    struct table *table = *state;
+    const uint64_t first = look(table, 1, "198.51.100.1", 1000).names_version;
+    assert_true(tell(table, 1, "198.51.100.1", "a.test", 60, 1000));
+    const uint64_t second = look(table, 1, "198.51.100.2", 1000).names_version;
+    assert_true(second == first + 1);
+    assert_false(tell(table, 1, "198.51.100.1", "a.test", 60, 1000));
+    assert_true(look(table, 1, "198.51.100.1", 1000).names_version == second);
+}
+
+static void what_was_found_is_the_arenas(void **state)
+{
+    struct table *table = *state;
+    assert_true(tell(table, 1, "198.51.100.1", "a.test", 60, 1000));
+    const struct flow flow = look(table, 1, "198.51.100.1", 1000);
+    assert_true(tell(table, 1, "198.51.100.1", "b.test", 60, 1000 + 2 * HOUR));
+    assert_names(&flow, "a.test");
+}
+
+struct worker {
+    pthread_t thread;
+    struct names *names;
+    uint8_t number;
+    unsigned wrong;
+};
+
+static void *work(void *argument)
+{
+    struct worker *worker = argument;
     struct arena arena = {0};
-    char name[32];
-    for (int i = 0; i < 3000; i++) {
-        snprintf(name, sizeof(name), "n%d.test", i % 20);
-        (void)add(names, &phone, "192.0.2.1:0", name, 1, (uint64_t)i * 10000);
-        struct flow flow = {.origin = address_of("192.0.2.1:443"), .has_mac = true};
-        memcpy(flow.mac, phone.bytes, MAC_SIZE);
-        names_find(names, &flow, &arena, (uint64_t)i * 10000);
-        for (size_t n = 0; n < flow.name_count; n++)
-            assert_non_null(strchr(flow.names[n], '.'));
+    struct flow flow = flow_to(worker->number, "198.51.100.1");
+    const struct device_key device = flow_device_key(&flow);
+    char name[16];
+    snprintf(name, sizeof(name), "n%u.test", (unsigned)worker->number);
+    for (uint64_t i = 0; i < 2000; i++) {
+        (void)names_add(worker->names, &device, &flow.origin, name, 60, i);
+        names_find(worker->names, &flow, &arena, i);
+        worker->wrong += flow.name_count != 1 || strcmp(flow.names[0], name) != 0;
         arena_fini(&arena);
     }
     return NULL;
 }
 
-static void threads_do_not_get_into_each_others_way(void **state)
+static void threads_tell_and_look_at_once(void **state)
 {
-    (void)state;
-    struct names *names = names_new();
-    pthread_t threads[4];
-    for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, hammer, names), 0);
-    for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
-        pthread_join(threads[i], NULL);
-    names_free(names);
+    struct table *table = *state;
+    struct worker workers[4];
+    for (uint8_t i = 0; i < ARRAY_SIZE(workers); i++) {
+        workers[i] = (struct worker){.names = table->names, .number = i};
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(workers); i++) {
+        assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
+        assert_int_equal(workers[i].wrong, 0);
+    }
 }
+
+#define names_test(function) cmocka_unit_test_setup_teardown(function, make_table, drop_table)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_are_known_for_a_device_and_an_address),
-        cmocka_unit_test(the_latest_name_comes_first),
-        cmocka_unit_test(a_name_lives_for_its_ttl_and_an_hour),
-        cmocka_unit_test(more_names_than_are_kept_are_told_of),
-        cmocka_unit_test(news_have_a_version),
-        cmocka_unit_test(what_was_told_longest_ago_goes_where_there_is_no_room),
-        cmocka_unit_test(threads_do_not_get_into_each_others_way),
+        names_test(a_device_knows_what_it_was_told),
+        names_test(another_device_does_not),
+        names_test(without_a_mac_address_a_device_is_its_address),
+        names_test(the_name_told_last_is_the_first),
+        names_test(a_name_lives_for_its_ttl_and_an_hour),
+        names_test(told_again_a_name_lives_longer_and_never_shorter),
+        names_test(all_names_are_known_until_the_first_goes),
+        names_test(where_there_were_more_names_than_are_kept_that_is_known),
+        names_test(it_is_known_only_as_long_as_the_lost_name_could_be_meant),
+        names_test(expired_names_make_room),
+        names_test(where_there_is_no_room_the_oldest_goes_and_that_is_known),
+        names_test(a_device_that_is_told_too_much_pushes_out_its_own),
+        names_test(a_device_whose_own_were_pushed_out_is_known_to_have_had_more),
+        names_test(who_knows_the_version_knows_whether_there_is_news),
+        names_test(what_was_found_is_the_arenas),
+        names_test(threads_tell_and_look_at_once),
     };
     return cmocka_run_group_tests_name("policy/names", tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "core/loop.h"
 #include "policy/policy.h"
 #include "setup.h"
 
@@ -313,6 +314,144 @@ static void networks_and_interfaces_are_known_by_their_bits_and_names(void **sta
     policy_view_free(view);
 }
 
+static void know(struct flow *flow, const char *const *names, size_t count)
+{
+    flow->names = names;
+    flow->name_count = count;
+}
+
+#define know_names(flow, ...)                      \
+    know(flow, (const char *const[]){__VA_ARGS__}, \
+         sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+
+static void open_with(struct flow *flow, const char *sni)
+{
+    flow->opened = true;
+    flow->sni = sni;
+}
+
+static void a_resolved_name_counts_only_where_the_rule_says_so(void **state)
+{
+    (void)state;
+    static const char *const others[] = {"address", "sni", "host", "address sni host"};
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+        char text[96];
+        snprintf(text, sizeof(text), "[ignore]\npattern = a\\.test\nmatch = %s\n", others[i]);
+        struct policy_view *view = view_of(text);
+        struct flow flow = flow_to("198.51.100.1:443");
+        know_names(&flow, "a.test");
+        assert_int_equal(policy_decide(view, &flow).verdict, VERDICT_TAKE);
+        flow.opened = true;
+        assert_int_equal(policy_decide(view, &flow).verdict, VERDICT_TAKE);
+        policy_view_free(view);
+    }
+}
+
+static void where_names_of_one_address_are_decided_alike_the_first_packet_is(void **state)
+{
+    (void)state;
+    struct policy_view *view =
+        view_of("[ignore]\npattern = ^a\\.test:\npattern = ^b\\.test:\nmatch = dns\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    know_names(&flow, "b.test", "a.test");
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    assert_int_equal(line_for(view, &flow), 3); /* by the latest */
+    know_names(&flow, "c.test", "d.test");
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    policy_view_free(view);
+}
+
+/* One that is none of the resolved ones, or none at all: what was resolved last is meant. */
+static void an_unresolved_name_in_the_handshake_leaves_the_latest(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[ignore]\npattern = ^a\\.test:443$\nmatch = dns\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    static const char *const asked[] = {NULL, "x.test"};
+    for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
+        open_with(&flow, asked[i]);
+        know_names(&flow, "a.test", "b.test");
+        assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_ONCE);
+        know_names(&flow, "b.test", "a.test");
+        assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    }
+    policy_view_free(view);
+}
+
+static void so_does_the_host_of_a_plain_request(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[ignore]\npattern = ^a\\.test:80$\nmatch = host\n");
+    struct flow flow = flow_to("198.51.100.1:80");
+    know_names(&flow, "a.test");
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    flow.opened = true;
+    flow.host = "A.test";
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    know_names(&flow, "a.test", "b.test");
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_ONCE);
+    flow.host = "b.test";
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    policy_view_free(view);
+}
+
+static void only_allowed_resolved_names_are_taken(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[allow]\npattern = ^a\\.test:443$\nmatch = dns\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    know_names(&flow, "a.test");
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    know_names(&flow, "b.test");
+    assert_holds(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, HOLDS_FOR_DEVICE);
+    know_names(&flow, "b.test", "c.test");
+    assert_holds(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, HOLDS_FOR_DEVICE);
+    know_names(&flow, "b.test", "a.test");
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    open_with(&flow, "b.test");
+    assert_holds(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, HOLDS_ONCE);
+    open_with(&flow, "a.test");
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    flow = flow_to("198.51.100.1:443"); /* nothing was resolved: another one may ask */
+    assert_holds(view, &flow, VERDICT_PASS, REASON_NOT_ALLOWED, HOLDS_ONCE);
+    policy_view_free(view);
+}
+
+static void a_devices_own_patterns_look_at_its_names(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[device a]\nmac = 02:00:5e:10:00:01\n"
+                                       "pattern = ^a\\.test:443$\nmatch = address dns\n"
+                                       "pattern = ^203\\.\n"
+                                       "[ignore]\npattern = ^b\\.test:443$\nmatch = dns\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    know_names(&flow, "a.test");
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    know_names(&flow, "b.test", "a.test"); /* one by its own rule, the other by everybody's */
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    flow.mac[5] = 2;
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    know_names(&flow, "b.test");
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    flow = flow_to("203.0.113.1:443");
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    policy_view_free(view);
+}
+
+static void quic_is_decided_by_resolved_names_alike(void **state)
+{
+    (void)state;
+    struct policy_view *view = view_of("[ignore]\npattern = ^a\\.test:443$\nmatch = dns\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    flow.protocol = IPPROTO_UDP;
+    know_names(&flow, "a.test");
+    assert_holds(view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    know_names(&flow, "a.test", "b.test");
+    assert_holds(view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    assert_true(policy_wants_name(view, &flow));
+    policy_view_free(view);
+}
+
 static void dns_is_watched_where_something_depends_on_it(void **state)
 {
     (void)state;
@@ -337,6 +476,106 @@ static void dns_is_watched_where_something_depends_on_it(void **state)
                          cases[i].watched);
         policy_view_free(view);
     }
+}
+
+/* ---- the same with what is known ---- */
+
+struct knowing {
+    struct known *known;
+    struct policy_view *view;
+    struct arena arena;
+};
+
+static void begin_knowing(struct knowing *knowing, const char *text)
+{
+    struct report report = {0};
+    struct policy *policy = policy_new(good_config(text), 1, false, &report);
+    *knowing = (struct knowing){.known = known_new()};
+    assert_true(policy != NULL && knowing->known != NULL);
+    knowing->view = policy_view_new(policy, knowing->known);
+    assert_non_null(knowing->view);
+    policy_unref(policy);
+}
+
+static void end_knowing(struct knowing *knowing)
+{
+    arena_fini(&knowing->arena);
+    policy_view_free(knowing->view);
+    known_free(knowing->known);
+}
+
+/* The device of flow_to() has refused our certificate for this host, often enough. */
+static void find_pinned(const struct knowing *knowing, const char *host, bool is_name)
+{
+    const struct flow flow = flow_to("198.51.100.1:443");
+    struct learned_finding finding = {.id = 7,
+                                      .state = LEARNED_KEPT,
+                                      .device = flow_device_key(&flow),
+                                      .address = flow.device,
+                                      .is_name = is_name,
+                                      .port = 443};
+    snprintf(finding.host, sizeof(finding.host), "%s", host);
+    const struct learned_list list = {.findings = &finding, .finding_count = 1, .last_id = 7};
+    assert_true(learned_restore(knowing->known->learned, &list));
+}
+
+static void what_a_device_has_resolved_is_described_and_decides(void **state)
+{
+    (void)state;
+    struct knowing knowing;
+    begin_knowing(&knowing, "[ignore]\npattern = ^a\\.test:443$\nmatch = dns\n");
+    struct flow flow = flow_to("198.51.100.1:443");
+    const struct device_key device = flow_device_key(&flow);
+    assert_true(names_add(knowing.known->names, &device, &flow.origin, "a.test", 60, clock_ms()));
+    policy_describe(knowing.view, &flow, &knowing.arena);
+    assert_holds(knowing.view, &flow, VERDICT_PASS, REASON_RULE, HOLDS_FOR_DEVICE);
+    flow = flow_to("198.51.100.1:443");
+    flow.mac[5] = 2;
+    policy_describe(knowing.view, &flow, &knowing.arena);
+    assert_holds(knowing.view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    end_knowing(&knowing);
+}
+
+static void what_is_pinned_passes_with_its_first_packet_once_it_is_resolved(void **state)
+{
+    (void)state;
+    struct knowing knowing;
+    begin_knowing(&knowing, "[ignore]\nlearn = auto\n");
+    find_pinned(&knowing, "a.test", true);
+    struct flow flow = flow_to("198.51.100.1:443");
+    assert_holds(knowing.view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    know_names(&flow, "a.test");
+    assert_holds(knowing.view, &flow, VERDICT_PASS, REASON_PINNED, HOLDS_FOR_DEVICE);
+    know_names(&flow, "b.test", "a.test");
+    assert_holds(knowing.view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    open_with(&flow, "a.test");
+    assert_holds(knowing.view, &flow, VERDICT_PASS, REASON_PINNED, HOLDS_ONCE);
+    know_names(&flow, "a.test");
+    assert_holds(knowing.view, &flow, VERDICT_PASS, REASON_PINNED, HOLDS_FOR_DEVICE);
+    flow.mac[5] = 2;
+    assert_holds(knowing.view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    end_knowing(&knowing);
+}
+
+/* It rests on there being no name: so all of them have to be known. */
+static void what_is_pinned_without_a_name_holds_where_none_was_resolved(void **state)
+{
+    (void)state;
+    struct knowing knowing;
+    begin_knowing(&knowing, "[ignore]\nlearn = auto\n");
+    find_pinned(&knowing, "198.51.100.1", false);
+    struct flow flow = flow_to("198.51.100.1:443");
+    assert_holds(knowing.view, &flow, VERDICT_TAKE, REASON_DEFAULT, HOLDS_ONCE);
+    open_with(&flow, NULL);
+    assert_holds(knowing.view, &flow, VERDICT_PASS, REASON_PINNED, HOLDS_ONCE);
+    atomic_store(&knowing.known->watches_dns, true);
+    assert_holds(knowing.view, &flow, VERDICT_PASS, REASON_PINNED, HOLDS_FOR_DEVICE);
+    flow.names_crowded = true;
+    assert_holds(knowing.view, &flow, VERDICT_PASS, REASON_PINNED, HOLDS_ONCE);
+    flow.names_crowded = false;
+    know_names(&flow, "b.test");
+    assert_holds(knowing.view, &flow, VERDICT_PASS, REASON_PINNED, HOLDS_ONCE);
+    end_knowing(&knowing);
 }
 
 /* ---- allow ---- */
@@ -795,6 +1034,16 @@ int main(void)
         cmocka_unit_test(a_devices_own_patterns_hold_for_it_alone),
         cmocka_unit_test(networks_and_interfaces_are_known_by_their_bits_and_names),
         cmocka_unit_test(dns_is_watched_where_something_depends_on_it),
+        cmocka_unit_test(a_resolved_name_counts_only_where_the_rule_says_so),
+        cmocka_unit_test(where_names_of_one_address_are_decided_alike_the_first_packet_is),
+        cmocka_unit_test(an_unresolved_name_in_the_handshake_leaves_the_latest),
+        cmocka_unit_test(so_does_the_host_of_a_plain_request),
+        cmocka_unit_test(only_allowed_resolved_names_are_taken),
+        cmocka_unit_test(a_devices_own_patterns_look_at_its_names),
+        cmocka_unit_test(quic_is_decided_by_resolved_names_alike),
+        cmocka_unit_test(what_a_device_has_resolved_is_described_and_decides),
+        cmocka_unit_test(what_is_pinned_passes_with_its_first_packet_once_it_is_resolved),
+        cmocka_unit_test(what_is_pinned_without_a_name_holds_where_none_was_resolved),
         cmocka_unit_test(with_allow_rules_only_what_they_name_is_taken),
         cmocka_unit_test(ignore_goes_before_allow),
         cmocka_unit_test(allowing_by_name_waits_for_the_client_hello),
