@@ -9,6 +9,9 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+/* After its handshake, in ms: a device that closes later has not refused our certificate. */
+#define REFUSAL_TIME 5000
+
 static const struct conn_stage *stage_of(const struct conn *conn)
 {
     return conn->stages[conn->state];
@@ -128,28 +131,45 @@ static bool is_about_certificate(int alert)
 static void tell_learned(const struct conn *conn, const struct learned_finding *finding)
 {
     char evidence[LEARNED_EVIDENCE_SIZE];
+    const struct policy *policy = policy_view_policy(conn->policy->view);
     struct record record = conn->record;
     record.action = "learned";
-    record.reason = reason_name(REASON_PINNED);
+    record.reason =
+        policy_config(policy)->learn.mode == LEARN_AUTO ? reason_name(REASON_PINNED) : "suggested";
     record.evidence = learned_evidence_text(&finding->evidence, evidence);
     record.learned = finding->id;
     eve_write(conn->pool->options.feed, EVE_INTERCEPT, &record);
+}
+
+/* Who leaves without a word does so as soon as it has looked at the certificate. What was opened in
+ * advance, as browsers do, and not needed in the end, is closed later. */
+static bool left_soon(const struct conn *conn)
+{
+    const uint64_t end = conn->handshake_start + conn->record.client.handshake_ms;
+    return conn->pool->loop.now <= end + REFUSAL_TIME;
+}
+
+static bool has_refused(const struct conn *conn, struct learned_refusal *refusal)
+{
+    const enum ending ending = conn->record.ending;
+    *refusal = (struct learned_refusal){
+        .alert = ending == ENDING_DEVICE_ALERT ? conn->device.endpoint.alert_in : LEARNED_SILENT,
+        .ja4 = conn->record.ja4,
+    };
+    return ending == ENDING_DEVICE_ALERT ? is_about_certificate(refusal->alert)
+                                         : ending == ENDING_DEVICE_NO_DATA && left_soon(conn);
 }
 
 /* A device that refuses what its own checks would have refused without us has told nothing; nor has
  * one that resumes, to which no certificate was shown. */
 static void learn(const struct conn *conn)
 {
-    enum ending ending = conn->record.ending;
-    bool refused =
-        ending == ENDING_DEVICE_NO_DATA ||
-        (ending == ENDING_DEVICE_ALERT && is_about_certificate(conn->device.endpoint.alert_in));
-    bool shown = conn->leaf != NULL && !conn->record.client.resumed;
+    const bool shown = conn->leaf != NULL && conn->by_our_ca && !conn->record.client.resumed;
+    struct learned_refusal refusal;
     struct learned_finding finding;
-    if (!shown || !refused || conn->accepted || conn->verify.count > 0)
+    if (!shown || conn->accepted || conn->verify.count > 0 || !has_refused(conn, &refusal))
         return;
-    int alert = ending == ENDING_DEVICE_ALERT ? conn->device.endpoint.alert_in : LEARNED_SILENT;
-    if (outcome_refused(conn->policy->view, &conn->flow, alert, &finding) == LEARNED_PINNED)
+    if (outcome_refused(conn->policy->view, &conn->flow, &refusal, &finding) == LEARNED_PINNED)
         tell_learned(conn, &finding);
 }
 

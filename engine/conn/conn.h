@@ -84,6 +84,7 @@ struct conn {
     bool origin_connected;
     bool hello_begun; /* the start of a ClientHello has been seen */
     bool tls_told;    /* the `tls` event is written */
+    bool by_our_ca;   /* the certificate that the device is shown is signed by our CA */
     bool accepted;    /* the device has sent data in TLS, and the policy knows */
 
     struct arena arena; /* of everything below that is a pointer to text */

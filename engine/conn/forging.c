@@ -90,6 +90,7 @@ void forging_begin(struct conn *conn, const struct leaf_request *request)
     if (shows_own(conn)) {
         conn->leaf = leaf_ref(conn->rules.certificate->leaf);
         conn->record.forged_override = true;
+        conn->by_our_ca = false;
         go_on(conn, false);
         return;
     }

@@ -162,6 +162,7 @@ static void upstream_done(struct conn *conn)
     notes_origin(conn, request.origin);
     if (refused_by_rules(conn))
         return;
+    conn->by_our_ca = request.signer == LEAF_BY_AUTHORITY;
     if (conn->origin.endpoint.asked && conn->rules.client.mode == CLIENT_SPLICE)
         mtls_remember(&conn->pool->mtls, &conn->flow, conn->pool->loop.now);
     forging_begin(conn, &request);
@@ -391,13 +392,15 @@ static enum ending unless_refused(const struct conn *conn, enum ending ending)
                : ending;
 }
 
-/* At once: a connection may last for days. */
+/* At once: a connection may last for days. A certificate that is not our CA's tells nothing of it.
+ */
 static void note_acceptance(struct conn *conn)
 {
     if (conn->accepted || conn->through.relay.up.bytes == 0)
         return;
     conn->accepted = true;
-    outcome_accepted(conn->policy->view, &conn->flow);
+    if (conn->by_our_ca)
+        outcome_accepted(conn->policy->view, &conn->flow);
 }
 
 static void relay_step(struct conn *conn, bool device_news, bool origin_news)

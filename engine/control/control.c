@@ -393,7 +393,7 @@ static void run(struct control *control)
     tell_running(control);
     tell_restored(control);
     start_watchdog(control);
-    learning_start(&control->learning, control->engine, &control->loop);
+    learning_start(&control->learning, control->engine, &control->loop, &control->mailbox);
     control_changed(control);
     loop_run(&control->loop);
     finish_changes(control);
@@ -415,7 +415,9 @@ bool control_run(struct engine *engine, const struct reload_source *source, stru
     control.socket = NULL;
     streams_fini(&control.streams);
     /* Threads that still owe an answer have this mailbox's address. */
-    while (control.unanswered + control.unanswered_flushes + control.rounds > 0)
+    while (control.unanswered + control.unanswered_flushes + control.rounds +
+               control.learning.rounds >
+           0)
         loop_turn(&control.loop, -1);
     if (signals >= 0)
         close(signals);

@@ -3,6 +3,7 @@
 
 #include "gate/neighbour.h"
 #include "policy/device.h"
+#include "policy/learned_json.h"
 
 #include <string.h>
 
@@ -76,12 +77,19 @@ static void write_identity(struct jsonw *json, const struct device_facts *facts)
         jsonw_string(json, "interface", facts->interface);
 }
 
+/* Whether our CA is on it, as far as it has shown. */
+static const char *ca_of(struct learned *learned, const struct flow *flow)
+{
+    const struct device_key key = flow_device_key(flow);
+    struct learned_device device;
+    if (!learned_find_device(learned, &key, &device))
+        return "unknown";
+    return learned_ca_word(&device);
+}
+
 static void write_device(struct jsonw *json, const struct engine *engine,
                          const struct device_facts *facts)
 {
-    static const char *const words[] = {[LEARNED_CA_UNKNOWN] = "unknown",
-                                        [LEARNED_CA_TRUSTED] = "trusted",
-                                        [LEARNED_CA_MISSING] = "missing"};
     const struct config *config = policy_config(engine->policy);
     size_t index;
     const struct flow flow = flow_of(facts);
@@ -95,7 +103,7 @@ static void write_device(struct jsonw *json, const struct engine *engine,
     if (section != NULL)
         jsonw_string(json, "section", section->name);
     jsonw_bool(json, "intercepted", device_is_intercepted(config, &flow));
-    jsonw_string(json, "ca", words[learned_ca_of(engine->known->learned, &flow)]);
+    jsonw_string(json, "ca", ca_of(engine->known->learned, &flow));
     jsonw_uint(json, "taken", facts->taken);
     jsonw_uint(json, "passed", facts->passed);
     jsonw_object_end(json);

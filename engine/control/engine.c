@@ -105,10 +105,17 @@ static void set_policy(struct engine *engine, struct policy *policy)
  * The workers first and the gate last: when the gate flushes what the kernel has remembered, nobody
  * is left who could teach it by the old policy. Each step is taken in the thread that applies. */
 
+/* What a device resolves comes to be known from now on, or does not. */
+static void note_dns(struct engine *engine)
+{
+    atomic_store(&engine->known->watches_dns, gate_watches_dns(engine->gate));
+}
+
 static void all_have_it(void *context)
 {
     struct engine_change *change = context;
     set_policy(change->engine, change->policy);
+    note_dns(change->engine);
     if (change->reopen)
         engine_reopen(change->engine);
     change->done(change->context);
@@ -314,6 +321,7 @@ static bool start_threads(struct engine *engine)
     if (!gate_start(engine->gate))
         return false;
     bool teach = gate_queue_kind(engine->gate) == QUEUE_NONE;
+    note_dns(engine);
     for (size_t i = 0; i < engine->worker_count; i++) {
         engine->workers[i]->pool.options.teach_kernel = teach;
         if (!worker_start(engine->workers[i]))

@@ -83,17 +83,12 @@ static void gate_flushed(void *context, bool done)
     mailbox_call(&flush->control->mailbox, tell_flush, flush);
 }
 
-void kernel_rules_forget(struct control *control, struct control_request *request, json_t *items)
+void kernel_rules_flush(struct control *control, struct control_request *request)
 {
     struct flush *flush = calloc(1, sizeof(*flush));
     CHECK(flush != NULL);
-    *flush = (struct flush){control, request, items, false};
+    *flush = (struct flush){
+        control, request, json_pack("[{s:s, s:s}]", "what", "kernel rules", "new", "none"), false};
     control->unanswered_flushes++;
     gate_flush(control->engine->gate, gate_flushed, flush);
-}
-
-void kernel_rules_flush(struct control *control, struct control_request *request)
-{
-    kernel_rules_forget(control, request,
-                        json_pack("[{s:s, s:s}]", "what", "kernel rules", "new", "none"));
 }

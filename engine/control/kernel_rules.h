@@ -11,7 +11,4 @@ void kernel_rules_list(struct control *control, struct control_request *request)
 /* Forgets them all: each is decided anew. Answered when they are gone. */
 void kernel_rules_flush(struct control *control, struct control_request *request);
 
-/* The same because something else was forgotten: `items` (audit.h) say what, and go over. */
-void kernel_rules_forget(struct control *control, struct control_request *request, json_t *items);
-
 #endif

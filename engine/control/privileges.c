@@ -79,6 +79,8 @@ static bool hand_over_state(const char *name, const struct config *config)
 static bool prepare_state(const struct config *config)
 {
     return hand_over_state("leaf-keys.pem", config) && hand_over_state("runtime.json", config) &&
+           hand_over_state("learned.json", config) &&
+           hand_over_state("learned.json.damaged", config) &&
            file_make_parents(config->tls.ca, 0700) &&
            share_directory(config->state_directory, STATE_MODE, config);
 }

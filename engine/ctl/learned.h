@@ -9,4 +9,7 @@
 /* `learned [list]`, `learned forget ID|all`, `learned keep ID`. */
 enum status learned_command(const struct options *options, int count, char **arguments) must_check;
 
+/* Why a destination passes, of a finding as the daemon tells it: "learned (device …)". */
+void learned_print_reason(const json_t *finding);
+
 #endif

@@ -24,7 +24,9 @@ void link_close(struct link *link)
     if (link->fd >= 0)
         close(link->fd);
     free(link->input);
-    *link = (struct link){.fd = -1, .last_id = link->last_id};
+    link->fd = -1;
+    link->input = NULL;
+    link->input_length = 0;
 }
 
 static bool send_all(int fd, const char *text, size_t length)

@@ -2,6 +2,7 @@
 #include "ctl/show.h"
 
 #include "core/address.h"
+#include "ctl/learned.h"
 #include "ctl/text.h"
 
 #include <inttypes.h>
@@ -248,6 +249,20 @@ static void print_explanation(const json_t *answer)
     putchar('\n');
 }
 
+/* Where it passes for single devices. */
+static void print_exceptions(const json_t *answer)
+{
+    size_t index;
+    const json_t *finding;
+    json_array_foreach(json_object_get(answer, "passes_for"), index, finding)
+    {
+        text_print(text_of(answer, "target"));
+        printf(" ignore: ");
+        learned_print_reason(finding);
+        putchar('\n');
+    }
+}
+
 void show_explanations(const json_t *data)
 {
     size_t index;
@@ -255,6 +270,7 @@ void show_explanations(const json_t *data)
     json_array_foreach(data, index, answer)
     {
         print_explanation(answer);
+        print_exceptions(answer);
         if (json_is_true(json_object_get(answer, "name_unseen")))
             tell_unseen(text_of(answer, "target"));
     }

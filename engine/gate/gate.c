@@ -135,10 +135,10 @@ bool gate_lan(struct gate *gate, struct interfaces *lan)
 
 /* ---- messages from other threads ---- */
 
-static bool flush_decided(struct gate *gate)
+static bool flush_decided(struct gate *gate, bool (*flush)(struct netlink *netlink))
 {
     answering_forget(&gate->answering);
-    bool done = gate->answering.ending || decided_flush(&gate->nftables);
+    bool done = gate->answering.ending || flush(&gate->nftables);
     if (!done)
         log_error("the kernel's decisions could not be flushed: %m");
     return done;
@@ -146,6 +146,7 @@ static bool flush_decided(struct gate *gate)
 
 struct flush_message {
     struct message message;
+    bool (*flush)(struct netlink *netlink);
     void (*done)(void *context, bool flushed);
     void *context;
 };
@@ -153,18 +154,29 @@ struct flush_message {
 static void deliver_flush(struct message *message, void *receiver)
 {
     struct flush_message *flush = container_of(message, struct flush_message, message);
-    const bool done = flush_decided(receiver);
+    const bool done = flush_decided(receiver, flush->flush);
     if (flush->done != NULL)
         flush->done(flush->context, done);
     free(flush);
 }
 
+static void post_flush(struct gate *gate, bool (*flush)(struct netlink *netlink),
+                       void (*done)(void *context, bool flushed), void *context)
+{
+    struct flush_message *mail = malloc(sizeof(*mail));
+    CHECK(mail != NULL);
+    *mail = (struct flush_message){{.deliver = deliver_flush}, flush, done, context};
+    mailbox_post(&gate->mailbox, &mail->message);
+}
+
 void gate_flush(struct gate *gate, void (*done)(void *context, bool flushed), void *context)
 {
-    struct flush_message *flush = malloc(sizeof(*flush));
-    CHECK(flush != NULL);
-    *flush = (struct flush_message){{.deliver = deliver_flush}, done, context};
-    mailbox_post(&gate->mailbox, &flush->message);
+    post_flush(gate, decided_flush, done, context);
+}
+
+void gate_flush_devices(struct gate *gate, void (*done)(void *context, bool flushed), void *context)
+{
+    post_flush(gate, decided_flush_devices, done, context);
 }
 
 struct reload_message {

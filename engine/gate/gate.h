@@ -115,6 +115,10 @@ void gate_remember(struct gate *gate, const struct decided *decided);
  * worked; NULL: nobody wants to know. Any thread. */
 void gate_flush(struct gate *gate, void (*done)(void *context, bool flushed), void *context);
 
+/* The same of what holds for single devices only. */
+void gate_flush_devices(struct gate *gate, void (*done)(void *context, bool flushed),
+                        void *context);
+
 /* Calls `pong(context)` from the gate's thread: it is alive. Any thread. */
 void gate_ping(struct gate *gate, void (*pong)(void *context), void *context);
 

@@ -10,6 +10,7 @@
 #include "gate/listener.h"
 #include "gate/neighbour.h"
 #include "policy/history.h"
+#include "policy/outcome.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -102,6 +103,9 @@ static void write_record(struct bypassed *bypassed, const struct conntrack_entry
         .reason = reason_name(account.decision.reason),
         .rule = rule != NULL ? rule->text : NULL,
         .rule_place = rule != NULL ? account.place : NULL,
+        .learned = account.decision.learned,
+        .evidence = outcome_evidence(history_newest(&bypassed->history), &account.decision,
+                                     &bypassed->arena),
         .policy_revision = account.revision,
         .ending = entry->cut ? ENDING_CUT : ENDING_NONE,
         .client = {.alert_in = RECORD_NO_ALERT, .alert_out = RECORD_NO_ALERT},

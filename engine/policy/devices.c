@@ -301,6 +301,19 @@ void devices_describe(struct devices *devices, struct flow *flow, struct arena *
     pthread_mutex_unlock(&devices->lock);
 }
 
+const char *devices_find_name(struct devices *devices, const struct device_key *key,
+                              char name[static MDNS_NAME_SIZE])
+{
+    enum name_source source;
+    pthread_mutex_lock(&devices->lock);
+    const struct device *device = find_device(devices, key);
+    const char *found = device != NULL ? name_of(device, &source) : NULL;
+    if (found != NULL)
+        strcpy(name, found);
+    pthread_mutex_unlock(&devices->lock);
+    return found != NULL ? name : NULL;
+}
+
 void devices_complete(struct devices *devices, struct flow *flow)
 {
     pthread_mutex_lock(&devices->lock);

@@ -45,6 +45,11 @@ void devices_notice(struct devices *devices, const struct flow *seen, uint64_t w
  * that is soon. */
 void devices_set_name(struct devices *devices, const struct flow *from, const char *name);
 
+/* The name that a device tells, or a DHCP server; it is not noted as seen. NULL if there is none.
+ */
+const char *devices_find_name(struct devices *devices, const struct device_key *key,
+                              char name[static MDNS_NAME_SIZE]);
+
 /* What DHCP servers know, and the list of vendors, from now on. Both go over, and may be NULL. */
 void devices_set_leases(struct devices *devices, struct leases *leases);
 void devices_set_vendors(struct devices *devices, struct vendors *vendors);

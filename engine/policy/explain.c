@@ -7,6 +7,7 @@
 #include "policy/outcome.h"
 
 #include <string.h>
+#include <time.h>
 
 /* "name:port": whatever stands before the last colon is the name. */
 static bool parse_name(const char *target, char *name, uint16_t *port)
@@ -64,6 +65,21 @@ static void tell_evidence(struct explanation *explanation, const struct policy_v
     arena_fini(&arena);
 }
 
+/* For those that may be meant, where nobody in particular is. */
+static void find_exceptions(struct explanation *explanation, const struct flow *flow)
+{
+    struct known *known = policy_view_known(explanation->view);
+    const struct config *config = policy_config(policy_view_policy(explanation->view));
+    struct learned_finding *exceptions = explanation->exceptions;
+    size_t kept = 0, count = 0;
+    if (known != NULL && explanation->decision.verdict == VERDICT_TAKE)
+        count = learned_about(known->learned, flow, exceptions, EXPLAIN_EXCEPTIONS_LIMIT);
+    for (size_t i = 0; i < count; i++)
+        if (learned_passes(&exceptions[i], &config->learn, time(NULL)))
+            exceptions[kept++] = exceptions[i];
+    explanation->exception_count = kept;
+}
+
 bool explain_question(struct explanation *explanation, const struct policy_view *view,
                       const struct question *question)
 {
@@ -76,8 +92,10 @@ bool explain_question(struct explanation *explanation, const struct policy_view 
     const bool has_name = flow.sni != NULL;
     if (question->device != NULL && policy_view_known(view) != NULL)
         devices_complete(policy_view_known(view)->devices, &flow);
+    explanation->view = view;
     explanation->decision = policy_decide(view, &flow);
     tell_evidence(explanation, view);
+    find_exceptions(explanation, &flow);
     explanation->rules = policy_tls(view, &flow);
     bool by_ignore = explanation->decision.reason == REASON_RULE;
     explanation->name_unseen =
@@ -132,6 +150,21 @@ const char *explanation_verdict(const struct explanation *explanation)
     return explanation->decision.verdict == VERDICT_PASS ? "ignore" : "intercept";
 }
 
+static void write_exceptions(struct jsonw *json, const struct explanation *explanation)
+{
+    const struct policy_view *view = explanation->view;
+    if (explanation->exception_count == 0)
+        return;
+    jsonw_array(json, "passes_for");
+    for (size_t i = 0; i < explanation->exception_count; i++) {
+        jsonw_object(json, NULL);
+        learned_tell_finding(json, &explanation->exceptions[i], policy_view_known(view),
+                             policy_config(policy_view_policy(view)), time(NULL));
+        jsonw_object_end(json);
+    }
+    jsonw_array_end(json);
+}
+
 void explanation_write(struct jsonw *json, const char *target,
                        const struct explanation *explanation)
 {
@@ -158,5 +191,6 @@ void explanation_write(struct jsonw *json, const char *target,
     }
     if (explanation->name_unseen)
         jsonw_bool(json, "name_unseen", true);
+    write_exceptions(json, explanation);
     jsonw_object_end(json);
 }

@@ -9,6 +9,7 @@
 #include "policy/policy.h"
 
 #define EXPLAIN_TARGET_LIMIT 300
+#define EXPLAIN_EXCEPTIONS_LIMIT 8
 
 /* What is asked. */
 struct question {
@@ -24,12 +25,16 @@ bool question_flow(const struct question *question, struct flow *flow,
                    char name[static EXPLAIN_TARGET_LIMIT]) must_check;
 
 struct explanation {
+    const struct policy_view *view; /* it is borrowed from */
     struct decision decision;
     struct tls_rules rules; /* for what is intercepted */
     /* The target is a name, and the patterns were tried against it; but in operation only addresses
      * are looked at (match = address), so they would not be asked about a name. */
     bool name_unseen;
     char evidence[LEARNED_EVIDENCE_SIZE]; /* for REASON_PINNED: what the device did; or "" */
+    /* Devices for which it passes all the same, since their apps are pinned there. */
+    struct learned_finding exceptions[EXPLAIN_EXCEPTIONS_LIMIT];
+    size_t exception_count;
 };
 
 /* False if the target is neither address:port nor name:port. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "policy/known.h"
 
+#include "policy/device.h"
+
 struct known *known_new(void)
 {
     struct known *known = calloc(1, sizeof(*known));
@@ -32,4 +34,15 @@ void known_describe(struct known *known, struct flow *flow, struct arena *arena,
 {
     devices_describe(known->devices, flow, arena, now);
     names_find(known->names, flow, arena, now);
+}
+
+const char *known_name(struct known *known, const struct config *config,
+                       const struct device_key *key, const struct address *address,
+                       char name[static MDNS_NAME_SIZE])
+{
+    struct flow flow = {.device = *address, .has_mac = key->size == MAC_SIZE};
+    if (flow.has_mac)
+        memcpy(flow.mac, key->bytes, MAC_SIZE);
+    const char *given = device_name(config, &flow);
+    return given != NULL ? given : devices_find_name(known->devices, key, name);
 }

@@ -20,16 +20,14 @@ static void tell_missing_ca(const struct config *config, const struct flow *flow
     authority_certificate_path(config->tls.ca, path, sizeof(path));
     log_info("%s refuses our certificates, and has never accepted one: if it is to be intercepted, "
              "install our CA on it: %s",
-             flow_device_text(flow, device), path);
+             flow_device_ip_text(flow, device), path);
 }
 
 static void tell_finding(const struct config *config, const struct flow *flow,
                          const struct learned_finding *finding)
 {
-    char device[DEVICE_TEXT_SIZE], evidence[LEARNED_EVIDENCE_SIZE];
-    char pattern[SUGGEST_SIZE];
-    const bool by_name = finding->is_name && (config->ignore.match & MATCH_NAMES) != 0;
-    flow_device_text(flow, device);
+    char device[DEVICE_TEXT_SIZE], evidence[LEARNED_EVIDENCE_SIZE], pattern[SUGGEST_SIZE];
+    flow_device_ip_text(flow, device);
     learned_evidence_text(&finding->evidence, evidence);
     if (config->learn.mode == LEARN_AUTO)
         log_info("%s does not accept our certificate for %s:%u (%s), and does elsewhere: an app is "
@@ -40,19 +38,19 @@ static void tell_finding(const struct config *config, const struct flow *flow,
         log_info("%s does not accept our certificate for %s:%u (%s), and does elsewhere: an app is "
                  "pinned there; to let it pass: pattern = %s, or interceptctl learned keep %llu",
                  device, finding->host, finding->port, evidence,
-                 by_name ? suggest_name(finding->host, finding->port, pattern)
-                         : suggest_address(&flow->origin, pattern),
+                 suggest_finding(finding, config->ignore.match, pattern),
                  (unsigned long long)finding->id);
 }
 
 enum learned_news outcome_refused(const struct policy_view *view, const struct flow *flow,
-                                  int alert, struct learned_finding *finding)
+                                  const struct learned_refusal *refusal,
+                                  struct learned_finding *finding)
 {
     const struct config *config = policy_config(policy_view_policy(view));
     if (policy_view_known(view) == NULL)
         return LEARNED_NOTHING;
     enum learned_news news = learned_note_refusal(policy_view_known(view)->learned, &config->learn,
-                                                  flow, alert, time(NULL), finding);
+                                                  flow, refusal, time(NULL), finding);
     if (news == LEARNED_NO_CA)
         tell_missing_ca(config, flow);
     else if (news == LEARNED_PINNED)

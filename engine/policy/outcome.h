@@ -8,13 +8,13 @@
 #include "policy/learned_json.h"
 #include "policy/policy.h"
 
-/* The device has sent data: it has accepted our certificate. */
+/* The device has sent data: it has accepted a certificate of our CA's. */
 void outcome_accepted(const struct policy_view *view, const struct flow *flow);
 
-/* The device has refused our certificate, by this alert or LEARNED_SILENT. With LEARNED_PINNED the
- * finding is in *finding. */
+/* The device has refused our certificate. With LEARNED_PINNED the finding is in *finding. */
 enum learned_news outcome_refused(const struct policy_view *view, const struct flow *flow,
-                                  int alert, struct learned_finding *finding);
+                                  const struct learned_refusal *refusal,
+                                  struct learned_finding *finding);
 
 /* The evidence for a decision with REASON_PINNED, in words, in the arena; NULL if there is none. */
 const char *outcome_evidence(const struct policy_view *view, const struct decision *decision,

@@ -78,7 +78,7 @@ static bool decides_by(const struct policy *policy, unsigned match)
 
 static bool names_matter(const struct policy *policy)
 {
-    return policy->config->learn.mode == LEARN_AUTO || policy->basis->constraints != NULL ||
+    return policy->config->learn.mode != LEARN_OFF || policy->basis->constraints != NULL ||
            decides_by(policy, MATCH_NAMES);
 }
 
@@ -394,7 +394,9 @@ static bool all_names_pass(const struct policy_view *view, const struct flow *fl
 static bool is_nameless(const struct policy_view *view, const struct flow *flow)
 {
     return flow->sni == NULL && flow->host == NULL && flow->name_count == 0 &&
-           !flow->names_crowded && policy_watches_dns(view->policy->config);
+           !flow->names_crowded && policy_watches_dns(view->policy->config) &&
+           view->known != NULL &&
+           atomic_load_explicit(&view->known->watches_dns, memory_order_relaxed);
 }
 
 static struct decision decide_opened(const struct policy_view *view, const struct flow *flow)

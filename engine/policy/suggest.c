@@ -21,3 +21,11 @@ const char *suggest_address(const struct address *origin, char pattern[static SU
     char ip[INET6_ADDRSTRLEN];
     return suggest_name(address_ip_text(origin, ip), origin->port, pattern);
 }
+
+const char *suggest_finding(const struct learned_finding *finding, unsigned match,
+                            char pattern[static SUGGEST_SIZE])
+{
+    if (finding->is_name && (match & MATCH_NAMES) != 0)
+        return suggest_name(finding->host, finding->port, pattern);
+    return suggest_address(&finding->evidence.origin, pattern);
+}

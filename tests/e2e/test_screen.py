@@ -24,8 +24,8 @@ class Screen:
 
     def tmux(self, *arguments):
         environment = {**os.environ, "LC_ALL": "C.UTF-8", "TERM": "xterm-256color"}
-        return subprocess.run(["tmux", "-L", self.socket, *arguments], check=True, capture_output=True, text=True,
-                              timeout=30, env=environment).stdout
+        return subprocess.run(["tmux", "-L", self.socket, *arguments], check=True, capture_output=True,
+                              text=True, timeout=30, env=environment).stdout
 
     def text(self):
         return self.tmux("capture-pane", "-p")
@@ -65,7 +65,8 @@ def screen():
     """Opens a screen: screen(started, columns=80, rows=24)."""
     with contextlib.ExitStack() as screens:
         def open_screen(started, **size):
-            opened = Screen([str(BUILD / "interceptctl"), "-s", str(started.directory / "run/control.sock")], **size)
+            socket = started.directory / "run/control.sock"
+            opened = Screen([str(BUILD / "interceptctl"), "-s", str(socket)], **size)
             screens.callback(opened.close)
             opened.wait("revision")
             return opened
@@ -227,8 +228,8 @@ def test_names_cannot_steer_the_terminal(engine, lab, screen):
     """Names come from devices."""
     started = engine()
     shown = screen(started)
-    lab.device.run("bash", "-c", r"printf 'GET / HTTP/1.1\r\nHost: a\033]0;evil\007b\r\n\r\n' > /dev/tcp/%s/443"
-                   % ORIGIN4[0], check=False)
+    request = r"GET / HTTP/1.1\r\nHost: a\033]0;evil\007b\r\n\r\n"
+    lab.device.run("bash", "-c", "printf '%s' > /dev/tcp/%s/443" % (request, ORIGIN4[0]), check=False)
     shown.wait("443")
     assert "evil" not in shown.tmux("display-message", "-p", "#{pane_title}")
 

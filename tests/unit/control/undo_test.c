@@ -23,9 +23,9 @@ static void add_step(struct undos *undos, uint64_t revision, const struct edits 
                      const struct edits *after)
 {
     struct undo_step step = {.revision = revision,
-                                .subjects = edits_new(),
-                                .before = edits_copy(before, 0),
-                                .after = edits_copy(after, 0)};
+                             .subjects = edits_new(),
+                             .before = edits_copy(before, 0),
+                             .after = edits_copy(after, 0)};
     put(step.subjects, &subject_a, false, 0);
     put(step.subjects, &subject_b, false, 0);
     undos_add(undos, &step);

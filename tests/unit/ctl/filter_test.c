@@ -14,22 +14,23 @@
  * and one over IPv6 of which no name is known. */
 enum { TLS, RESPONSE, REQUEST, FAILED, IPV6, EVENTS };
 static const char *const event_texts[EVENTS] = {
-    [TLS] = "{\"event_type\":\"flow\",\"src_ip\":\"10.0.0.7\",\"src_port\":50012,\"dest_ip\":"
-            "\"93.184.216.34\",\"dest_port\":443,\"intercept\":{\"action\":\"intercept\",\"name\":"
-            "\"www.example.com\",\"ending\":\"closed\",\"device\":{\"name\":\"Anna's phone\","
-            "\"mac\":\"02:00:5e:10:00:01\"}}}",
-    [RESPONSE] = "{\"event_type\":\"http\",\"src_ip\":\"10.0.0.8\",\"src_port\":50013,\"dest_ip\":"
-                 "\"93.184.216.35\",\"dest_port\":443,\"http\":{\"hostname\":\"api.example.com\","
-                 "\"url\":\"/v1/users?id=7\",\"http_method\":\"POST\",\"status\":404,"
-                 "\"http_content_type\":\"application/json\"}}",
-    [REQUEST] = "{\"event_type\":\"http\",\"src_ip\":\"10.0.0.8\",\"src_port\":50014,\"dest_ip\":"
-                "\"93.184.216.35\",\"dest_port\":80,\"http\":{\"hostname\":\"plain.example.com\","
-                "\"url\":\"/\",\"http_method\":\"GET\"}}",
-    [FAILED] = "{\"event_type\":\"flow\",\"src_ip\":\"10.0.0.7\",\"src_port\":50015,\"dest_ip\":"
-               "\"198.51.100.1\",\"dest_port\":443,\"tls\":{\"sni\":\"pinned.test\"},\"intercept\":"
-               "{\"ending\":\"device_alert\"}}",
-    [IPV6] = "{\"event_type\":\"flow\",\"src_ip\":\"2001:db8::7\",\"src_port\":50016,\"dest_ip\":"
-             "\"2001:db8:1::1\",\"dest_port\":443,\"intercept\":{\"action\":\"bypass\"}}",
+    [TLS] = ("{\"event_type\":\"flow\",\"src_ip\":\"10.0.0.7\",\"src_port\":50012,\"dest_ip\":"
+             "\"93.184.216.34\",\"dest_port\":443,\"intercept\":{\"action\":\"intercept\",\"name\":"
+             "\"www.example.com\",\"ending\":\"closed\",\"device\":{\"name\":\"Anna's phone\","
+             "\"mac\":\"02:00:5e:10:00:01\"}}}"),
+    [RESPONSE] = ("{\"event_type\":\"http\",\"src_ip\":\"10.0.0.8\",\"src_port\":50013,\"dest_ip\":"
+                  "\"93.184.216.35\",\"dest_port\":443,\"http\":{\"hostname\":\"api.example.com\","
+                  "\"url\":\"/v1/users?id=7\",\"http_method\":\"POST\",\"status\":404,"
+                  "\"http_content_type\":\"application/json\"}}"),
+    [REQUEST] = ("{\"event_type\":\"http\",\"src_ip\":\"10.0.0.8\",\"src_port\":50014,\"dest_ip\":"
+                 "\"93.184.216.35\",\"dest_port\":80,\"http\":{\"hostname\":\"plain.example.com\","
+                 "\"url\":\"/\",\"http_method\":\"GET\"}}"),
+    [FAILED] =
+        ("{\"event_type\":\"flow\",\"src_ip\":\"10.0.0.7\",\"src_port\":50015,\"dest_ip\":"
+         "\"198.51.100.1\",\"dest_port\":443,\"tls\":{\"sni\":\"pinned.test\"},\"intercept\":"
+         "{\"ending\":\"device_alert\"}}"),
+    [IPV6] = ("{\"event_type\":\"flow\",\"src_ip\":\"2001:db8::7\",\"src_port\":50016,\"dest_ip\":"
+              "\"2001:db8:1::1\",\"dest_port\":443,\"intercept\":{\"action\":\"bypass\"}}"),
 };
 
 /* Which events the expression holds for, as letters: t r q f 6. */

@@ -17,12 +17,11 @@ static json_t *answer_of(const int *ids, const int *ages, size_t count)
         char name[32];
         snprintf(name, sizeof(name), "host%d.test", ids[i]);
         json_array_append_new(
-            flows,
-            json_pack("{s:i, s:s, s:i, s:s, s:i, s:s, s:s, s:s, s:s, s:i, s:i, s:i}", "flow_id",
-                      ids[i], "src_ip", "10.0.0.7", "src_port", 40000, "dest_ip",
-                      ids[i] % 2 == 0 ? "192.0.2.1" : "2001:db8::1", "dest_port", 443, "sni", name,
-                      "proto", "TCP", "action", "intercept", "reason", "default",
-                      "bytes_toserver", 1, "bytes_toclient", 2, "age", ages[i]));
+            flows, json_pack("{s:i, s:s, s:i, s:s, s:i, s:s, s:s, s:s, s:s, s:i, s:i, s:i}",
+                             "flow_id", ids[i], "src_ip", "10.0.0.7", "src_port", 40000, "dest_ip",
+                             ids[i] % 2 == 0 ? "192.0.2.1" : "2001:db8::1", "dest_port", 443, "sni",
+                             name, "proto", "TCP", "action", "intercept", "reason", "default",
+                             "bytes_toserver", 1, "bytes_toclient", 2, "age", ages[i]));
     }
     return json_pack("{s:o, s:i}", "flows", flows, "total", (int)count);
 }

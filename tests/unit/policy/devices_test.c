@@ -257,6 +257,23 @@ static void what_the_kernel_has_seen_is_there(void **state)
     assert_int_equal(the_device(table).taken + the_device(table).passed, 0);
 }
 
+static void a_name_is_found_without_being_seen(void **state)
+{
+    struct table *table = *state;
+    char name[MDNS_NAME_SIZE];
+    const struct flow flow = flow_of(1, "10.0.0.7"), other = flow_of(2, "10.0.0.8");
+    const struct device_key key = flow_device_key(&flow), stranger = flow_device_key(&other);
+    assert_null(devices_find_name(table->devices, &key, name));
+    describe(table, 1, "10.0.0.7", 1000);
+    assert_null(devices_find_name(table->devices, &key, name));
+    devices_set_name(table->devices, &flow, "cam.local");
+    assert_string_equal(devices_find_name(table->devices, &key, name), "cam.local");
+    set_lease(table, 1, "10.0.0.7", "camera");
+    assert_string_equal(devices_find_name(table->devices, &key, name), "camera");
+    assert_null(devices_find_name(table->devices, &stranger, name));
+    assert_int_equal(count_devices(table), 1);
+}
+
 static void a_question_of_an_operators_notes_nobody(void **state)
 {
     struct table *table = *state;
@@ -317,6 +334,7 @@ int main(void)
         with_table(a_flood_of_names_takes_no_room),
         with_table(the_device_that_was_not_seen_for_the_longest_gives_way),
         with_table(what_the_kernel_has_seen_is_there),
+        with_table(a_name_is_found_without_being_seen),
         with_table(a_question_of_an_operators_notes_nobody),
         with_table(any_thread_may_ask),
     };

@@ -9,6 +9,8 @@
 #include "policy/explain.h"
 #include "setup.h"
 
+#include <time.h>
+
 /* The answer for the target, as JSON. */
 static void assert_explained(const struct policy_view *view, const char *target,
                              const char *expected)
@@ -152,6 +154,45 @@ static void a_target_may_be_as_long_as_the_limit_and_no_longer(void **state)
     policy_view_free(view);
 }
 
+static void devices_for_which_it_passes_are_told(void **state)
+{
+    (void)state;
+    struct report report = {0};
+    struct policy *policy = policy_new(
+        good_config("[ignore]\nlearn = auto\nafter-rejections = 1\npattern = ^192\\.0\\.2\\.2:\n"),
+        1, false, &report);
+    struct known *known = known_new();
+    struct policy_view *view = policy_view_new(policy, known);
+    const struct learned_refusal refusal = {48, NULL};
+    struct learned_finding finding;
+    struct flow flow = {.sni = "elsewhere.test"};
+    assert_true(address_parse(&flow.device, "10.0.0.7:50012"));
+    assert_true(address_parse(&flow.origin, "192.0.2.1:443"));
+    learned_note_acceptance(known->learned, &flow, time(NULL));
+    flow.sni = "a.test";
+    (void)learned_note_refusal(known->learned, &policy_config(policy)->learn, &flow, &refusal,
+                               time(NULL), &finding);
+    static const struct {
+        const char *target;
+        size_t count;
+    } cases[] = {{"a.test:443", 1}, {"b.test:443", 0}, {"192.0.2.1:443", 1}, {"192.0.2.9:443", 0}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct explanation explanation;
+        struct jsonw json;
+        assert_true(explain_target(&explanation, view, cases[i].target));
+        assert_int_equal(explanation.decision.verdict, VERDICT_TAKE); /* for others */
+        assert_int_equal(explanation.exception_count, cases[i].count);
+        jsonw_init_growing(&json);
+        explanation_write(&json, cases[i].target, &explanation);
+        const char *learned = strstr(jsonw_text(&json), "\"passes_for\":[{\"id\":1,");
+        assert_int_equal(learned != NULL, cases[i].count > 0);
+        jsonw_fini(&json);
+    }
+    policy_unref(policy);
+    policy_view_free(view);
+    known_free(known);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +202,7 @@ int main(void)
         cmocka_unit_test(where_names_are_matched_there_is_no_note),
         cmocka_unit_test(what_is_not_allowed_is_ignored),
         cmocka_unit_test(what_is_intercepted_is_told_its_upstream_mode_and_who_sets_it),
+        cmocka_unit_test(devices_for_which_it_passes_are_told),
         cmocka_unit_test(what_is_no_target_is_not_answered),
         cmocka_unit_test(a_target_may_be_as_long_as_the_limit_and_no_longer),
     };

@@ -180,8 +180,7 @@ static void what_is_none_of_them_is_unknown(void **state)
         "<html>404</html>\n",
         "[network]\nlan = auto\n",
         "1 2 3 4 5\n",
-        "\x7f"
-        "ELF\x02\x01\x01",
+        "\177ELF\x02\x01\x01",
     };
     for (size_t i = 0; i < ARRAY_SIZE(files); i++)
         assert_read(files[i], LEASES_UNKNOWN, "");

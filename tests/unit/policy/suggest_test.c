@@ -42,11 +42,25 @@ static void a_pattern_for_one_name(void **state)
     assert_int_equal(strlen(pattern), 1 + 2 * 255 + strlen(":65535$"));
 }
 
+static void what_was_found_out_is_suggested_by_what_is_looked_at(void **state)
+{
+    (void)state;
+    char pattern[SUGGEST_SIZE];
+    struct learned_finding finding = {.host = "a.test", .is_name = true, .port = 443};
+    assert_true(address_parse(&finding.evidence.origin, "192.0.2.1:443"));
+    assert_string_equal(suggest_finding(&finding, MATCH_ADDRESS | MATCH_DNS, pattern),
+                        "^a\\.test:443$");
+    assert_string_equal(suggest_finding(&finding, MATCH_ADDRESS, pattern), "^192\\.0\\.2\\.1:443$");
+    finding.is_name = false;
+    assert_string_equal(suggest_finding(&finding, MATCH_SNI, pattern), "^192\\.0\\.2\\.1:443$");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pattern_for_one_address),
         cmocka_unit_test(a_pattern_for_one_name),
+        cmocka_unit_test(what_was_found_out_is_suggested_by_what_is_looked_at),
     };
     return cmocka_run_group_tests_name("policy/suggest", tests, NULL, NULL);
 }
