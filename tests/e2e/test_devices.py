@@ -690,7 +690,8 @@ def test_the_list_tells_who_is_there_and_what_becomes_of_them(lab, engine, add_d
     assert "name" not in listed[phone.mac] and listed[phone.mac]["intercepted"] is True
     assert mac_of(lab.origin) not in listed
     text = started.ctl("devices").stdout
-    assert re.search(r"^NAME +MAC +VENDOR +INTERFACE +SEEN +INTERCEPTED +OUR CA +SECTION +TAKEN +PASSED +ADDRESSES$",
+    assert re.search(r"^NAME +MAC +VENDOR +INTERFACE +SEEN +INTERCEPTED +OUR CA +SECTION +TAKEN "
+                     r"+PASSED +ADDRESSES$",
                      text, re.M)
     assert re.search(r"^cam +%s +\(randomized\) +lan0 +\d+s +yes +missing +cam +3 +1  .*%s" % (
         cam.mac, re.escape(cam.address4)), text, re.M)

@@ -124,7 +124,8 @@ def test_E5_a_finding_is_for_its_device_and_said_everywhere(lab, engine, origin)
     try:
         def get(device):
             return device.run("curl", "-sS", "--cacert", started.ca, "--resolve",
-                              "origin.test:443:" + bracketed(origin), "https://origin.test/hello", check=False)
+                              "origin.test:443:" + bracketed(origin), "https://origin.test/hello",
+                              check=False)
         for device in pinned, other:
             device.run("curl", "-sS", "--cacert", started.ca, "--resolve", "origin.test:443:" + ORIGIN4[8],
                        "https://origin.test/hello")
@@ -133,7 +134,8 @@ def test_E5_a_finding_is_for_its_device_and_said_everywhere(lab, engine, origin)
         evidence = "without a word 2 times"
         # By MAC address and by IP address.
         for name in pinned.mac, pinned.address4:
-            told = started.ctl("explain", "--device", name, "--name", "origin.test", bracketed(origin) + ":443").stdout
+            told = started.ctl("explain", "--device", name, "--name", "origin.test",
+                               bracketed(origin) + ":443").stdout
             assert "ignore (its app is pinned; learned 1: %s)" % evidence in told
         assert "intercept" in started.ctl("explain", "--device", other.mac, "--name", "origin.test",
                                           bracketed(origin) + ":443").stdout
