@@ -55,8 +55,8 @@ def hello_of(lab, *client):
         records.append(record)
 
     with lab.origin.serve(handle, 4433):
-        lab.device.run(*client, check=False, timeout=20)
-    assert records, "no ClientHello came"
+        said = lab.device.run(*client, check=False, timeout=20)
+    assert records, said
     return Hello(records[0])
 
 
