@@ -8,8 +8,8 @@
 #   make bench       figures;  make fuzz  each parser for FUZZ_SECONDS;  make lint  style
 #
 # Variables: PREFIX, DESTDIR, SYSCONFDIR; CC (gcc or clang); SAN=address,undefined or SAN=thread, which
-# builds into a folder of its own; TESTS, what pytest is given, and JOBS, how many run at a time; V=1
-# shows the commands.
+# builds into a folder of its own; TESTS, what pytest is given, JOBS, how many run at a time, and
+# RERUNS, how often a test is tried again that fails; V=1 shows the commands.
 
 PREFIX     ?= /usr/local
 SYSCONFDIR ?= /etc
@@ -111,14 +111,15 @@ $(CLIENTS): $(BUILD)/clients/%: tests/e2e/clients/%.c
 	$(Q)mkdir -p $(@D) && $(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -o $@ $< $(LDLIBS)
 
 check-e2e: all $(CLIENTS)
-	$(Q)INTERCEPTD_BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -q -n $(JOBS) -p no:cacheprovider $(TESTS)
+	$(Q)INTERCEPTD_BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -q -n $(JOBS) -p no:cacheprovider \
+		--durations=10 --durations-min=20 $(if $(RERUNS),--reruns $(RERUNS) -rR) $(TESTS)
 
 # What is not about the kernel takes long under emulation.
 VM_LEFT_OUT := clients verification hostile testssl fidelity versions offer revocation patterns scopes \
 	client_certificate cli screen
 VM_TESTS := $(filter-out $(VM_LEFT_OUT:%=tests/e2e/test_%.py),$(wildcard tests/e2e/test_*.py))
 check-vm: all
-	$(Q)scripts/vm $(MAKE) check-e2e INTERCEPTD_PATIENCE=10 \
+	$(Q)scripts/vm $(MAKE) check-e2e RERUNS=$(RERUNS) INTERCEPTD_PATIENCE=10 \
 		TESTS='$(if $(filter tests/e2e,$(TESTS)),$(VM_TESTS),$(TESTS))'
 
 build/fuzz/%.o: %.c
