@@ -296,9 +296,9 @@ class Engine:
             lines += ["%s = %s" % item for item in keys.items()]
         self.config_path.write_text("\n".join(lines) + "\n")
 
-    def wait_ready(self):
+    def wait_ready(self, seconds=20):
         wait_for(lambda: " is running: " in self.log() or self.process.poll() is not None,
-                 "the engine to start", 20)
+                 "the engine to start", seconds)
         assert self.process.poll() is None, "the engine ended:\n" + self.log()
         self.keep_keys()
 
@@ -364,6 +364,12 @@ class Engine:
 
     def signal(self, number):
         os.kill(self.pid(), number)
+        if number == signal.SIGSTOP:
+            wait_for(lambda: set(self.states()) == {"T"}, "all threads to stand still")
+
+    def states(self):
+        for stat in Path("/proc/%d/task" % self.pid()).glob("*/stat"):
+            yield stat.read_text().rsplit(")", 1)[1].split()[0]
 
     def pid(self):
         """The engine itself, not what it was started by."""

@@ -188,7 +188,8 @@ def check_devices(started, oracle, devices):
 def test_a_thousand_edits_of_ten_thousand_patterns_under_load(lab, engine, long_list):
     path, patterns = long_list
     begun = time.monotonic()
-    started = engine({"ignore": {"file": path}}, "--ignore", "^never$")
+    started = engine({"ignore": {"file": path}}, "--ignore", "^never$", wait=False)
+    started.wait_ready(seconds=120)  # for the patterns to be compiled
     starting = time.monotonic() - begun
     current = Oracle(patterns + ["^never$"])
     with Control(started.directory / "run/control.sock") as control, Devices(lab, 3) as devices:
