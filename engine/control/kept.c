@@ -111,6 +111,8 @@ static bool read_edit(struct edit *edit, const json_t *object, const struct kept
         const int64_t left = time_left(edit->made, until, now->real);
         edit->due = left > 0 ? now->monotonic + (uint64_t)left * 1000 : 1;
     }
+    if (edit->made > now->real) /* the clock was set back since */
+        edit->made = now->real;
     subject->text = text_of(object, "pattern");
     if (subject->text != NULL) {
         subject->kind = EDIT_PATTERN;

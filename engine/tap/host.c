@@ -22,7 +22,7 @@ static bool is_start_of_method(const uint8_t *bytes, size_t length)
 /* Letters, digits and what stands between them; an IPv6 address stands in brackets. */
 static bool is_host_character(char c)
 {
-    return isalnum((unsigned char)c) || strchr("-._[]:", c) != NULL;
+    return isalnum((unsigned char)c) || (c != '\0' && strchr("-._[]:", c) != NULL);
 }
 
 /* Without a port, which stands behind the last colon, but for those within brackets. */

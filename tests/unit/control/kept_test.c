@@ -109,6 +109,13 @@ static void a_clock_that_is_wrong_makes_nothing_live_longer(void **state)
     const struct kept_now early = {.monotonic = 7, .real = 12};
     struct edits *edits = read_text(text, &early);
     assert_int_equal(TAILQ_FIRST(&edits->items)->due, 7 + 60000);
+    /* Nor shorter, if it is written in that year. */
+    char *written = kept_write(edits, &early);
+    struct edits *again = read_text(written, &early);
+    assert_int_equal(again->count, 1);
+    assert_int_equal(TAILQ_FIRST(&again->items)->due, 7 + 60000);
+    free(written);
+    edits_free(again);
     edits_free(edits);
 }
 

@@ -84,6 +84,14 @@ static void what_is_not_clear_is_none(void **state)
         assert_result(texts[i], HOST_NONE);
 }
 
+static void a_nul_is_no_part_of_a_name(void **state)
+{
+    (void)state;
+    static const char text[] = "GET / HTTP/1.1\r\nHost: a\0.test\r\n\r\n";
+    char host[HOST_SIZE];
+    assert_int_equal(host_read(host, (const uint8_t *)text, sizeof(text) - 1), HOST_NONE);
+}
+
 static void names_end_at_255_characters(void **state)
 {
     (void)state;
@@ -104,6 +112,7 @@ int main(void)
         cmocka_unit_test(a_port_does_not_belong_to_it),
         cmocka_unit_test(a_header_that_is_not_whole_is_waited_for),
         cmocka_unit_test(what_is_not_clear_is_none),
+        cmocka_unit_test(a_nul_is_no_part_of_a_name),
         cmocka_unit_test(names_end_at_255_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
