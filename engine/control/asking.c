@@ -71,11 +71,13 @@ static const char *answer_all(struct asked *asked, const char *(*answer)(struct 
     return NULL;
 }
 
+/* Strangers are told what the rules say, and not what devices have done. */
 static void ask(struct control *control, struct control_request *request,
                 const char *(*answer)(struct asked *asked))
 {
     struct asked asked = {.control = control, .request = request};
-    asked.view = policy_view_new(control->engine->policy, control->engine->known);
+    struct known *known = request->peer.insider ? control->engine->known : NULL;
+    asked.view = policy_view_new(control->engine->policy, known);
     jsonw_init_growing(&asked.data);
     const char *error = asked.view == NULL ? "out of memory" : take_names(&asked);
     if (error == NULL)
