@@ -131,6 +131,7 @@ void control_reload(struct control *control, struct control_request *request)
 
 /* ---- edits that expire ---- */
 
+/* Nothing holds for longer than it was to, whatever becomes of the file: there it has its end. */
 static bool plan_expiry(struct change *change)
 {
     const struct control *control = change->control;
@@ -138,6 +139,7 @@ static bool plan_expiry(struct change *change)
     const struct edit *edit;
     change->edits = edits_copy(control->edits, now);
     change->reason = "expiry";
+    change->cannot_wait = true;
     TAILQ_FOREACH (edit, &control->edits->items, link) {
         if (edit->due == 0 || edit->due > now)
             continue;

@@ -257,6 +257,21 @@ def test_a_change_expires_by_itself_and_takes_the_kernels_rules_with_it(lab, eng
     assert all("by" not in event for event in changes(started) if event["reason"] == "expiry")
 
 
+def test_what_expires_does_so_where_nothing_can_be_written(lab, engine):
+    """A full disk must not let pass for ever what was to pass for an hour."""
+    started = engine()
+    state = started.directory / "state"
+    started.ctl("ignore", "add", SECOND, "--for", "1s", "--persist")
+    assert not is_intercepted(lab, ORIGIN4[1])
+    state.chmod(0o1750)  # the engine's group may not write there any more
+    try:
+        wait_for(lambda: listed(started) == {}, "the expiry")
+    finally:
+        state.chmod(0o1770)
+    assert is_intercepted(lab, ORIGIN4[1])
+    started.wait_log(r"runtime\.json: Permission denied: what has expired still stands there")
+
+
 def test_what_expires_gives_way_to_what_was_there_before(engine):
     started = engine({"ignore": {"match": "address"}})
     started.ctl("set", "ignore.match", "sni")
