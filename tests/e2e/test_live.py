@@ -520,6 +520,18 @@ def test_a_stranger_may_ask_how_it_is_and_not_what_devices_do(engine):
     assert not (started.directory / "run/control-ro.sock").exists()
 
 
+@pytest.mark.parametrize("command", ["explain", "ignore.test"])
+def test_a_stranger_may_ask_so_much_at_once(engine, command):
+    """Answers take memory for as long as nobody reads them."""
+    started = engine({"ignore": {"pattern": "^a"}})
+    with control(started, "control-ro.sock") as client:
+        assert len(client.do(command, targets=["a:1"] * 1000)["data"]) == 1000
+        refused = client.ask(command, targets=["a:1"] * 1001)
+        assert refused["code"] == "request" and refused["error"] == "more than 1000 targets at once"
+    with control(started) as client:
+        assert len(client.do(command, targets=["a:1"] * 1001)["data"]) == 1001
+
+
 def test_the_socket_for_those_who_ask_may_be_elsewhere(engine, tmp_path):
     path = tmp_path / "ask/ask.sock"
     started = engine({"control": {"read-socket": path}})
