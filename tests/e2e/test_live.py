@@ -564,6 +564,19 @@ def test_a_change_is_for_one_revision_if_that_is_said(engine):
     assert started.ctl("ignore", "add", "^b", "--if-rev", "2").returncode == 0
 
 
+def test_whatever_is_for_another_revision_is_not_done(engine):
+    started = engine()
+    with control(started) as client:
+        client.do("ignore.add", pattern="^a")
+        commands = client.do("command-list")["data"]["commands"]
+        for name in [command["name"] for command in commands if command["changes"]]:
+            refused = client.ask(name, if_rev=1, all=True)
+            assert refused.get("code") == "conflict", (name, refused)
+            assert refused["error"] == "the policy's revision is 2 by now, and not 1"
+        assert client.do("status")["rev"] == 2
+    assert started.ctl("reload", "--if-rev", "1", check=False).returncode == 6
+
+
 def test_of_two_who_change_the_same_revision_one_wins(engine):
     started = engine()
     clients = [control(started) for _ in range(8)]
