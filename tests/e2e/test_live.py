@@ -720,7 +720,7 @@ def completions(line, path):
         "printf '%%s\\n' \"${COMPREPLY[@]}\"" % (ROOT / "scripts/install/interceptctl.bash", line)
     result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True,
                             env={"PATH": "%s:/usr/bin:/bin" % path})
-    return result.stdout.split()
+    return [word for word in result.stdout.splitlines() if word]
 
 
 def test_words_are_completed_by_what_the_daemon_knows(engine):
@@ -734,6 +734,20 @@ def test_words_are_completed_by_what_the_daemon_knows(engine):
     assert completions(at + "log-level v", BUILD) == ["verbose"]
     assert completions("interceptctl -s /nowhere ign", BUILD) == ["ignore", "ignored"]  # without the daemon
     assert "add" in completions("interceptctl -s /nowhere ignore ''", BUILD)
+
+
+def test_a_word_of_the_daemons_is_no_command(engine, tmp_path, monkeypatch):
+    """Whoever may name a device does not become who completes words: root, perhaps."""
+    monkeypatch.chdir(tmp_path)
+    started = engine({"device cam": {"address": "192.0.2.7"}})
+    with control(started) as client:
+        for name in ("$(touch made)", "living room", "`touch made`"):
+            client.do("device.set", device=name, set={"address": "192.0.2.8"})
+    at = "interceptctl -s %s ignore add x --device " % (started.directory / "run/control.sock")
+    assert set(completions(at + "''", BUILD)) == {r"\$\(touch\ made\)", r"living\ room", r"\`touch\ made\`", "cam"}
+    assert completions(at + "liv", BUILD) == [r"living\ room"]
+    assert completions(at + r"'living\ r'", BUILD) == [r"living\ room"]
+    assert not (tmp_path / "made").exists()
 
 
 def test_the_manual_has_every_command(engine):
