@@ -681,8 +681,8 @@ def test_a_stranger_is_told_what_the_rules_say_and_not_what_was_learned(lab, eng
     accept(lab, started)
     refuse(lab, started, 2)
     assert len(started.ctl("explain", "origin.test:443").stdout.splitlines()) == 2
-    for arguments in (["origin.test:443"], ["-d", "cam", "origin.test:443"], ["-d", DEVICE4, "origin.test:443"]):
-        (told,) = as_nobody(started, "explain", *arguments).stdout.splitlines()
+    for device in ([], ["-d", "cam"], ["-d", DEVICE4]):
+        (told,) = as_nobody(started, "explain", *device, "origin.test:443").stdout.splitlines()
         assert told.startswith("origin.test:443 intercept (no ignore pattern is found in it)")
 
 

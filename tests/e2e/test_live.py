@@ -744,7 +744,9 @@ def test_a_word_of_the_daemons_is_no_command(engine, tmp_path, monkeypatch):
         for name in ("$(touch made)", "living room", "`touch made`"):
             client.do("device.set", device=name, set={"address": "192.0.2.8"})
     at = "interceptctl -s %s ignore add x --device " % (started.directory / "run/control.sock")
-    assert set(completions(at + "''", BUILD)) == {r"\$\(touch\ made\)", r"living\ room", r"\`touch\ made\`", "cam"}
+    assert completions(at + "'$'", BUILD) == [r"\$\(touch\ made\)"]
+    assert completions(at + "'`'", BUILD) == [r"\`touch\ made\`"]
+    assert len(completions(at + "''", BUILD)) == 4
     assert completions(at + "liv", BUILD) == [r"living\ room"]
     assert completions(at + r"'living\ r'", BUILD) == [r"living\ room"]
     assert not (tmp_path / "made").exists()
