@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -538,6 +539,18 @@ def test_the_socket_for_those_who_ask_may_be_elsewhere(engine, tmp_path):
     with Control(path) as client:
         assert client.do("status")["data"]["pid"] == started.pid()
     assert not (started.directory / "run/control-ro.sock").exists()
+
+
+def test_a_long_path_of_the_socket_leaves_no_room_for_another_one(engine, tmp_path):
+    """It is as good as it was before there was another one."""
+    folder = tmp_path / "made"
+    path = folder / ("s" * (107 - len(str(folder)) - 1))
+    started = engine({"control": {"socket": path}})
+    started.wait_log("there is no socket for those who may only ask: the path of the other one is too long")
+    with Control(path) as client:
+        assert client.do("ignore.add", pattern="^a")["rev"] == 2
+        os.kill(client.do("status")["data"]["pid"], signal.SIGTERM)
+    started.process.wait(timeout=20 * PATIENCE)
 
 
 def test_the_records_and_the_log_tell_who_changed_what(engine):
