@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define ASKED_NAMES_LIMIT 16
+/* Of those who may only ask, which is everybody: answers take time and memory. */
+#define ASKED_TARGETS_LIMIT 1000
 
 /* A question, and what its answers need. */
 struct asked {
@@ -58,6 +60,8 @@ static const char *answer_all(struct asked *asked, const char *(*answer)(struct 
     const json_t *targets = json_object_get(asked->request->arguments, "targets");
     if (!json_is_array(targets))
         return "targets is to be an array";
+    if (asked->request->peer.read_only && json_array_size(targets) > ASKED_TARGETS_LIMIT)
+        return "more than 1000 targets at once";
     jsonw_array(&asked->data, NULL);
     for (size_t i = 0; i < json_array_size(targets); i++) {
         asked->question.target = json_string_value(json_array_get(targets, i));
@@ -71,11 +75,13 @@ static const char *answer_all(struct asked *asked, const char *(*answer)(struct 
     return NULL;
 }
 
+/* Strangers are told what the rules say, and not what devices have done. */
 static void ask(struct control *control, struct control_request *request,
                 const char *(*answer)(struct asked *asked))
 {
     struct asked asked = {.control = control, .request = request};
-    asked.view = policy_view_new(control->engine->policy, control->engine->known);
+    struct known *known = request->peer.insider ? control->engine->known : NULL;
+    asked.view = policy_view_new(control->engine->policy, known);
     jsonw_init_growing(&asked.data);
     const char *error = asked.view == NULL ? "out of memory" : take_names(&asked);
     if (error == NULL)

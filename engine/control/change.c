@@ -167,6 +167,10 @@ static bool save(struct change *change)
     kept_path(policy_config(engine->policy)->state_directory, path, sizeof(path));
     if (kept_save(path, change->edits))
         return true;
+    if (change->cannot_wait) {
+        log_warning("%s: %m: what has expired still stands there", path);
+        return true;
+    }
     report_error(&change->report, (struct place){.file = path}, 0, "%s", strerror(errno));
     return false;
 }

@@ -44,6 +44,7 @@ struct change {
     char *text;               /* a sentence for people */
     char *advice;             /* another one; NULL: none */
     bool save;                /* what survives a restart is not what it was */
+    bool cannot_wait;         /* it comes into force also where it cannot be saved */
     bool cut;                 /* connections that are decided otherwise by now are to end */
     struct basis_change basis;
 

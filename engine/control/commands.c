@@ -180,7 +180,7 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-/* Changes look at the revision when their turn has come. */
+/* Changes that wait for their turn look again when it has come. */
 static bool is_of_revision(const struct control *control, const struct control_request *request)
 {
     return !request->has_revision ||
@@ -200,8 +200,11 @@ void commands_answer(void *context, struct control_request *request)
     else if ((command->flags & PRIVATE) != 0 && !peer->insider)
         control_refuse(request, "permission", NULL,
                        "what devices do is for those who may read the records");
-    else if ((command->flags & CHANGES) == 0 && !is_of_revision(control, request))
-        control_refuse(request, "conflict", NULL, "the policy's revision is another one");
+    else if (!is_of_revision(control, request))
+        control_refuse(request, "conflict", NULL,
+                       "the policy's revision is %llu by now, and not %lld",
+                       (unsigned long long)policy_revision(control->engine->policy),
+                       (long long)request->revision);
     else
         command->run(control, request);
 }

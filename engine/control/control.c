@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define DRAIN_CHECK_MS 100
@@ -131,6 +132,7 @@ void control_reload(struct control *control, struct control_request *request)
 
 /* ---- edits that expire ---- */
 
+/* Nothing holds for longer than it was to, whatever becomes of the file: there it has its end. */
 static bool plan_expiry(struct change *change)
 {
     const struct control *control = change->control;
@@ -138,6 +140,7 @@ static bool plan_expiry(struct change *change)
     const struct edit *edit;
     change->edits = edits_copy(control->edits, now);
     change->reason = "expiry";
+    change->cannot_wait = true;
     TAILQ_FOREACH (edit, &control->edits->items, link) {
         if (edit->due == 0 || edit->due > now)
             continue;
@@ -298,7 +301,8 @@ static void start_watchdog(struct control *control)
 
 /* ---- running ---- */
 
-/* Beside the other socket, unless it is told where: control.sock, control-ro.sock. */
+/* Beside the other socket, unless it is told where: control.sock, control-ro.sock. NULL if such a
+ * path cannot be. */
 static const char *read_socket_path(const struct config *config, char path[static PATH_MAX])
 {
     const char *other = config->control_socket;
@@ -307,7 +311,11 @@ static const char *read_socket_path(const struct config *config, char path[stati
     if (config->read_socket != NULL)
         return config->read_socket;
     snprintf(path, PATH_MAX, "%.*s-ro%s", length, other, other + length);
-    return path;
+    if (strlen(path) < sizeof(((struct sockaddr_un *)NULL)->sun_path))
+        return path;
+    log_warning("there is no socket for those who may only ask: the path of the other one is too "
+                "long (read-socket in [control] gives it another one)");
+    return NULL;
 }
 
 static bool open_socket(struct control *control)

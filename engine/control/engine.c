@@ -14,8 +14,8 @@
 
 /* Forged certificates that are kept; each takes some 3 KB. */
 #define LEAVES_LIMIT 4096
-/* Descriptors that are not connections': netlink, logs, pipes. */
-#define DESCRIPTORS_APART ((size_t)128)
+/* Descriptors that are not connections': netlink, logs, pipes, the control sockets' clients. */
+#define DESCRIPTORS_APART ((size_t)160)
 
 struct engine_change {
     struct policy *policy;

@@ -43,6 +43,7 @@ struct naming {
     bool watch_mdns;
     struct mdns_listeners mdns;
     struct lease_sources sources;
+    bool other_sources; /* than what is known was read from */
     char *vendor_file;
     struct file_state vendor_state;
 };
@@ -161,7 +162,8 @@ static bool has_changed(struct lease_source *source)
 
 static void read_leases(struct naming *naming)
 {
-    bool changed = false;
+    bool changed = naming->other_sources;
+    naming->other_sources = false;
     for (size_t i = 0; i < naming->sources.count; i++)
         changed = has_changed(&naming->sources.items[i]) || changed;
     struct leases *leases = changed ? leases_new() : NULL;
@@ -205,6 +207,18 @@ static void add_usual_sources(struct lease_sources *sources, const struct lease_
             add_source(sources, before, usual_files_of_openwrt[i], true);
 }
 
+static bool same_sources(const struct lease_sources *a, const struct lease_sources *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (a->items[i].usual != b->items[i].usual ||
+            strcmp(a->items[i].path, b->items[i].path) != 0)
+            return false;
+    return true;
+}
+
+/* Where they are the same, as with most changes, nothing is read again. */
 static void find_sources(struct naming *naming, const struct network_config *network)
 {
     struct lease_sources now = {0};
@@ -216,9 +230,13 @@ static void find_sources(struct naming *naming, const struct network_config *net
         add_usual_sources(&now, &naming->sources);
     for (size_t i = 0; i < network->leases.count; i++)
         add_source(&now, &naming->sources, network->leases.items[i], false);
+    if (same_sources(&now, &naming->sources)) {
+        free_sources(&now);
+        return;
+    }
     free_sources(&naming->sources);
     naming->sources = now;
-    devices_set_leases(naming->engine->known->devices, NULL);
+    naming->other_sources = true;
 }
 
 /* ---- vendors ---- */

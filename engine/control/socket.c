@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* Of each socket: whoever may only ask keeps nobody out who may do more. */
 #define CLIENTS_LIMIT 32
 #define READ_SIZE 4096
 /* Answers that are not taken yet: while there are more, no request is taken. */
@@ -22,6 +23,7 @@
 struct client {
     struct watch watch;
     struct control_socket *socket;
+    struct listener *listener; /* that it came by */
     LIST_ENTRY(client) link;
     struct control_peer peer;
     struct pending *pending; /* the request that is not answered yet: no other is read meanwhile */
@@ -45,6 +47,7 @@ struct listener {
     struct control_socket *socket;
     char *path; /* NULL: not open */
     bool read_only;
+    size_t client_count;
 };
 
 struct control_socket {
@@ -52,7 +55,6 @@ struct control_socket {
     struct listener listeners[2];
     struct control_socket_options options;
     uint64_t revision;
-    size_t client_count;
     LIST_HEAD(client_list, client) clients;
 };
 
@@ -62,7 +64,7 @@ static void drop_client(struct client *client)
     loop_remove(client->socket->loop, &client->watch);
     close(fd);
     LIST_REMOVE(client, link);
-    client->socket->client_count--;
+    client->listener->client_count--;
     if (client->pending != NULL)
         client->pending->client = NULL;
     if (client->stream != NULL) {
@@ -278,13 +280,13 @@ static void greet(struct client *client)
 static void accept_ready(struct watch *watch, uint32_t events)
 {
     (void)events;
-    const struct listener *listener = container_of(watch, struct listener, watch);
+    struct listener *listener = container_of(watch, struct listener, watch);
     struct control_socket *socket = listener->socket;
     int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return;
     struct client *client = calloc(1, sizeof(*client));
-    if (client == NULL || socket->client_count == CLIENTS_LIMIT ||
+    if (client == NULL || listener->client_count == CLIENTS_LIMIT ||
         !control_peer_identify(&client->peer, fd, listener->read_only) ||
         !loop_add(socket->loop, &client->watch, fd, EPOLLIN, client_ready)) {
         free(client);
@@ -292,8 +294,9 @@ static void accept_ready(struct watch *watch, uint32_t events)
         return;
     }
     client->socket = socket;
+    client->listener = listener;
     LIST_INSERT_HEAD(&socket->clients, client, link);
-    socket->client_count++;
+    listener->client_count++;
     greet(client);
 }
 

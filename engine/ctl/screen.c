@@ -136,11 +136,18 @@ void view_ask(struct screen *screen, const char *label, const char *text,
     line_edit_set(&screen->question.line, text);
 }
 
+/* True, and told, if one is under way. */
+static bool is_changing(struct screen *screen)
+{
+    if (screen->change_id != 0)
+        view_tell(screen, true, "wait: the last change is not in force yet");
+    return screen->change_id != 0;
+}
+
 void view_change(struct screen *screen, const char *command, json_t *arguments)
 {
-    if (screen->change_id != 0) {
+    if (is_changing(screen)) {
         json_decref(arguments);
-        view_tell(screen, true, "wait: the last change is not in force yet");
         return;
     }
     screen->undoing = strcmp(command, "undo") == 0;
@@ -298,6 +305,8 @@ static void question_key(struct screen *screen, int key)
 static void take_back(struct screen *screen)
 {
     const size_t count = json_array_size(screen->undo);
+    if (is_changing(screen))
+        return;
     if (count == 0) {
         view_tell(screen, true, "nothing was changed here that could be taken back");
         return;

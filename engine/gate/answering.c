@@ -186,7 +186,7 @@ static void queue_ready(struct watch *watch, uint32_t events)
 {
     (void)events;
     struct answering *answering = container_of(watch, struct answering, watch);
-    queue_read(&answering->queue, READS_A_TURN);
+    (void)queue_read(&answering->queue, READS_A_TURN);
     teach_lessons(answering);
     arena_fini(&answering->arena);
 }

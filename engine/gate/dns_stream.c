@@ -128,20 +128,24 @@ static bool put(struct dns_stream *stream, uint32_t sequence, struct reader payl
     return add_part(stream, start, end);
 }
 
-static void hand_out(struct dns_stream *stream,
+/* False if there are more than anybody waits for. */
+static bool hand_out(struct dns_stream *stream,
                      void (*message)(void *context, const uint8_t *bytes, size_t length),
                      void *context)
 {
-    size_t at = 0, there = ready(stream);
+    size_t at = 0, count = 0, there = ready(stream);
     while (there - at >= 2) {
         size_t length = (size_t)stream->buffer[at] << 8 | stream->buffer[at + 1];
         if (there - at - 2 < length)
             break;
+        if (count++ == DNS_STREAM_MESSAGES)
+            return false;
         message(context, stream->buffer + at + 2, length);
         at += 2 + length;
     }
     if (at > 0)
         take_off(stream, at);
+    return true;
 }
 
 void dns_streams_feed(struct dns_streams *streams, const struct flow *flow,
@@ -159,12 +163,9 @@ void dns_streams_feed(struct dns_streams *streams, const struct flow *flow,
     if (stream == NULL)
         stream = add(streams, flow, segment->sequence);
     stream->used = ++streams->uses;
-    if (!stream->lost && segment->payload.left > 0) {
-        if (put(stream, segment->sequence, segment->payload))
-            hand_out(stream, message, context);
-        else
-            stream->lost = true;
-    }
+    if (!stream->lost && segment->payload.left > 0)
+        stream->lost = !put(stream, segment->sequence, segment->payload) ||
+                       !hand_out(stream, message, context);
     if (segment->ends)
         clear(stream);
 }

@@ -4,8 +4,8 @@
  *
  * Puts the segments of one direction in order, and hands out messages when their last byte is
  * there. Bounded: a few connections at once, of which the one that was silent for longest goes; a
- * message of 64 KB at most, and segments that are a few ahead. What is not understood is given up,
- * and that connection is not read any more. One thread. */
+ * message of 64 KB at most, as many as somebody waits for, and segments that are a few ahead. What
+ * is not understood is given up, and that connection is not read any more. One thread. */
 #ifndef GATE_DNS_STREAM_H
 #define GATE_DNS_STREAM_H
 
@@ -15,6 +15,9 @@
 #define DNS_STREAMS 128
 /* Parts of a message that may be there before what is in front of them. */
 #define DNS_STREAM_PARTS 8
+/* Messages that come to be whole by one segment: each takes its time, whatever is in it, and a
+ * segment may have tens of thousands. */
+#define DNS_STREAM_MESSAGES 128
 
 struct dns_stream {
     struct address from, to; /* family 0: free */

@@ -96,15 +96,16 @@ static int read_message(const struct nlmsghdr *message, void *context)
     return MNL_CB_OK;
 }
 
-void queue_read(struct queue *queue, size_t limit)
+bool queue_read(struct queue *queue, size_t limit)
 {
     char buffer[MESSAGE_SIZE];
     for (size_t i = 0; i < limit; i++) {
         ssize_t length = recv(queue_fd(queue), buffer, sizeof(buffer), MSG_DONTWAIT);
         if (length <= 0)
-            return;
+            return false;
         (void)mnl_cb_run(buffer, (size_t)length, 0, queue->netlink.port, read_message, queue);
     }
+    return true;
 }
 
 static struct nlmsghdr *verdict(struct queue *queue, char *buffer, uint32_t id, int answer)

@@ -44,8 +44,8 @@ bool queue_open(struct queue *queue, uint16_t number, uint32_t copy_range, bool 
 void queue_close(struct queue *queue);
 int queue_fd(const struct queue *queue);
 
-/* Hands the packets that are there to `packet`, up to `limit`. */
-void queue_read(struct queue *queue, size_t limit);
+/* Hands the packets that are there to `packet`, up to `limit`. True if there may be more. */
+bool queue_read(struct queue *queue, size_t limit);
 
 /* Lets the packet go on to the next chain, with this mark. */
 void queue_accept(struct queue *queue, uint32_t id, uint32_t mark);

@@ -207,6 +207,22 @@ static void apply(struct config *config, const struct edits *edits, struct repor
             apply_device(config, edit, report);
 }
 
+static size_t count_sections(const struct device_config *device)
+{
+    size_t count = 0;
+    for (; device != NULL; device = device->next)
+        count++;
+    return count;
+}
+
+/* Those of the file and those that were made since alike. */
+static void check_sections(const struct config *config, struct report *report)
+{
+    if (count_sections(config->devices) + count_sections(config->overlays) > DEVICE_SECTIONS_LIMIT)
+        report_error(report, (struct place){0}, 0,
+                     "more than %d devices have settings of their own", DEVICE_SECTIONS_LIMIT);
+}
+
 bool amend_is_needed(const struct edits *edits)
 {
     const struct edit *edit;
@@ -228,6 +244,7 @@ struct config *amend_config(const struct config *config, const struct edits *edi
     amended->overlays = NULL;
     copy_sections(amended);
     apply(amended, edits, report);
+    check_sections(amended, report);
     if (report->errors == errors)
         return amended;
     config_free(amended);

@@ -439,8 +439,10 @@ bool policy_wants_name(const struct policy_view *view, const struct flow *flow)
            decision.reason != REASON_LOCAL && decision.reason != REASON_QUIC;
 }
 
+/* What another policy may have called the device has gone with that policy. */
 void policy_describe(const struct policy_view *view, struct flow *flow, struct arena *arena)
 {
+    flow->device_name = NULL;
     if (view->known != NULL)
         known_describe(view->known, flow, arena, clock_ms());
     const char *name = device_name(view->policy->config, flow);

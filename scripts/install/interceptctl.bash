@@ -42,6 +42,17 @@ _interceptctl_next() {
     done
 }
 
+# Those of the words that begin with what is typed, quoted. Not by `compgen -W`, which would run what stands in
+# a word as a command: they are the daemon's, and it names devices as it was told.
+_interceptctl_offer() {
+    local current=$1 word quoted
+    shift
+    for word; do
+        printf -v quoted %q "$word"
+        if [[ $word == "$current"* || $quoted == "$current"* ]]; then printf '%s\n' "$quoted"; fi
+    done | sort -u
+}
+
 _interceptctl() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} word
     local -a typed socket next options words=()
@@ -61,7 +72,7 @@ _interceptctl() {
     done
     [[ $current == -* ]] && words=(-j -s -t -h -V --json --socket --timeout --help --version "${options[@]}")
     [[ $current == -* && ${typed[0]} == explain ]] && words+=(-c --config)
-    mapfile -t COMPREPLY < <(compgen -W "${words[*]}" -- "$current" | sort -u)
+    mapfile -t COMPREPLY < <(_interceptctl_offer "$current" "${words[@]}")
 }
 
 _interceptd() {

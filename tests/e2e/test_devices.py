@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import struct
+import threading
 import time
 
 import pytest
@@ -376,6 +377,36 @@ def test_a_lease_that_changes_is_noticed(lab, engine, add_device, tmp_path):
     time.sleep(3)
     path.write_text(line % "back")
     wait_for(lambda: name_of(started, cam) == "back", "the name to come back")
+
+
+def test_a_change_of_the_rules_leaves_every_device_its_name(lab, engine, add_device, tmp_path):
+    """Also while there are many leases to read."""
+    cam = add_device()
+    path = tmp_path / "leases"
+    others = ("1900000000 02:00:5e:99:%02x:%02x 10.99.%d.%d host%d-%d *\n" % (i, k, i, k, i, k)
+              for i in range(60) for k in range(250))
+    path.write_text("1900000000 %s %s cam *\n" % (cam.mac, cam.address4) + "".join(others))
+    started = engine(lease_config(path))
+    started.wait_log("names of devices are read from")
+    done = threading.Event()
+
+    def change():
+        while not done.is_set():
+            started.ctl("ignore", "add", "^a$")
+            started.ctl("ignore", "del", "^a$")
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    try:
+        for _ in range(100):
+            cam.connect(ORIGIN4[0]).close()
+            time.sleep(0.01)
+    finally:
+        done.set()
+        changing.join()
+    started.wait_log("^clientconnect %s:" % re.escape(cam.address4), 100)
+    nameless = re.findall(r"^clientconnect %s:\d+$" % re.escape(cam.address4), started.log(), re.MULTILINE)
+    assert nameless == []
 
 
 def test_the_operators_name_goes_before_the_servers_and_that_before_the_devices_own(

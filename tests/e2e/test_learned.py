@@ -14,6 +14,7 @@ import peers
 import pytest
 
 from lab import DEVICE4, DEVICE6, ENGINE_USER, ORIGIN4, ORIGIN6, PATIENCE, ROUTER4, bracketed, wait_for
+from test_live import as_nobody
 from test_names import A4, A6, dnsmasq, fetch, passes, resolve, resolving_by
 
 AUTO = {"ignore": {"learn": "auto", "after-rejections": 2}}
@@ -672,6 +673,17 @@ def test_explain_tells_for_which_devices_it_passes(lab, engine):
     (answer,) = json.loads(started.ctl("-j", "explain", "--device", "cam", "origin.test:443").stdout)
     assert (answer["verdict"], answer["reason"], answer["learned"]) == ("ignore", "pinned", 1)
     assert "passes_for" not in answer
+
+
+def test_a_stranger_is_told_what_the_rules_say_and_not_what_was_learned(lab, engine):
+    """Where a device has refused us is what it does: for those alone who may read the records."""
+    started = engine({**AUTO, "device cam": {"address": DEVICE4}})
+    accept(lab, started)
+    refuse(lab, started, 2)
+    assert len(started.ctl("explain", "origin.test:443").stdout.splitlines()) == 2
+    for device in ([], ["-d", "cam"], ["-d", DEVICE4]):
+        (told,) = as_nobody(started, "explain", *device, "origin.test:443").stdout.splitlines()
+        assert told.startswith("origin.test:443 intercept (no ignore pattern is found in it)")
 
 
 def test_who_has_forgotten_or_kept_it_is_recorded(lab, engine):

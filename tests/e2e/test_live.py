@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -257,6 +258,21 @@ def test_a_change_expires_by_itself_and_takes_the_kernels_rules_with_it(lab, eng
     assert all("by" not in event for event in changes(started) if event["reason"] == "expiry")
 
 
+def test_what_expires_does_so_where_nothing_can_be_written(lab, engine):
+    """A full disk must not let pass for ever what was to pass for an hour."""
+    started = engine()
+    state = started.directory / "state"
+    started.ctl("ignore", "add", SECOND, "--for", "1s", "--persist")
+    assert not is_intercepted(lab, ORIGIN4[1])
+    state.chmod(0o1750)  # the engine's group may not write there any more
+    try:
+        wait_for(lambda: listed(started) == {}, "the expiry")
+    finally:
+        state.chmod(0o1770)
+    assert is_intercepted(lab, ORIGIN4[1])
+    started.wait_log(r"runtime\.json: Permission denied: what has expired still stands there")
+
+
 def test_what_expires_gives_way_to_what_was_there_before(engine):
     started = engine({"ignore": {"match": "address"}})
     started.ctl("set", "ignore.match", "sni")
@@ -505,12 +521,36 @@ def test_a_stranger_may_ask_how_it_is_and_not_what_devices_do(engine):
     assert not (started.directory / "run/control-ro.sock").exists()
 
 
+@pytest.mark.parametrize("command", ["explain", "ignore.test"])
+def test_a_stranger_may_ask_so_much_at_once(engine, command):
+    """Answers take memory for as long as nobody reads them."""
+    started = engine({"ignore": {"pattern": "^a"}})
+    with control(started, "control-ro.sock") as client:
+        assert len(client.do(command, targets=["a:1"] * 1000)["data"]) == 1000
+        refused = client.ask(command, targets=["a:1"] * 1001)
+        assert refused["code"] == "request" and refused["error"] == "more than 1000 targets at once"
+    with control(started) as client:
+        assert len(client.do(command, targets=["a:1"] * 1001)["data"]) == 1001
+
+
 def test_the_socket_for_those_who_ask_may_be_elsewhere(engine, tmp_path):
     path = tmp_path / "ask/ask.sock"
     started = engine({"control": {"read-socket": path}})
     with Control(path) as client:
         assert client.do("status")["data"]["pid"] == started.pid()
     assert not (started.directory / "run/control-ro.sock").exists()
+
+
+def test_a_long_path_of_the_socket_leaves_no_room_for_another_one(engine, tmp_path):
+    """It is as good as it was before there was another one."""
+    folder = tmp_path / "made"
+    path = folder / ("s" * (107 - len(str(folder)) - 1))
+    started = engine({"control": {"socket": path}})
+    started.wait_log("there is no socket for those who may only ask: the path of the other one is too long")
+    with Control(path) as client:
+        assert client.do("ignore.add", pattern="^a")["rev"] == 2
+        os.kill(client.do("status")["data"]["pid"], signal.SIGTERM)
+    started.process.wait(timeout=20 * PATIENCE)
 
 
 def test_the_records_and_the_log_tell_who_changed_what(engine):
@@ -535,6 +575,19 @@ def test_a_change_is_for_one_revision_if_that_is_said(engine):
         assert client.ask("status", if_rev=1)["code"] == "conflict"
     assert started.ctl("ignore", "add", "^b", "--if-rev", "1", check=False).returncode == 6
     assert started.ctl("ignore", "add", "^b", "--if-rev", "2").returncode == 0
+
+
+def test_whatever_is_for_another_revision_is_not_done(engine):
+    started = engine()
+    with control(started) as client:
+        client.do("ignore.add", pattern="^a")
+        commands = client.do("command-list")["data"]["commands"]
+        for name in [command["name"] for command in commands if command["changes"]]:
+            refused = client.ask(name, if_rev=1, all=True)
+            assert refused.get("code") == "conflict", (name, refused)
+            assert refused["error"] == "the policy's revision is 2 by now, and not 1"
+        assert client.do("status")["rev"] == 2
+    assert started.ctl("reload", "--if-rev", "1", check=False).returncode == 6
 
 
 def test_of_two_who_change_the_same_revision_one_wins(engine):
@@ -680,7 +733,7 @@ def completions(line, path):
         "printf '%%s\\n' \"${COMPREPLY[@]}\"" % (ROOT / "scripts/install/interceptctl.bash", line)
     result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True,
                             env={"PATH": "%s:/usr/bin:/bin" % path})
-    return result.stdout.split()
+    return [word for word in result.stdout.splitlines() if word]
 
 
 def test_words_are_completed_by_what_the_daemon_knows(engine):
@@ -694,6 +747,22 @@ def test_words_are_completed_by_what_the_daemon_knows(engine):
     assert completions(at + "log-level v", BUILD) == ["verbose"]
     assert completions("interceptctl -s /nowhere ign", BUILD) == ["ignore", "ignored"]  # without the daemon
     assert "add" in completions("interceptctl -s /nowhere ignore ''", BUILD)
+
+
+def test_a_word_of_the_daemons_is_no_command(engine, tmp_path, monkeypatch):
+    """Whoever may name a device does not become who completes words: root, perhaps."""
+    monkeypatch.chdir(tmp_path)
+    started = engine({"device cam": {"address": "192.0.2.7"}})
+    with control(started) as client:
+        for name in ("$(touch made)", "living room", "`touch made`"):
+            client.do("device.set", device=name, set={"address": "192.0.2.8"})
+    at = "interceptctl -s %s ignore add x --device " % (started.directory / "run/control.sock")
+    assert completions(at + "'$'", BUILD) == [r"\$\(touch\ made\)"]
+    assert completions(at + "'`'", BUILD) == [r"\`touch\ made\`"]
+    assert len(completions(at + "''", BUILD)) == 4
+    assert completions(at + "liv", BUILD) == [r"living\ room"]
+    assert completions(at + r"'living\ r'", BUILD) == [r"living\ room"]
+    assert not (tmp_path / "made").exists()
 
 
 def test_the_manual_has_every_command(engine):

@@ -491,6 +491,44 @@ def test_more_names_than_are_kept_are_not_taken_for_all(lab, engine):
 
 # ---- without ----
 
+def seconds_to_connect(lab):
+    """To an origin whose connections are taken, as a rule."""
+    def connect():
+        begun = time.monotonic()
+        lab.device.connect(B4).close()
+        time.sleep(0.02)
+        return time.monotonic() - begun - 0.02
+    return sorted(connect() for _ in range(60))[30]
+
+
+@pytest.mark.parametrize("what", [b"\0" * 65536, b"".join(
+    b"\0\x13" + struct.pack(">6H", number, 0x100, 1, 0, 0, 0) + b"\1a\0\0\1\0\1" for number in range(3000))],
+    ids=["nothing", "queries"])
+def test_who_floods_a_resolver_delays_nobodys_connections(lab, engine, what):
+    """A packet may have thousands of messages in it: no more of them are read than there is time for."""
+    engine(IGNORE)
+    done = threading.Event()
+
+    def swallow(connection):
+        while connection.recv(1 << 20):
+            pass
+
+    def flood():
+        with lab.device.connect(ROUTER4, 53) as connection:
+            while not done.is_set():
+                connection.sendall(what)
+
+    quiet = seconds_to_connect(lab)
+    with lab.router.serve(swallow, 53, ROUTER4):
+        flooding = threading.Thread(target=flood)
+        flooding.start()
+        time.sleep(0.5)
+        flooded = seconds_to_connect(lab)
+        done.set()
+        flooding.join()
+    assert flooded < 10 * quiet + 0.04
+
+
 def test_dns_is_not_watched_where_nothing_depends_on_it(lab, engine, resolver):
     started = engine({"ignore": {"pattern": r"^a\.origin\.test:443$"}})
     assert not passes(lab, "a.origin.test", "ipv4")

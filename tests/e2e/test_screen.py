@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import uuid
 
@@ -158,6 +159,29 @@ def test_patterns_are_edited_in_place(engine, lab, screen):
     shown.wait("revision 4", "[Ignore:1]")
     shown.press("u")
     shown.wait("revision 5", "[Ignore:2]", r"^203\.0\.113\.3:443$")
+
+
+def test_what_cannot_be_taken_back_yet_can_be_later(engine, screen):
+    started = engine()
+    shown = screen(started)
+    shown.press("o", "I", "a")
+    shown.type("^first$")
+    shown.press("Enter")
+    shown.wait("u takes it back", "[Ignore:1]")
+    started.signal(signal.SIGSTOP)
+    try:
+        shown.press("a")
+        shown.type("^second$")
+        shown.press("Enter")
+        shown.press("u")
+        shown.wait("wait: the last change is not in force yet")
+    finally:
+        started.signal(signal.SIGCONT)
+    shown.wait("[Ignore:2]")
+    shown.press("u")
+    shown.wait("[Ignore:1]")
+    shown.press("u")
+    shown.wait("[Ignore:0]")
 
 
 def test_a_bad_pattern_is_refused_and_changes_nothing(engine, screen):

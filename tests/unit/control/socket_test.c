@@ -727,6 +727,27 @@ static void too_many_clients_are_turned_away_until_one_leaves(void **state)
     }
 }
 
+/* Everybody on this box may ask: who fills the one socket keeps nobody from the other. */
+static void who_may_only_ask_never_keeps_the_operator_out(void **state)
+{
+    struct desk *desk = *state;
+    int strangers[CLIENTS_LIMIT];
+    for (int i = 0; i < CLIENTS_LIMIT; i++) {
+        strangers[i] = connect_to(desk->read_path);
+        assert_true(strangers[i] >= 0);
+        turn(desk);
+    }
+    struct client late = {.desk = desk, .fd = connect_to(desk->read_path)};
+    assert_hung_up(&late);
+    close(late.fd);
+    struct client operator= client_of(desk);
+    ask(&operator, "{\"cmd\": \"nothing\"}\n");
+    assert_answer(&operator, "{\"ok\":true,\"rev\":7}");
+    close(operator.fd);
+    for (int i = 0; i < CLIENTS_LIMIT; i++)
+        close(strangers[i]);
+}
+
 /* ---- opening and closing ---- */
 
 static void owner_and_group_may_use_the_socket(void **state)
@@ -856,6 +877,7 @@ int main(void)
         with_desk(who_has_asked_its_last_still_gets_the_answer),
         with_desk(who_leaves_at_once_harms_nobody),
         with_desk(too_many_clients_are_turned_away_until_one_leaves),
+        with_desk(who_may_only_ask_never_keeps_the_operator_out),
         with_desk(owner_and_group_may_use_the_socket),
         with_desk(closing_hangs_up_and_removes_the_path),
         with_desk(a_stale_socket_is_replaced),

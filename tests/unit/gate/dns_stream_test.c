@@ -221,6 +221,21 @@ static void connections_are_kept_apart(void **state)
     assert_messages(outcome, "one two");
 }
 
+/* Each message takes its time, even one of nothing. */
+static void too_many_messages_in_a_segment_give_the_connection_up(void **state)
+{
+    struct outcome *outcome = *state;
+    static const uint8_t zeros[65000];
+    feed_bytes(outcome, 1, 100, zeros, 2 * DNS_STREAM_MESSAGES, false, false);
+    assert_int_equal(outcome->count, DNS_STREAM_MESSAGES);
+    feed_bytes(outcome, 1, 100 + 2 * DNS_STREAM_MESSAGES, zeros, sizeof(zeros), false, false);
+    assert_int_equal(outcome->count, 2 * DNS_STREAM_MESSAGES);
+    feed(outcome, 100 + 2 * DNS_STREAM_MESSAGES + sizeof(zeros), "\0\3one");
+    assert_messages(outcome, "");
+    feed_bytes(outcome, 2, 100, "\0\3two", 5, false, false);
+    assert_messages(outcome, "two");
+}
+
 static void of_too_many_the_one_that_was_silent_longest_goes(void **state)
 {
     struct outcome *outcome = *state;
@@ -253,6 +268,7 @@ int main(void)
         stream_test(gaps_are_closed_by_what_overlaps_them),
         stream_test(a_connection_that_ends_is_forgotten),
         stream_test(connections_are_kept_apart),
+        stream_test(too_many_messages_in_a_segment_give_the_connection_up),
         stream_test(of_too_many_the_one_that_was_silent_longest_goes),
     };
     return cmocka_run_group_tests_name("gate/dns_stream", tests, NULL, NULL);

@@ -208,6 +208,24 @@ static void what_expires_goes_before_what_lasts(void **state)
     drop(&desk);
 }
 
+/* Each may be a rule in the kernel, which takes so many at once, and no more. */
+static void so_many_devices_have_sections_however_they_were_made(void **state)
+{
+    (void)state;
+    struct desk desk = desk_with("[device cam]\naddress = 192.0.2.7\n");
+    struct report report = {0};
+    char address[INET_ADDRSTRLEN];
+    for (int i = 0; i < DEVICE_SECTIONS_LIMIT - 1; i++) {
+        snprintf(address, sizeof(address), "10.0.%d.%d", i / 250, i % 250);
+        put_setting(desk.edits, address, "intercept", "no", 0);
+    }
+    amend(&desk);
+    put_setting(desk.edits, "10.1.0.1", "intercept", "no", 0);
+    assert_null(amend_config(desk.config, desk.edits, &report));
+    assert_only_error(&report, "more than 1024 devices have settings of their own");
+    drop(&desk);
+}
+
 static void devices_are_meant_by_mac_address_or_network(void **state)
 {
     (void)state;
@@ -246,6 +264,7 @@ int main(void)
         cmocka_unit_test(of_several_the_first_that_says_something_counts),
         cmocka_unit_test(a_section_of_ones_own_is_known_by_what_is_set),
         cmocka_unit_test(what_expires_goes_before_what_lasts),
+        cmocka_unit_test(so_many_devices_have_sections_however_they_were_made),
         cmocka_unit_test(devices_are_meant_by_mac_address_or_network),
     };
     return cmocka_run_group_tests_name("policy/amend", tests, NULL, NULL);

@@ -1003,6 +1003,24 @@ static void reasons_have_the_names_of_the_records(void **state)
         assert_string_equal(reason_name((enum reason)i), names[i]);
 }
 
+/* A datagram that waits is described again after a reload: by then the name that the old policy had
+ * for the device is gone. */
+static void what_another_policy_called_a_device_is_forgotten(void **state)
+{
+    (void)state;
+    struct policy_view *old = view_of("[device cam]\nmac = 02:00:5e:10:00:01\n");
+    struct policy_view *new = view_of("");
+    struct flow flow = flow_to("198.51.100.1:443");
+    struct arena arena = {0};
+    policy_describe(old, &flow, &arena);
+    assert_string_equal(flow.device_name, "cam");
+    policy_view_free(old);
+    policy_describe(new, &flow, &arena);
+    assert_null(flow.device_name);
+    policy_view_free(new);
+    arena_fini(&arena);
+}
+
 static void a_rules_place_is_its_file_and_line(void **state)
 {
     (void)state;
@@ -1067,6 +1085,7 @@ int main(void)
         cmocka_unit_test(where_a_name_may_matter_quic_is_not_refused_for_all),
         cmocka_unit_test(a_name_is_wanted_only_where_it_may_change_something),
         cmocka_unit_test(reasons_have_the_names_of_the_records),
+        cmocka_unit_test(what_another_policy_called_a_device_is_forgotten),
         cmocka_unit_test(a_rules_place_is_its_file_and_line),
     };
     return cmocka_run_group_tests_name("policy/policy", tests, NULL, NULL);
