@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "policy/device.h"
+#include "policy/known.h"
 #include "setup.h"
 
 static struct flow flow_of(uint8_t number, const char *device, const char *interface)
@@ -53,17 +54,25 @@ static void the_first_section_that_fits_decides_and_one_for_a_device_alone_names
 static void an_operators_name_goes_before_all_others(void **state)
 {
     (void)state;
-    struct policy_view *view = view_of("[device cam]\nmac = 02:00:5e:10:00:01\n");
+    struct report report = {0};
+    struct policy *policy =
+        policy_new(good_config("[device cam]\nmac = 02:00:5e:10:00:01\n"), 1, false, &report);
+    struct known *known = known_new();
+    assert_true(policy != NULL && known != NULL);
+    struct policy_view *view = policy_view_new(policy, known);
+    policy_unref(policy);
+    assert_non_null(view);
     struct arena arena = {0};
-    struct flow flow = flow_of(1, "10.0.0.7:1", "lan0");
-    flow.device_name = "what-it-says.local";
-    policy_describe(view, &flow, &arena);
-    assert_string_equal(flow.device_name, "cam");
-    flow = flow_of(2, "10.0.0.7:1", "lan0");
-    flow.device_name = "what-it-says.local";
-    policy_describe(view, &flow, &arena);
-    assert_string_equal(flow.device_name, "what-it-says.local");
+    static const char *const names[] = {"cam", "what-it-says"};
+    for (uint8_t i = 0; i < ARRAY_SIZE(names); i++) {
+        struct flow flow = flow_of((uint8_t)(i + 1), "10.0.0.7:1", "lan0");
+        devices_set_name(known->devices, &flow, "what-it-says");
+        policy_describe(view, &flow, &arena);
+        assert_string_equal(flow.device_name, names[i]);
+    }
+    arena_fini(&arena);
     policy_view_free(view);
+    known_free(known);
 }
 
 static void each_thing_that_a_section_is_known_by_is_a_rule(void **state)
