@@ -344,20 +344,19 @@ static int use_key(void *user, const char *section, const char *name, const char
     return 1;
 }
 
-/* A list of what is to be intercepted that is empty is nobody's wish. */
-static void check_allow(const struct parser *parser)
-{
-    const struct schema_key *key = schema_find("allow", "file");
-    const unsigned line = parser->first_use[key - schema];
-    if (line > 0 && parser->config->allow.patterns.count == 0)
-        report_error(parser->report, (struct place){parser->place.file, line}, 0,
-                     "[allow] has no pattern: everything would be intercepted");
-}
-
 static struct place place_of(const struct parser *parser, const char *section, const char *name)
 {
     const struct schema_key *key = schema_find(section, name);
     return (struct place){parser->place.file, parser->first_use[key - schema]};
+}
+
+/* A list of what is to be intercepted that is empty is nobody's wish. */
+static void check_allow(const struct parser *parser)
+{
+    const struct place place = place_of(parser, "allow", "file");
+    if (place.line > 0 && parser->config->allow.patterns.count == 0)
+        report_error(parser->report, place, 0,
+                     "[allow] has no pattern: everything would be intercepted");
 }
 
 static void check_revocation(const struct parser *parser)
@@ -370,6 +369,15 @@ static void check_revocation(const struct parser *parser)
     if (!wants_crl && tls->crl_directory != NULL)
         report_error(parser->report, place_of(parser, "tls", "crl-directory"), 0,
                      "[tls] crl-directory is of no use without revocation = crl");
+}
+
+/* The one would be opened in place of the other. */
+static void check_sockets(const struct parser *parser)
+{
+    const struct config *config = parser->config;
+    if (config->read_socket != NULL && strcmp(config->read_socket, config->control_socket) == 0)
+        report_error(parser->report, place_of(parser, "control", "read-socket"), 0,
+                     "[control] read-socket is the same as socket");
 }
 
 static void check_devices(const struct parser *parser)
@@ -425,6 +433,7 @@ static void run_parser(struct parser *parser)
     parser->config->tls.scope.section = "[tls]";
     check_devices(parser);
     check_revocation(parser);
+    check_sockets(parser);
     check_destinations(parser);
     check_allow(parser);
 }

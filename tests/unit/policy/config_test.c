@@ -433,6 +433,16 @@ static void everything_that_is_wrong_is_told_in_the_order_of_the_file(void **sta
     config_free(config);
 }
 
+static void the_two_sockets_are_not_the_same(void **state)
+{
+    (void)state;
+    struct report report = {0};
+    struct config *config =
+        parse_config("[control]\nsocket = /run/a.sock\nread-socket = /run/a.sock\n", &report);
+    assert_only_error(&report, "/etc/test.conf:3: [control] read-socket is the same as socket");
+    config_free(config);
+}
+
 static void an_unknown_section_is_complained_about_once(void **state)
 {
     (void)state;
@@ -536,6 +546,7 @@ int main(void)
         cmocka_unit_test(a_nul_byte_is_told_and_the_next_line_is_read),
         cmocka_unit_test(a_line_without_end_is_told_and_the_next_line_is_read),
         cmocka_unit_test(everything_that_is_wrong_is_told_in_the_order_of_the_file),
+        cmocka_unit_test(the_two_sockets_are_not_the_same),
         cmocka_unit_test(an_unknown_section_is_complained_about_once),
         cmocka_unit_test(a_long_value_is_quoted_in_part),
         cmocka_unit_test(a_file_is_read_with_the_pattern_files_beside_it),
