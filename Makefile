@@ -124,8 +124,10 @@ $(CLIENTS): $(BUILD)/clients/%: tests/e2e/clients/%.c
 check-e2e: all $(CLIENTS)
 	$(Q)INTERCEPTD_BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -q -n $(JOBS) -p no:cacheprovider $(TESTS)
 
-# What TLS stacks say to each other does not depend on the kernel, and takes long under emulation.
-VM_TESTS := $(filter-out %/test_clients.py %/test_verification.py %/test_hostile.py %/test_testssl.py,$(wildcard tests/e2e/test_*.py))
+# What is not about the kernel takes long under emulation.
+VM_LEFT_OUT := clients verification hostile testssl fidelity versions offer revocation patterns scopes \
+	client_certificate cli screen
+VM_TESTS := $(filter-out $(VM_LEFT_OUT:%=tests/e2e/test_%.py),$(wildcard tests/e2e/test_*.py))
 check-vm: all
 	$(Q)scripts/vm $(MAKE) check-e2e INTERCEPTD_PATIENCE=10 \
 		TESTS='$(if $(filter tests/e2e,$(TESTS)),$(VM_TESTS),$(TESTS))'
