@@ -26,7 +26,8 @@ JOBS       ?= 2
 comma := ,
 BUILD := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 CTL_LIBS := ncursesw
-LIBS  := libmnl libnftnl libnetfilter_queue libnetfilter_conntrack libssl libcrypto libhs libpcre2-8 inih jansson libcap-ng libseccomp yaml-0.1 ldns
+LIBS  := libmnl libnftnl libnetfilter_queue libnetfilter_conntrack libssl libcrypto libhs libpcre2-8 inih jansson libcap-ng libseccomp yaml-0.1 ldns \
+         libnghttp2 zlib libbrotlidec libzstd
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
 HARDEN   := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
@@ -36,13 +37,17 @@ LINKING  := -pie -pthread -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 FUZZING  := -std=c17 -D_GNU_SOURCE -Iengine -MMD -MP -g -O1 -fsanitize=fuzzer-no-link,address,undefined
 FUZZING  += -fno-sanitize-recover=all
 ifneq ($(filter-out clean uninstall lint format,$(or $(MAKECMDGOALS),all)),)
-LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell pkg-config --cflags $(LIBS)))$(LIB_CFLAGS)
+LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell pkg-config --cflags $(LIBS)) $(LLHTTP_CFLAGS))$(LIB_CFLAGS)
 CTL_LINKS  = $(eval CTL_LINKS := $$(shell pkg-config --libs $(CTL_LIBS)))$(CTL_LINKS)
-LIB_LINKS  = $(eval LIB_LINKS := $$(shell pkg-config --libs $(LIBS)))$(LIB_LINKS)
+LIB_LINKS  = $(eval LIB_LINKS := $$(shell pkg-config --libs $(LIBS)) $(if $(LLHTTP),,-lllhttp))$(LIB_LINKS)
 endif
 
 SOURCES := $(wildcard engine/*/*.c)
 PARTS   := $(filter-out engine/ctl/interceptctl.c,$(SOURCES))
+# llhttp: where only its sources are packaged, as on Debian, they are built; else it is a library.
+LLHTTP  := $(wildcard /usr/share/llhttp/*.c)
+LLHTTP_CFLAGS := $(if $(LLHTTP),-isystem /usr/share/include/llhttp)
+LLHTTP_PARTS  := $(LLHTTP:/usr/share/llhttp/%.c=llhttp/%.o)
 LIBRARY := $(BUILD)/libengine.a
 UNITS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
 TARGETS := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
@@ -66,13 +71,17 @@ $(BUILD)/interceptd $(BUILD)/interceptctl $(BENCHES):
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) $(LINKING) $(LDFLAGS) -o $@ $^ $(LIB_LINKS) $(LDLIBS)
 
-$(LIBRARY): $(PARTS:%.c=$(BUILD)/%.o)
+$(LIBRARY): $(PARTS:%.c=$(BUILD)/%.o) $(LLHTTP_PARTS:%=$(BUILD)/%)
 	$(call say,AR)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/%.o: %.c
 	$(call say,CC)
 	$(Q)mkdir -p $(@D) && $(CC) $(OPTIONS) $(CFLAGS) $(CPPFLAGS) $(LIB_CFLAGS) -c -o $@ $<
+
+$(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c
+	$(call say,CC)
+	$(Q)mkdir -p $(@D) && $(CC) $(filter-out $(WARNINGS),$(OPTIONS)) $(CFLAGS) $(CPPFLAGS) $(LIB_CFLAGS) -c -o $@ $<
 
 # ---- installing: starts nothing, and never overwrites a configuration ----
 
@@ -93,7 +102,9 @@ check:
 
 $(UNITS): %: %.o $(LIBRARY)
 	$(call say,LINK)
-	$(Q)$(CC) $(CFLAGS) $(LINKING) $(LDFLAGS) -o $@ $^ $(LIB_LINKS) -lcmocka
+	$(Q)$(CC) $(CFLAGS) $(LINKING) $(LDFLAGS) -o $@ $^ $(LIB_LINKS) $(TEST_LINKS) -lcmocka
+
+$(BUILD)/tests/unit/tap/decode_test: TEST_LINKS := -lbrotlienc
 
 $(REPLAYS): $(BUILD)/tests/fuzz/%_replay: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/replay.o $(LIBRARY)
 	$(call say,LINK)
@@ -125,7 +136,11 @@ build/fuzz/%.o: %.c
 	$(call say,CC)
 	$(Q)mkdir -p $(@D) && $(FUZZ_CC) $(FUZZING) $(LIB_CFLAGS) -c -o $@ $<
 
-$(FUZZERS): build/fuzz/%: build/fuzz/tests/fuzz/%_fuzz.o $(PARTS:%.c=build/fuzz/%.o)
+build/fuzz/llhttp/%.o: /usr/share/llhttp/%.c
+	$(call say,CC)
+	$(Q)mkdir -p $(@D) && $(FUZZ_CC) $(FUZZING) $(LIB_CFLAGS) -c -o $@ $<
+
+$(FUZZERS): build/fuzz/%: build/fuzz/tests/fuzz/%_fuzz.o $(PARTS:%.c=build/fuzz/%.o) $(LLHTTP_PARTS:%=build/fuzz/%)
 	$(call say,LINK)
 	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIB_LINKS) $(CTL_LINKS)
 
@@ -141,6 +156,7 @@ $(BENCHES): %: %.o $(LIBRARY)
 bench: all $(BENCHES)
 	$(Q)set -e; for bench in $(BENCHES); do $$bench; done
 	$(Q)INTERCEPTD_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/ignored_bench.py
+	$(Q)INTERCEPTD_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/readers.py
 
 lint:
 	$(Q)scripts/lint

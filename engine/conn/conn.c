@@ -2,6 +2,7 @@
 #include "conn/conn.h"
 
 #include "conn/notes.h"
+#include "conn/telling.h"
 #include "core/log.h"
 #include "event/eve.h"
 #include "policy/outcome.h"
@@ -194,6 +195,7 @@ void conn_end(struct conn *conn, enum ending ending, bool reset)
         notes_end(conn, ending);
     learn(conn);
     conn_tell_tls(conn);
+    telling_end(conn);
     eve_write(conn->pool->options.feed, EVE_FLOW, &conn->record);
     log_end(conn, conn->record.ending);
     leave_state(conn);

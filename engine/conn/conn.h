@@ -111,6 +111,7 @@ struct conn {
         struct relay relay;     /* in RELAY */
         struct splice splice;   /* in SPLICE */
     } through;
+    struct tap *tap; /* in RELAY; NULL: nothing is read */
     struct record record;
 };
 

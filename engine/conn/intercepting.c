@@ -5,6 +5,7 @@
 #include "conn/forging.h"
 #include "conn/notes.h"
 #include "conn/passing.h"
+#include "conn/telling.h"
 #include "core/log.h"
 #include "policy/outcome.h"
 #include "tap/altsvc.h"
@@ -465,6 +466,7 @@ static void enter_relay(struct conn *conn)
     relay_init(&conn->through.relay, &conn->device.endpoint, &conn->origin.endpoint,
                &conn->pool->buffer_slab, conn->pool->relayed);
     follow_http1(conn);
+    telling_begin(conn);
     relay_step(conn, true, true);
 }
 

@@ -119,6 +119,19 @@ static bool filter(struct relay *relay, struct relay_half *half, size_t *length)
     return half->kept != NULL;
 }
 
+static void show(const struct relay *relay, const struct relay_half *half, size_t length)
+{
+    if (relay->tap.read != NULL)
+        relay->tap.read(relay->tap.context, half == &relay->up, relay->scratch + half->kept_length,
+                        length);
+}
+
+static void show_end(const struct relay *relay, const struct relay_half *half)
+{
+    if (relay->tap.end != NULL && half->notify)
+        relay->tap.end(relay->tap.context, half == &relay->up);
+}
+
 /* Nothing comes behind what was kept, so it goes on as it is. */
 static void release_kept(struct relay_half *half)
 {
@@ -141,11 +154,13 @@ static enum step read_and_write(struct relay *relay, struct relay_half *half)
     if (io == IO_EOF || io == IO_TRUNCATED) {
         half->end = RELAY_ENDING;
         half->notify = io == IO_EOF;
+        show_end(relay, half);
         release_kept(half);
         return STEP_ON;
     }
     if (io != IO_OK)
         return STEP_FROM_ERROR;
+    show(relay, half, length);
     if (!filter(relay, half, &length))
         return STEP_NO_MEMORY;
     io = write_all(half, relay->scratch, length, &written);

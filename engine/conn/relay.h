@@ -25,6 +25,14 @@ struct relay_filter {
     void *context; /* borrowed */
 };
 
+/* Sees each byte once, when it was read, and changes nothing; `up` is from the device. And hears of
+ * the end of a stream that has ended well. */
+struct relay_tap {
+    void (*read)(void *context, bool up, const unsigned char *bytes, size_t length);
+    void (*end)(void *context, bool up);
+    void *context; /* borrowed */
+};
+
 struct relay_half {
     struct relay_filter filter; /* or none: all-zero */
     unsigned char *kept;        /* a block of `buffers`, or NULL: what the filter has kept */
@@ -40,6 +48,7 @@ struct relay_half {
 
 struct relay {
     struct relay_half up, down; /* from the device, to the device */
+    struct relay_tap tap;       /* or none: all-zero */
     struct slab *buffers;
     bool device_first;      /* the device ended its stream before the origin did */
     unsigned char *scratch; /* RELAY_BUFFER_SIZE bytes, shared with others between calls */

@@ -53,6 +53,14 @@ static void put(struct jsonw *json, const char *bytes, size_t length)
     json->length += length;
 }
 
+static inline void put_char(struct jsonw *json, char c)
+{
+    if (!json->overflow && json->size - json->length > 1)
+        json->text[json->length++] = c;
+    else
+        put(json, &c, 1);
+}
+
 /* The length of the well-formed UTF-8 sequence (RFC 3629) at `at`, or 0. */
 static size_t utf8_length(const unsigned char *at, size_t left)
 {
@@ -92,11 +100,41 @@ static void put_escaped(struct jsonw *json, unsigned char c)
     put(json, text, (size_t)snprintf(text, sizeof(text), "\\u%04x", c));
 }
 
+/* Eight bytes at once: the highest bit of each tells, in what comes out, whether it needs a second
+ * look. It may be set too often, behind one that does, and never too rarely. */
+static uint64_t suspects(const unsigned char *at)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t word;
+    memcpy(&word, at, sizeof(word));
+    uint64_t quotes = word ^ (ones * '"'), slashes = word ^ (ones * '\\');
+    uint64_t controls = word - ones * 0x20, deletes = word ^ (ones * 0x7f);
+    return (word | controls | (quotes - ones) | (slashes - ones) | (deletes - ones)) & ones << 7;
+}
+
+/* How many characters there are that stand for themselves: most text is nothing else. */
+static size_t plain_length(const unsigned char *at, size_t left)
+{
+    size_t length = 0;
+    while (left - length >= 8 && suspects(at + length) == 0)
+        length += 8;
+    while (length < left && at[length] >= 0x20 && at[length] < 0x7f && at[length] != '"' &&
+           at[length] != '\\')
+        length++;
+    return length;
+}
+
 static void put_quoted(struct jsonw *json, const void *text, size_t length)
 {
     const unsigned char *at = text;
-    put(json, "\"", 1);
+    put_char(json, '"');
     while (length > 0) {
+        size_t plain = plain_length(at, length);
+        put(json, (const char *)at, plain);
+        at += plain;
+        length -= plain;
+        if (length == 0)
+            break;
         size_t step = utf8_length(at, length);
         if (step == 0) {
             put(json, "\xef\xbf\xbd", 3);
@@ -109,17 +147,24 @@ static void put_quoted(struct jsonw *json, const void *text, size_t length)
         at += step;
         length -= step;
     }
-    put(json, "\"", 1);
+    put_char(json, '"');
 }
 
 static void put_key(struct jsonw *json, const char *key)
 {
     if (json->comma)
-        put(json, ",", 1);
+        put_char(json, ',');
     json->comma = true;
-    if (key != NULL) {
-        put_quoted(json, key, strlen(key));
-        put(json, ":", 1);
+    if (key == NULL)
+        return;
+    size_t length = strlen(key);
+    if (plain_length((const unsigned char *)key, length) == length) {
+        put_char(json, '"');
+        put(json, key, length);
+        put(json, "\":", 2);
+    } else {
+        put_quoted(json, key, length);
+        put_char(json, ':');
     }
 }
 
@@ -170,9 +215,12 @@ void jsonw_string(struct jsonw *json, const char *key, const char *text)
 
 void jsonw_uint(struct jsonw *json, const char *key, uint64_t number)
 {
-    char text[24];
+    char text[20], *at = text + sizeof(text);
+    do
+        *--at = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
     put_key(json, key);
-    put(json, text, (size_t)snprintf(text, sizeof(text), "%" PRIu64, number));
+    put(json, at, (size_t)(text + sizeof(text) - at));
 }
 
 void jsonw_int(struct jsonw *json, const char *key, int64_t number)
@@ -188,8 +236,57 @@ void jsonw_bool(struct jsonw *json, const char *key, bool value)
     put(json, value ? "true" : "false", value ? 4 : 5);
 }
 
+void jsonw_members(struct jsonw *json, const char *text)
+{
+    put_key(json, NULL);
+    put(json, text, strlen(text));
+}
+
 void jsonw_raw(struct jsonw *json, const char *key, const char *text)
 {
     put_key(json, key);
     put(json, text, strlen(text));
+}
+
+void jsonw_text_value(struct jsonw *json, const char *key, struct text text)
+{
+    if (text.at != NULL)
+        jsonw_bytes(json, key, text.at, text.length);
+}
+
+void jsonw_printable(struct jsonw *json, const char *key, struct text text)
+{
+    put_key(json, key);
+    put_char(json, '"');
+    while (text.length > 0) {
+        size_t plain = plain_length((const unsigned char *)text.at, text.length);
+        put(json, text.at, plain);
+        text = text_from(text.at + plain, text.length - plain);
+        if (text.length == 0)
+            break;
+        if (*text.at == '"' || *text.at == '\\')
+            put_escaped(json, (unsigned char)*text.at);
+        else
+            put_char(json, '.');
+        text = text_from(text.at + 1, text.length - 1);
+    }
+    put_char(json, '"');
+}
+
+void jsonw_base64(struct jsonw *json, const char *key, struct text text)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *at = (const unsigned char *)text.at;
+    put_key(json, key);
+    put_char(json, '"');
+    for (size_t left = text.length, count; left > 0; left -= count, at += count) {
+        count = left < 3 ? left : 3;
+        unsigned bits = (unsigned)at[0] << 16 | (left > 1 ? (unsigned)at[1] << 8 : 0) |
+                        (left > 2 ? (unsigned)at[2] : 0);
+        const char group[4] = {digits[bits >> 18], digits[bits >> 12 & 63],
+                               left > 1 ? digits[bits >> 6 & 63] : '=',
+                               left > 2 ? digits[bits & 63] : '='};
+        put(json, group, sizeof(group));
+    }
+    put_char(json, '"');
 }

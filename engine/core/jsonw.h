@@ -9,10 +9,7 @@
 #ifndef CORE_JSONW_H
 #define CORE_JSONW_H
 
-#include "core/macros.h"
-
-#include <stdbool.h>
-#include <stdint.h>
+#include "core/text.h"
 
 struct jsonw {
     char *text; /* NUL-terminated by jsonw_text() */
@@ -42,6 +39,16 @@ void jsonw_bytes(struct jsonw *json, const char *key, const void *text, size_t l
 void jsonw_uint(struct jsonw *json, const char *key, uint64_t number);
 void jsonw_int(struct jsonw *json, const char *key, int64_t number);
 void jsonw_bool(struct jsonw *json, const char *key, bool value);
+
+/* A text that is not known writes nothing at all. */
+void jsonw_text_value(struct jsonw *json, const char *key, struct text text);
+
+/* Any bytes: what is not printable ASCII as a dot; and in base64 (RFC 4648, section 4). */
+void jsonw_printable(struct jsonw *json, const char *key, struct text text);
+void jsonw_base64(struct jsonw *json, const char *key, struct text text);
+
+/* Members of an object, `"key":value` with commas between, that are JSON already. */
+void jsonw_members(struct jsonw *json, const char *text);
 
 /* A value that is JSON already. */
 void jsonw_raw(struct jsonw *json, const char *key, const char *text);

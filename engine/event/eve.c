@@ -1,19 +1,30 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "event/eve.h"
 
+#include <string.h>
 #include <time.h>
 
 /* The longest event: a hundred names of a certificate at their longest. */
 #define EVENT_SIZE ((size_t)48 << 10)
+/* Two IPv6 addresses, and the name of an interface that has to be escaped. */
+#define HEAD_SIZE 400
 
 /* "2026-11-23T12:00:00.123456+0000", with no colon in the offset: EVE's form. */
 static void write_time(struct jsonw *json, const char *key, const struct timeval *time)
 {
-    char text[48];
-    struct tm parts;
-    gmtime_r(&time->tv_sec, &parts);
-    size_t length = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(text + length, sizeof(text) - length, ".%06ld+0000", (long)time->tv_usec);
+    /* Many events fall into one second, and its text is made but once. */
+    static _Thread_local time_t second = -1;
+    static _Thread_local char text[48];
+    static _Thread_local size_t length;
+    if (time->tv_sec != second) {
+        struct tm parts;
+        gmtime_r(&time->tv_sec, &parts);
+        length = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
+        second = time->tv_sec;
+    }
+    memcpy(text + length, ".000000+0000", 13);
+    for (long left = (long)time->tv_usec, i = 6; left > 0; left /= 10, i--)
+        text[length + (size_t)i] = (char)('0' + left % 10);
     jsonw_string(json, key, text);
 }
 
@@ -26,22 +37,40 @@ void eve_begin(struct jsonw *json, const char *type)
     jsonw_string(json, "event_type", type);
 }
 
-static void write_header(struct jsonw *json, const char *type, const struct record *record,
-                         const struct timeval *now)
+/* Who it is, which is the same in all events of a connection. */
+static void write_head(struct jsonw *json, const struct record *record)
 {
     const struct flow *flow = record->flow;
     char ip[INET6_ADDRSTRLEN];
-    write_time(json, "timestamp", now);
     jsonw_uint(json, "flow_id", record->flow_id);
     if (flow->interface[0] != '\0')
         jsonw_string(json, "in_iface", flow->interface);
-    jsonw_string(json, "event_type", type);
     jsonw_string(json, "src_ip", address_ip_text(&flow->device, ip));
     jsonw_uint(json, "src_port", flow->device.port);
     jsonw_string(json, "dest_ip", address_ip_text(&flow->origin, ip));
     jsonw_uint(json, "dest_port", flow->origin.port);
     jsonw_string(json, "proto", flow->protocol == IPPROTO_UDP ? "UDP" : "TCP");
-    jsonw_string(json, "app_proto", record->app_proto);
+}
+
+const char *eve_make_head(const struct record *record, struct arena *arena)
+{
+    char buffer[HEAD_SIZE];
+    struct jsonw json;
+    jsonw_init(&json, buffer, sizeof(buffer));
+    write_head(&json, record);
+    const char *text = jsonw_text(&json);
+    return text != NULL ? arena_strdup(arena, text) : NULL;
+}
+
+void eve_write_header(struct jsonw *json, const char *type, const char *app_proto,
+                      const struct record *record)
+{
+    eve_begin(json, type);
+    if (record->head != NULL)
+        jsonw_members(json, record->head);
+    else
+        write_head(json, record);
+    jsonw_string(json, "app_proto", app_proto);
 }
 
 static void write_list(struct jsonw *json, const char *key, const char *const *items, size_t count)
@@ -127,6 +156,8 @@ static void write_flow(struct jsonw *json, const struct record *record)
     jsonw_string(json, "state", record->state != NULL ? record->state : "closed");
     jsonw_string(json, "reason", flow_reason(record->ending));
     jsonw_bool(json, "alerted", false);
+    if (record->protocol != NULL)
+        jsonw_uint(json, "tx_cnt", record->transactions);
     jsonw_object_end(json);
 }
 
@@ -215,6 +246,21 @@ static void write_ending(struct jsonw *json, const struct record *record)
         jsonw_string(json, "advice", ending_advice(record->ending));
 }
 
+/* The rest is in the events of the connection. */
+void eve_open_intercept(struct jsonw *json, const struct record *record)
+{
+    const struct flow *flow = record->flow;
+    char mac[MAC_TEXT_SIZE];
+    jsonw_object(json, "intercept");
+    if (!flow->has_mac && flow->device_name == NULL)
+        return;
+    jsonw_object(json, "device");
+    jsonw_string(json, "name", flow->device_name);
+    if (flow->has_mac)
+        jsonw_string(json, "mac", mac_text(flow->mac, mac));
+    jsonw_object_end(json);
+}
+
 /* How the destination is called: as the device asks for it, or has resolved it. */
 static const char *name_of(const struct flow *flow)
 {
@@ -243,6 +289,11 @@ static void write_intercept(struct jsonw *json, const struct record *record)
         jsonw_bool(json, "starttls", true);
     if (record->ech)
         jsonw_bool(json, "ech", true);
+    if (record->ending != ENDING_NONE) {
+        jsonw_string(json, "protocol", record->protocol);
+        if (record->untold > 0)
+            jsonw_uint(json, "untold", record->untold);
+    }
     if (has_session(&record->client)) {
         jsonw_object(json, "client");
         write_session(json, &record->client);
@@ -269,13 +320,10 @@ void eve_write(struct recorder_feed *feed, enum eve_type type, const struct reco
         [EVE_INTERCEPT] = "intercept", [EVE_TLS] = "tls", [EVE_FLOW] = "flow"};
     char buffer[EVENT_SIZE];
     struct jsonw json;
-    struct timeval now;
     if (!recorder_wants(feed, OUTPUT_EVENTS))
         return;
-    gettimeofday(&now, NULL);
     jsonw_init(&json, buffer, sizeof(buffer) - 1);
-    jsonw_object(&json, NULL);
-    write_header(&json, names[type], record, &now);
+    eve_write_header(&json, names[type], record->app_proto, record);
     if (type == EVE_TLS)
         write_tls(&json, record);
     if (type == EVE_FLOW)
@@ -284,10 +332,15 @@ void eve_write(struct recorder_feed *feed, enum eve_type type, const struct reco
         write_quic(&json, record->flow);
     write_intercept(&json, record);
     jsonw_object_end(&json);
-    if (jsonw_text(&json) == NULL) {
+    if (!eve_put(feed, &json))
         recorder_drop(feed);
-        return;
-    }
-    buffer[json.length] = '\n';
-    recorder_put(feed, OUTPUT_EVENTS, buffer, json.length + 1);
+}
+
+bool eve_put(struct recorder_feed *feed, struct jsonw *json)
+{
+    if (jsonw_text(json) == NULL)
+        return false;
+    json->text[json->length] = '\n';
+    recorder_put(feed, OUTPUT_EVENTS, json->text, json->length + 1);
+    return true;
 }

@@ -9,6 +9,7 @@
 #ifndef EVENT_EVE_H
 #define EVENT_EVE_H
 
+#include "core/arena.h"
 #include "core/jsonw.h"
 #include "event/record.h"
 #include "event/recorder.h"
@@ -24,5 +25,19 @@ void eve_begin(struct jsonw *json, const char *type);
 
 /* Writes one event to the feed. Its thread only. */
 void eve_write(struct recorder_feed *feed, enum eve_type type, const struct record *record);
+
+/* That part of a connection's events that is the same in all of them, made once (record->head)
+ * where there will be many. NULL if there is no memory. */
+const char *eve_make_head(const struct record *record, struct arena *arena) must_check;
+
+/* What all events have: in front, with the object left open; and under `intercept`, whose object is
+ * left open, who the device is. For writers of further kinds: eve_message.c. */
+void eve_write_header(struct jsonw *json, const char *type, const char *app_proto,
+                      const struct record *record);
+void eve_open_intercept(struct jsonw *json, const struct record *record);
+
+/* Hands over what was written, with a newline behind, for which there is room. False if it did not
+ * fit. */
+bool eve_put(struct recorder_feed *feed, struct jsonw *json) must_check;
 
 #endif

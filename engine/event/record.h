@@ -75,6 +75,11 @@ struct record {
     bool forged_cached;
     bool forged_override; /* it is none: the operator's own certificate was shown */
 
+    const char *head;      /* what all its events begin with, as eve.h makes it; or NULL */
+    const char *protocol;  /* that was spoken inside TLS, by Suricata's name; NULL if unknown */
+    uint64_t transactions; /* of it that were seen */
+    uint64_t untold;       /* of them that are in no record, for lack of memory */
+
     const char *state; /* of the flow, in Suricata's words; NULL: "closed" */
     bool uncounted;    /* of the next four nothing is known */
     uint64_t packets_to_server, packets_to_client;

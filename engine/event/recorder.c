@@ -18,8 +18,10 @@
 #include <unistd.h>
 
 #define RING_SIZE ((size_t)1 << 20)
-#define BUFFER_SIZE ((size_t)64 << 10)
+#define BUFFER_SIZE RECORDER_LINE_LIMIT
 #define RECORDS_A_TURN 4096
+/* Where one line was more will come: for so long, in ms, nobody has to ring for them. */
+#define NAP 2
 /* How long the end waits for a disk, in s. */
 #define STOP_LIMIT 5
 
@@ -49,6 +51,8 @@ struct recorder {
     struct watch data_watch;
     int data; /* eventfd: there is something in a ring */
     atomic_bool asleep;
+    struct timeout_class nap_time;
+    struct timer nap;
     pthread_t thread;
     struct recorder_counters counters;
     struct file_output outputs[OUTPUTS];
@@ -192,16 +196,19 @@ void recorder_followed(struct recorder *recorder)
 
 /* ---- feeds ---- */
 
-/* A record's tag is its output. */
+/* A record's tag is its output, and whether somebody followed that when it was put: who begins
+ * later does not see it. */
+#define TAG_FOLLOWED 0x100u
+
 static bool drain_feed(struct recorder *recorder, struct recorder_feed *feed)
 {
-    uint32_t which;
+    uint32_t tag;
     size_t length, count = 0;
     const char *line;
-    while (count < RECORDS_A_TURN && (line = ring_peek(&feed->ring, &which, &length)) != NULL) {
-        if (which == OUTPUT_EVENTS && is_followed(recorder))
+    while (count < RECORDS_A_TURN && (line = ring_peek(&feed->ring, &tag, &length)) != NULL) {
+        if ((tag & TAG_FOLLOWED) != 0 && is_followed(recorder))
             followed_put(&recorder->followed, line, length);
-        append_line(recorder, (enum output)which, line, length);
+        append_line(recorder, (enum output)(tag & ~TAG_FOLLOWED), line, length);
         ring_consume(&feed->ring);
         count++;
     }
@@ -220,6 +227,23 @@ static bool drain_feeds(struct recorder *recorder)
     return any;
 }
 
+/* To ring, and to be woken, costs a busy thread more than the line does. */
+static void nap_over(struct timer *timer)
+{
+    struct recorder *recorder = container_of(timer, struct recorder, nap);
+    if (drain_feeds(recorder)) {
+        timer_start(timer, &recorder->nap_time, clock_ms(), nap_over);
+        return;
+    }
+    /* A feed that saw us awake does not ring: so look once more after lying down. Both sides
+     * exchange the flag: either the feed finds us asleep, or we see what it had put before. */
+    (void)atomic_exchange(&recorder->asleep, true);
+    if (drain_feeds(recorder)) {
+        atomic_store(&recorder->asleep, false);
+        timer_start(timer, &recorder->nap_time, clock_ms(), nap_over);
+    }
+}
+
 static void data_ready(struct watch *watch, uint32_t events)
 {
     (void)events;
@@ -228,11 +252,7 @@ static void data_ready(struct watch *watch, uint32_t events)
     (void)!read(recorder->data, &count, sizeof(count));
     atomic_store(&recorder->asleep, false);
     (void)drain_feeds(recorder);
-    /* A feed that saw us awake does not ring: so look once more after lying down. Both sides
-     * exchange the flag: either the feed finds us asleep, or we see what it had put before. */
-    (void)atomic_exchange(&recorder->asleep, true);
-    if (drain_feeds(recorder))
-        loop_again(&recorder->loop, watch);
+    timer_start(&recorder->nap, &recorder->nap_time, clock_ms(), nap_over);
 }
 
 void recorder_drop(struct recorder_feed *feed)
@@ -254,7 +274,8 @@ void recorder_put(struct recorder_feed *feed, enum output output, const char *li
 {
     if (!recorder_wants(feed, output))
         return;
-    if (!ring_put(&feed->ring, output, line, length)) {
+    bool follows = output == OUTPUT_EVENTS && is_followed(feed->recorder);
+    if (!ring_put(&feed->ring, output | (follows ? TAG_FOLLOWED : 0), line, length)) {
         counter_add(&feed->dropped, 1);
         return;
     }
@@ -313,6 +334,7 @@ static void deliver_reopen(struct message *message, void *receiver)
 {
     struct recorder *recorder = receiver;
     struct reopen_message *reopen = container_of(message, struct reopen_message, message);
+    (void)drain_feeds(recorder);
     for (enum output which = 0; which < OUTPUT_LOG; which++) {
         struct file_output *output = &recorder->outputs[which];
         flush_output(recorder, which);
@@ -345,9 +367,28 @@ void recorder_reopen(struct recorder *recorder, const struct recorder_paths *pat
     mailbox_post(&recorder->mailbox, &reopen->message);
 }
 
+struct ping_message {
+    struct message message;
+    void (*pong)(void *context);
+    void *context;
+};
+
+static void deliver_ping(struct message *message, void *receiver)
+{
+    struct ping_message *ping = container_of(message, struct ping_message, message);
+    (void)drain_feeds(receiver);
+    ping->pong(ping->context);
+    free(ping);
+}
+
 void recorder_ping(struct recorder *recorder, void (*pong)(void *context), void *context)
 {
-    mailbox_call(&recorder->mailbox, pong, context);
+    struct ping_message *ping = calloc(1, sizeof(*ping));
+    CHECK(ping != NULL);
+    ping->message.deliver = deliver_ping;
+    ping->pong = pong;
+    ping->context = context;
+    mailbox_post(&recorder->mailbox, &ping->message);
 }
 
 /* ---- starting and stopping ---- */
@@ -409,6 +450,7 @@ struct recorder *recorder_start(const struct recorder_paths *paths, size_t feed_
         free_recorder(recorder);
         return NULL;
     }
+    timeout_class_init(&recorder->nap_time, &recorder->loop.timeouts, NAP);
     if (!open_outputs(recorder, paths)) {
         free_recorder(recorder);
         return NULL;

@@ -20,6 +20,9 @@ enum output {
 };
 #define OUTPUTS 3
 
+/* Longer lines are lost. */
+#define RECORDER_LINE_LIMIT ((size_t)256 << 10)
+
 struct recorder;
 struct recorder_feed;
 
@@ -80,7 +83,8 @@ const struct recorder_counters *recorder_counters(const struct recorder *recorde
 /* A log_sink: makes a feed's thread log through the recorder. `context` is the feed. */
 void recorder_log_sink(void *feed, const char *line, size_t length);
 
-/* Calls `pong(context)` from the recorder's thread: it is alive. Any thread. */
+/* Writes what was handed over before, and calls `pong(context)` from the recorder's thread: it is
+ * alive. Any thread. */
 void recorder_ping(struct recorder *recorder, void (*pong)(void *context), void *context);
 
 #endif

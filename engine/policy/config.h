@@ -188,6 +188,8 @@ struct config {
     struct credentials *credentials;         /* all that were read, to be freed */
     const char *events_file;                 /* NULL: no records are kept */
     bool ignored_events;                     /* also of what passes in the kernel */
+    bool keep_credentials;                   /* in records; else they are redacted */
+    uint32_t bodies;                         /* of which so many bytes are recorded; 0: none */
     const char *control_socket;
     const char *read_socket; /* of those who may only ask; NULL: beside the other */
     const char *state_directory;

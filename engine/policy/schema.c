@@ -107,6 +107,24 @@ static const char *parse_mark(const struct value *value, void *field)
     return NULL;
 }
 
+/* More would not fit into a line of records, for a request and its response. */
+static const char *parse_bodies(const struct value *value, void *field)
+{
+    static const char expected[] = "expected none, or a size from 1 to 64k, such as 1000, 4k";
+    const uint64_t largest = UINT64_C(64) << 10;
+    uint64_t number = 0;
+    if (strcmp(value->text, "none") != 0) {
+        const char *unit = read_number(value->text, largest, &number);
+        if (unit == NULL || (unit[0] != '\0' && strcmp(unit, "k") != 0))
+            return expected;
+        number <<= unit[0] == 'k' ? 10 : 0;
+        if (number == 0 || number > largest)
+            return expected;
+    }
+    *(uint32_t *)field = (uint32_t)number;
+    return NULL;
+}
+
 const char *schema_duration(const char *text, uint32_t *seconds)
 {
     static const struct {
@@ -171,6 +189,8 @@ DEFINE_CHOICE(parse_quic, enum quic, QUIC_REFUSE, "expected refuse or pass", "re
 DEFINE_CHOICE(parse_learn, enum learn, LEARN_OFF, "expected off, suggest or auto", "off", "suggest",
               "auto")
 DEFINE_CHOICE(parse_devices, bool, false, "expected all or listed", "all", "listed")
+
+DEFINE_CHOICE(parse_redaction, bool, false, "expected redact or keep", "redact", "keep")
 
 DEFINE_CHOICE(parse_revocation, enum revocation, REVOCATION_OFF, "expected off, staple or crl",
               "off", "staple", "crl")
@@ -554,6 +574,8 @@ const struct schema_key schema[] = {
 
     {"events", "file", NULL, false, parse_path, FIELD(events_file)},
     {"events", "ignored", "yes", false, parse_yes_no, FIELD(ignored_events)},
+    {"events", "credentials", "redact", false, parse_redaction, FIELD(keep_credentials)},
+    {"events", "bodies", "none", false, parse_bodies, FIELD(bodies)},
 
     {"control", "socket", "/run/interceptd/control.sock", false, parse_socket,
      FIELD(control_socket)},

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tap/detect.h"
 
-#include <string.h>
-
 struct sign {
     const char *start;
     const char *name;
@@ -77,4 +75,31 @@ const char *detect_protocol(const uint8_t *bytes, size_t length, bool to_server)
     if (is_mqtt(bytes, length))
         return "mqtt";
     return find(from_client, ARRAY_SIZE(from_client), bytes, length);
+}
+
+const char *detect_by_alpn(struct text alpn)
+{
+    static const struct sign names[] = {
+        {"h2", "http2"},
+        {"grpc-exp", "http2"}, /* gRPC's own name for it */
+        {"http/1.1", "http"},
+        {"http/1.0", "http"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (alpn.at != NULL && text_is(alpn, names[i].start))
+            return names[i].name;
+    return NULL;
+}
+
+const char *detect_by_port(uint16_t port)
+{
+    static const struct {
+        uint16_t port;
+        const char *name;
+    } ports[] = {{465, "smtp"}, {853, "dns"},  {990, "ftp"},
+                 {993, "imap"}, {995, "pop3"}, {8883, "mqtt"}};
+    for (size_t i = 0; i < ARRAY_SIZE(ports); i++)
+        if (ports[i].port == port)
+            return ports[i].name;
+    return NULL;
 }

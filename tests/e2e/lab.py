@@ -353,7 +353,8 @@ class Engine:
 
     def records(self, event_type=None, **matching):
         text = self.events_path.read_text() if self.events_path.exists() else ""
-        lines = [json.loads(line) for line in text.splitlines()]
+        # The last one may not be whole yet.
+        lines = [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines()]
         return [line for line in lines if event_type in (None, line["event_type"])
                 and all(line.get(key) == value for key, value in matching.items())]
 

@@ -28,12 +28,13 @@ TLS = {"subject": str, "issuerdn": str, "serial": r"([0-9A-F]{2}:)*[0-9A-F]{2}",
        "ja3": {"hash": "[0-9a-f]{32}"}, "client_alpns": list, "server_alpns": list, "subjectaltname": list}
 FLOW = {"pkts_toserver": int, "pkts_toclient": int, "bytes_toserver": int, "bytes_toclient": int,
         "start": TIMESTAMP, "end": TIMESTAMP, "age": int, "state": "closed|bypassed",
-        "reason": "timeout|shutdown|forced", "alerted": bool}
+        "reason": "timeout|shutdown|forced", "alerted": bool, "tx_cnt": int}
 SESSION = {"version": str, "cipher": str, "group": str, "alpn": str, "resumed": bool,
            "handshake_ms": int, "alert_in": int, "alert_in_name": str,
            "alert_out": int, "alert_out_name": str}
 INTERCEPT = {"action": "intercept|passthrough|bypass", "reason": str, "rule": str, "rule_place": str,
-             "policy_rev": int, "name": str, "starttls": bool, "ech": bool, "learned": int, "evidence": str,
+             "policy_rev": int, "protocol": str, "name": str, "starttls": bool, "ech": bool, "learned": int,
+             "evidence": str,
              "device": {"mac": r"([0-9a-f]{2}:){5}[0-9a-f]{2}", "name": str, "vendor": str,
                         "randomized": bool, "first_seen": TIMESTAMP}, "client": SESSION,
              "upstream": {"ip": str, "port": int, "verify": str, "verify_code": int,
@@ -42,7 +43,14 @@ INTERCEPT = {"action": "intercept|passthrough|bypass", "reason": str, "rule": st
                           **SESSION},
              "forged": {"fingerprint": TLS["fingerprint"], "sha256": "[0-9a-f]{64}", "cached": bool},
              "ending": str, "phase": str, "advice": str}
-EVENT = {**HEADER, "tls": TLS, "flow": FLOW, "intercept": INTERCEPT}
+HTTP = {"hostname": str, "url": str, "http_user_agent": str, "http_content_type": str, "http_method": str,
+        "protocol": "HTTP/(1.1|2)", "status": int, "length": int, "version": "2", "request_headers": list,
+        "response_headers": list, "http2": {"stream_id": int, "request": {}, "response": {}}}
+TOLD = {"device": {key: INTERCEPT["device"][key] for key in ("mac", "name")}, "note": str,
+        "http": {"request_length": int, "complete": bool, "wait_ms": int, "total_ms": int}}
+EVENT = {**HEADER, "tls": TLS, "flow": FLOW, "intercept": {**TOLD, **INTERCEPT}, "http": HTTP, "tx_id": int,
+         "direction": "to_server|to_client",
+         "anomaly": {"app_proto": str, "type": "applayer", "event": str, "layer": "proto_parser"}}
 
 
 def check(value, shape, path="event"):
@@ -60,7 +68,7 @@ def check(value, shape, path="event"):
 
 def paths(value, start=""):
     """All keys in it: "tls.sni", …"""
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or not value:
         return {start}
     return {path for key, item in value.items() for path in paths(item, (start + "." + key).strip("."))}
 
@@ -74,18 +82,22 @@ RARE = re.compile(r"intercept\.(advice|rule|rule_place|learned|evidence|starttls
 def expected_paths(event_type):
     """All that a record of a connection that went well has."""
     shape = {**HEADER, "intercept": INTERCEPT}
-    if event_type == "intercept":  # it has only begun
+    if event_type == "http":
+        shape.update({"tx_id": int, "http": HTTP, "intercept": TOLD})
+    elif event_type == "intercept":  # it has only begun
         shape["intercept"] = {key: INTERCEPT[key]
                               for key in ("action", "reason", "policy_rev", "name", "device")}
     else:
         shape[event_type] = EVENT[event_type]
     found = {path for path in paths(shape) if not RARE.fullmatch(path)}
-    return found - {"intercept.ending", "intercept.phase"} if event_type != "flow" else found
+    if event_type == "flow":
+        return found
+    return found - {"intercept.ending", "intercept.phase", "intercept.protocol", "intercept.note"}
 
 
 @pytest.mark.parametrize("device,origin", [(DEVICE4, ORIGIN4[0]), (DEVICE6, ORIGIN6[0])],
                          ids=["ipv4", "ipv6"])
-def test_L2_an_intercepted_connection_leaves_three_records(lab, engine, device, origin):
+def test_L2_an_intercepted_connection_leaves_its_records(lab, engine, device, origin):
     started = engine()
     lab.curl("https://origin.test/hello", origin=origin, ca=started.ca)
     (flow,) = started.wait_records("flow")
@@ -93,11 +105,12 @@ def test_L2_an_intercepted_connection_leaves_three_records(lab, engine, device, 
     for record in records:
         check(record, EVENT)
         assert paths(record) == expected_paths(record["event_type"])
-    assert [record["event_type"] for record in records] == ["intercept", "tls", "flow"]
+    assert [record["event_type"] for record in records] == ["intercept", "tls", "http", "flow"]
     assert len({record["flow_id"] for record in records}) == 1 and 0 < flow["flow_id"] < 2 ** 51
     for record in records:
         assert (record["src_ip"], record["dest_ip"], record["dest_port"]) == (device, origin, 443)
-        assert record["in_iface"] == "lan0" and record["app_proto"] == "tls"
+        assert record["in_iface"] == "lan0"
+        assert record["app_proto"] == ("http2" if record["event_type"] == "http" else "tls")
         assert record["intercept"]["device"]["mac"] == mac_of_device(lab)
     tls, intercept = records[1]["tls"], flow["intercept"]
     # The device's hello and the origin's certificate: what a sensor on the LAN would have seen.

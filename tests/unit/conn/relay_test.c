@@ -583,6 +583,56 @@ static void what_a_filter_keeps_is_freed_with_the_relay(void **state)
     assert_non_null(stage->relay.up.kept);
 }
 
+/* What a tap has seen, by direction; '.' stands for an end. */
+struct seen {
+    char text[2][64];
+};
+
+static void see(void *context, bool up, const unsigned char *bytes, size_t length)
+{
+    struct seen *seen = context;
+    strncat(seen->text[up ? 1 : 0], (const char *)bytes, length);
+}
+
+static void see_end(void *context, bool up)
+{
+    struct seen *seen = context;
+    strcat(seen->text[up ? 1 : 0], ".");
+}
+
+static void a_tap_sees_each_byte_once_as_it_came(void **state)
+{
+    struct stage *stage = *state;
+    struct seen seen = {{"", ""}};
+    unsigned calls = 0;
+    stage->relay.down.filter = (struct relay_filter){.run = keep_last_word, .context = &calls};
+    stage->relay.tap = (struct relay_tap){.read = see, .end = see_end, .context = &seen};
+    peer_says(&stage->device, "request");
+    peer_says(&stage->origin, "one-two thr");
+    assert_int_equal(pump(stage), RELAY_GOING);
+    assert_peer_hears(&stage->device, "onetwo ");
+    peer_says(&stage->origin, "ee- fo");
+    assert_int_equal(pump(stage), RELAY_GOING);
+    assert_peer_hears(&stage->device, "three ");
+    peer_ends(&stage->origin);
+    assert_int_equal(pump(stage), RELAY_GOING);
+    assert_string_equal(seen.text[1], "request");
+    assert_string_equal(seen.text[0], "one-two three- fo.");
+}
+
+static void a_tap_hears_of_no_end_that_was_cut_off(void **state)
+{
+    struct stage *stage = *state;
+    struct seen seen = {{"", ""}};
+    stage->relay.tap = (struct relay_tap){.read = see, .end = see_end, .context = &seen};
+    peer_says(&stage->origin, "half");
+    peer_ends_without_a_word(&stage->origin);
+    peer_ends(&stage->device);
+    assert_int_equal(pump(stage), RELAY_DONE);
+    assert_string_equal(seen.text[0], "half");
+    assert_string_equal(seen.text[1], ".");
+}
+
 static void a_half_close_is_passed_on_and_the_other_way_stays_open(void **state)
 {
     struct stage *stage = *state;
@@ -871,6 +921,9 @@ int main(void)
         plain(what_waits_is_freed_with_the_relay),
         plain(a_filter_takes_bytes_out_and_keeps_some_for_later),
         plain(what_a_filter_keeps_is_freed_with_the_relay),
+        plain(a_tap_sees_each_byte_once_as_it_came),
+        tls(a_tap_sees_each_byte_once_as_it_came, tls_1_3),
+        tls(a_tap_hears_of_no_end_that_was_cut_off, tls_1_3),
         plain(a_half_close_is_passed_on_and_the_other_way_stays_open),
         plain(the_origin_may_end_first),
         plain(both_may_end_at_once),

@@ -352,6 +352,31 @@ static void ending_frees_only_what_grew(void **state)
     assert_string_equal(buffer, "1");
 }
 
+/* RFC 4648, section 10. */
+static void bytes_are_written_in_base64_and_as_what_can_be_printed(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"", ""},        {"f", "Zg=="},          {"fo", "Zm8="},
+        {"foo", "Zm9v"}, {"foobar", "Zm9vYmFy"}, {"\xfb\xff\xfe", "+//+"}};
+    char buffer[200], expected[100];
+    struct jsonw json;
+    for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+        jsonw_init(&json, buffer, sizeof(buffer));
+        jsonw_base64(&json, NULL, text_from(pairs[i][0], strlen(pairs[i][0])));
+        snprintf(expected, sizeof(expected), "\"%s\"", pairs[i][1]);
+        assert_string_equal(jsonw_text(&json), expected);
+    }
+    jsonw_init(&json, buffer, sizeof(buffer));
+    jsonw_object(&json, NULL);
+    jsonw_printable(&json, "a", text_from("a\"\\\n\xc3\xa4~\x7f", 8));
+    jsonw_text_value(&json, "b", (struct text){0});
+    jsonw_text_value(&json, "c", text_from("", 0));
+    jsonw_members(&json, "\"d\":1,\"e\":2");
+    jsonw_object_end(&json);
+    assert_string_equal(jsonw_text(&json), "{\"a\":\"a\\\"\\\\...~.\",\"c\":\"\",\"d\":1,\"e\":2}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -369,6 +394,7 @@ int main(void)
         cmocka_unit_test(whatever_the_bytes_a_reader_understands_the_text),
         cmocka_unit_test(a_text_fits_or_does_not_and_nothing_is_written_behind),
         cmocka_unit_test(what_did_not_fit_once_stays_of_no_use),
+        cmocka_unit_test(bytes_are_written_in_base64_and_as_what_can_be_printed),
         cmocka_unit_test(a_growing_text_has_no_limit),
         cmocka_unit_test(a_growing_text_takes_a_value_larger_than_itself),
         cmocka_unit_test(a_growing_text_fits_at_every_length),

@@ -617,6 +617,23 @@ static void nothing_is_written_that_nobody_wants(void **state)
 
 #define with_case(test) cmocka_unit_test_setup_teardown(test, make_case, drop_case)
 
+/* What is made once is what would be written each time. */
+static void an_event_is_the_same_with_a_head_that_was_made_before(void **state)
+{
+    struct case_file *file = *state;
+    struct arena arena = {0};
+    fill_case(file);
+    json_t *without = written_event(file, EVE_INTERCEPT);
+    assert_int_equal(unlink(path_in(&file->folder, "eve.json").text), 0);
+    file->record.head = eve_make_head(&file->record, &arena);
+    assert_non_null(file->record.head);
+    json_t *with = written_event(file, EVE_INTERCEPT);
+    assert_true(json_equal(with, without));
+    json_decref(with);
+    json_decref(without);
+    arena_fini(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -646,6 +663,7 @@ int main(void)
         with_case(hostile_names_in_lists_and_certificates_are_values_too),
         with_case(a_hundred_of_the_longest_names_fit),
         with_case(events_are_lines_in_the_order_they_were_written),
+        with_case(an_event_is_the_same_with_a_head_that_was_made_before),
         with_case(nothing_is_written_that_nobody_wants),
     };
     return cmocka_run_group_tests_name("event/eve", tests, NULL, NULL);

@@ -20,7 +20,7 @@
 #include "../stand_in.h"
 
 /* The longest line that is taken; see recorder.c. */
-#define LINE_LIMIT 65535
+#define LINE_LIMIT (RECORDER_LINE_LIMIT - 1)
 
 /* A recorder that writes events.json and keys, with one feed. */
 struct studio {

@@ -451,6 +451,25 @@ static void revocation_is_off_or_one_of_two_ways(void **state)
     assert_refused("tls", "revocation", "expected off, staple or crl", TEXTS("ocsp", "on", "crl "));
 }
 
+static void bodies_are_recorded_up_to_a_size_and_credentials_if_that_is_said(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    store_good(&stored, "events", "bodies", "1000");
+    assert_int_equal(stored.config.bodies, 1000);
+    store_good(&stored, "events", "bodies", "64k");
+    assert_int_equal(stored.config.bodies, 65536);
+    store_good(&stored, "events", "bodies", "none");
+    assert_int_equal(stored.config.bodies, 0);
+    assert_refused("events", "bodies", "expected none, or a size from 1 to 64k, such as 1000, 4k",
+                   TEXTS("0", "0k", "65k", "65537", "-1", "4K", "4 k", "1m", "all"));
+    store_good(&stored, "events", "credentials", "keep");
+    assert_true(stored.config.keep_credentials);
+    store_good(&stored, "events", "credentials", "redact");
+    assert_false(stored.config.keep_credentials);
+    assert_refused("events", "credentials", "expected redact or keep", TEXTS("yes", "no"));
+}
+
 static void refusals_are_learned_from_as_configured(void **state)
 {
     (void)state;
@@ -635,6 +654,7 @@ int main(void)
         cmocka_unit_test(workers_are_counted_or_automatic),
         cmocka_unit_test(a_queue_has_a_number_or_is_none),
         cmocka_unit_test(durations_have_a_unit),
+        cmocka_unit_test(bodies_are_recorded_up_to_a_size_and_credentials_if_that_is_said),
         cmocka_unit_test(the_mark_lies_in_its_mask_and_leaves_room_in_it),
         cmocka_unit_test(tls_versions_are_the_four_that_there_are),
         cmocka_unit_test(choices_are_what_they_say),

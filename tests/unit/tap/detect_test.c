@@ -159,6 +159,19 @@ static void a_start_that_is_cut_is_not_taken_for_something_else(void **state)
         assert_known_or_not_yet(&from_servers[i], false);
 }
 
+static void a_name_that_was_agreed_on_or_a_port_may_tell(void **state)
+{
+    (void)state;
+    assert_string_equal(detect_by_alpn(text_from("h2", 2)), "http2");
+    assert_string_equal(detect_by_alpn(text_from("http/1.1", 8)), "http");
+    assert_null(detect_by_alpn(text_from("h2c", 3)));
+    assert_null(detect_by_alpn(text_from("H2", 2)));
+    assert_null(detect_by_alpn(text_from("", 0)));
+    assert_null(detect_by_alpn((struct text){0}));
+    assert_string_equal(detect_by_port(853), "dns");
+    assert_null(detect_by_port(443));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +180,7 @@ int main(void)
         cmocka_unit_test(what_is_not_known_is_named_failed),
         cmocka_unit_test(it_matters_who_speaks),
         cmocka_unit_test(a_start_that_is_cut_is_not_taken_for_something_else),
+        cmocka_unit_test(a_name_that_was_agreed_on_or_a_port_may_tell),
     };
     return cmocka_run_group_tests_name("tap/detect", tests, NULL, NULL);
 }

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "event/eve_message.h"
+
+/* Suricata's own limits. */
+#define NAME_LIMIT 256
+#define VALUE_LIMIT 2048
+
+/* An event on its way. */
+struct writing {
+    struct jsonw json;
+    const struct record *record;
+    const struct message *message;
+    bool briefly; /* without headers and bodies: they were too long */
+};
+
+static struct text cut(struct text text, size_t limit)
+{
+    if (text.length > limit)
+        text.length = limit;
+    return text;
+}
+
+/* ---- http ---- */
+
+/* The last one of this name; `at` is NULL if there is none. */
+static struct text find_header(const struct http_message *message, const char *name)
+{
+    const struct text wanted = text_from(name, strlen(name));
+    for (size_t i = message->header_count; i > 0; i--)
+        if (text_equals_nocase(message->headers[i - 1].name, wanted))
+            return message->headers[i - 1].value;
+    return (struct text){0};
+}
+
+/* Without its parameters, as Suricata has it. */
+static struct text type_of(const struct http_message *message)
+{
+    struct text type = find_header(message, "content-type");
+    const char *end = type.length > 0 ? memchr(type.at, ';', type.length) : NULL;
+    if (end != NULL)
+        type.length = (size_t)(end - type.at);
+    return type;
+}
+
+static void write_headers(struct jsonw *json, const char *key, const struct http_message *message)
+{
+    if (message->header_count == 0)
+        return;
+    jsonw_array(json, key);
+    for (size_t i = 0; i < message->header_count; i++) {
+        jsonw_object(json, NULL);
+        jsonw_text_value(json, "name", cut(message->headers[i].name, NAME_LIMIT));
+        jsonw_text_value(json, "value", cut(message->headers[i].value, VALUE_LIMIT));
+        jsonw_object_end(json);
+    }
+    jsonw_array_end(json);
+}
+
+/* RFC 9113, section 7, in Suricata's writing. */
+static const char *error_name(uint32_t code, char text[static 16])
+{
+    static const char *const names[] = {"NO_ERROR",
+                                        "PROTOCOL_ERROR",
+                                        "INTERNAL_ERROR",
+                                        "FLOW_CONTROL_ERROR",
+                                        "SETTINGS_TIMEOUT",
+                                        "STREAM_CLOSED",
+                                        "FRAME_SIZE_ERROR",
+                                        "REFUSED_STREAM",
+                                        "CANCEL",
+                                        "COMPRESSION_ERROR",
+                                        "CONNECT_ERROR",
+                                        "ENHANCE_YOUR_CALM",
+                                        "INADEQUATE_SECURITY",
+                                        "HTTP_1_1_REQUIRED"};
+    if (code < ARRAY_SIZE(names))
+        return names[code];
+    snprintf(text, 16, "%u", (unsigned)code);
+    return text;
+}
+
+static void write_http2_side(struct jsonw *json, const char *key, const struct http_exchange *http,
+                             bool is_server)
+{
+    char text[16];
+    jsonw_object(json, key);
+    if (http->is_reset && http->reset_by_server == is_server)
+        jsonw_string(json, "error_code", error_name(http->reset_code, text));
+    jsonw_object_end(json);
+}
+
+static void write_http2(struct jsonw *json, const struct http_exchange *http)
+{
+    jsonw_object(json, "http2");
+    jsonw_uint(json, "stream_id", http->stream);
+    write_http2_side(json, "request", http, false);
+    write_http2_side(json, "response", http, true);
+    jsonw_object_end(json);
+}
+
+static void write_body(struct jsonw *json, const char *key, const struct http_body *body)
+{
+    if (body->text.at != NULL)
+        jsonw_base64(json, key, body->text);
+}
+
+static void write_http(struct writing *writing)
+{
+    struct jsonw *json = &writing->json;
+    const struct http_exchange *http = writing->message->http;
+    jsonw_object(json, "http");
+    if (http->version == 20)
+        jsonw_string(json, "version", "2");
+    jsonw_text_value(json, "hostname", cut(http->host, VALUE_LIMIT));
+    if (http->port != 0)
+        jsonw_uint(json, "http_port", http->port);
+    jsonw_text_value(json, "url", http->url);
+    jsonw_text_value(json, "http_user_agent", find_header(&http->request, "user-agent"));
+    jsonw_text_value(json, "xff", find_header(&http->request, "x-forwarded-for"));
+    jsonw_text_value(json, "http_content_type", type_of(&http->response));
+    jsonw_text_value(json, "http_refer", find_header(&http->request, "referer"));
+    jsonw_text_value(json, "http_method", http->method);
+    jsonw_text_value(json, "protocol", http->protocol);
+    if (http->status != 0)
+        jsonw_uint(json, "status", http->status);
+    jsonw_text_value(json, "redirect", find_header(&http->response, "location"));
+    jsonw_uint(json, "length", http->response.length);
+    if (!writing->briefly) {
+        write_headers(json, "request_headers", &http->request);
+        write_headers(json, "response_headers", &http->response);
+        write_body(json, "http_request_body", &http->request.body);
+        write_body(json, "http_response_body", &http->response.body);
+    }
+    if (http->version == 20)
+        write_http2(json, http);
+    jsonw_object_end(json);
+}
+
+/* ---- what only we know of an exchange ---- */
+
+/* "/package.Service/Method". */
+static void write_grpc(struct jsonw *json, const struct http_exchange *http)
+{
+    struct text path = http->url;
+    const char *slash = path.length > 1 ? memrchr(path.at, '/', path.length) : NULL;
+    jsonw_object(json, "grpc");
+    if (slash != NULL && slash > path.at && path.at[0] == '/') {
+        jsonw_bytes(json, "service", path.at + 1, (size_t)(slash - path.at) - 1);
+        jsonw_bytes(json, "method", slash + 1, (size_t)(path.at + path.length - slash) - 1);
+    }
+    if (http->grpc_status >= 0)
+        jsonw_int(json, "status", http->grpc_status);
+    jsonw_text_value(json, "message", find_header(&http->response, "grpc-message"));
+    jsonw_uint(json, "request_messages", http->request.grpc_messages);
+    jsonw_uint(json, "response_messages", http->response.grpc_messages);
+    jsonw_object_end(json);
+}
+
+static void write_body_facts(struct jsonw *json, const char *key, const struct http_body *body,
+                             uint64_t length)
+{
+    if (body->text.at == NULL || (!body->cut && !body->encoded))
+        return;
+    jsonw_object(json, key);
+    if (body->cut)
+        jsonw_bool(json, "cut", true);
+    if (body->encoded)
+        jsonw_bool(json, "encoded", true);
+    jsonw_uint(json, "length", length);
+    jsonw_object_end(json);
+}
+
+static void write_http_extras(struct writing *writing)
+{
+    struct jsonw *json = &writing->json;
+    const struct http_exchange *http = writing->message->http;
+    jsonw_object(json, "http");
+    jsonw_uint(json, "request_length", http->request.length);
+    jsonw_bool(json, "complete", http->request.ended && http->response.ended);
+    if (http->pushed)
+        jsonw_bool(json, "pushed", true);
+    if (writing->briefly || http->request.headers_cut || http->response.headers_cut)
+        jsonw_bool(json, "headers_cut", true);
+    write_body_facts(json, "request_body", &http->request.body, http->request.length);
+    write_body_facts(json, "response_body", &http->response.body, http->response.length);
+    if (http->response.start >= http->request.start && http->request.start != 0)
+        jsonw_uint(json, "wait_ms", http->response.start - http->request.start);
+    if (http->response.end >= http->request.start && http->request.start != 0)
+        jsonw_uint(json, "total_ms", http->response.end - http->request.start);
+    jsonw_object_end(json);
+    if (http->is_grpc)
+        write_grpc(json, http);
+}
+
+/* ---- websocket ---- */
+
+static const char *opcode_name(unsigned opcode, char text[static 16])
+{
+    static const char *const names[] = {[WEBSOCKET_CONTINUATION] = "continuation",
+                                        [WEBSOCKET_TEXT] = "text",
+                                        [WEBSOCKET_BINARY] = "binary",
+                                        [WEBSOCKET_CLOSE] = "close",
+                                        [WEBSOCKET_PING] = "ping",
+                                        [WEBSOCKET_PONG] = "pong"};
+    if (opcode < ARRAY_SIZE(names) && names[opcode] != NULL)
+        return names[opcode];
+    snprintf(text, 16, "unknown-%u", opcode);
+    return text;
+}
+
+static void write_websocket(struct writing *writing)
+{
+    struct jsonw *json = &writing->json;
+    const struct websocket_message *websocket = writing->message->websocket;
+    char text[16];
+    jsonw_object(json, "websocket");
+    jsonw_bool(json, "fin", websocket->fin);
+    if (websocket->masked)
+        jsonw_uint(json, "mask", websocket->mask);
+    jsonw_string(json, "opcode", opcode_name(websocket->opcode, text));
+    if (websocket->payload.at != NULL && !writing->briefly) {
+        jsonw_base64(json, "payload_base64", websocket->payload);
+        jsonw_printable(json, "payload_printable", websocket->payload);
+    }
+    jsonw_object_end(json);
+}
+
+static void write_websocket_extras(struct writing *writing)
+{
+    struct jsonw *json = &writing->json;
+    const struct websocket_message *websocket = writing->message->websocket;
+    jsonw_object(json, "websocket");
+    jsonw_uint(json, "length", websocket->length);
+    jsonw_uint(json, "frames", websocket->frames);
+    if (websocket->compressed)
+        jsonw_bool(json, "compressed", true);
+    if (websocket->payload.at != NULL && (websocket->cut || writing->briefly))
+        jsonw_bool(json, "cut", true);
+    if (websocket->close_code != 0) {
+        jsonw_uint(json, "close_code", websocket->close_code);
+        jsonw_text_value(json, "close_reason", websocket->close_reason);
+    }
+    jsonw_object_end(json);
+}
+
+/* ---- sse ---- */
+
+static void write_sse_extras(struct writing *writing)
+{
+    struct jsonw *json = &writing->json;
+    const struct sse_event *sse = writing->message->sse;
+    jsonw_object(json, "sse");
+    if (sse->stream != 0)
+        jsonw_uint(json, "stream_id", sse->stream);
+    jsonw_text_value(json, "event", sse->type);
+    jsonw_text_value(json, "id", sse->id);
+    jsonw_uint(json, "length", sse->length);
+    if (sse->data.length > 0 && !writing->briefly)
+        jsonw_text_value(json, "data", sse->data);
+    if (sse->data.length > 0 && (sse->cut || writing->briefly))
+        jsonw_bool(json, "cut", true);
+    jsonw_object_end(json);
+}
+
+/* ---- anomaly ---- */
+
+static void write_anomaly(struct writing *writing)
+{
+    struct jsonw *json = &writing->json;
+    jsonw_object(json, "anomaly");
+    jsonw_string(json, "app_proto", writing->message->note->protocol);
+    jsonw_string(json, "type", "applayer");
+    jsonw_string(json, "event", "PARSER_ERROR");
+    jsonw_string(json, "layer", "proto_parser");
+    jsonw_object_end(json);
+}
+
+static void write_anomaly_extras(struct writing *writing)
+{
+    jsonw_string(&writing->json, "note", writing->message->note->reason);
+}
+
+/* ---- any of them ---- */
+
+/* By the kind of message: Suricata's part of the event, if there is one, and ours. */
+static const struct form {
+    const char *type;
+    void (*write)(struct writing *writing);
+    void (*write_extras)(struct writing *writing);
+} forms[] = {
+    [MESSAGE_HTTP] = {"http", write_http, write_http_extras},
+    [MESSAGE_WEBSOCKET] = {"websocket", write_websocket, write_websocket_extras},
+    [MESSAGE_SSE] = {"sse", NULL, write_sse_extras},
+    [MESSAGE_NOTE] = {"anomaly", write_anomaly, write_anomaly_extras},
+};
+
+/* In which direction it went: of an exchange it is both. */
+static const char *direction_of(const struct message *message)
+{
+    bool to_server = (message->kind == MESSAGE_WEBSOCKET && message->websocket->to_server) ||
+                     (message->kind == MESSAGE_NOTE && message->note->to_server);
+    if (message->kind == MESSAGE_HTTP)
+        return NULL;
+    return to_server ? "to_server" : "to_client";
+}
+
+static bool write_event(struct recorder_feed *feed, struct writing *writing)
+{
+    struct jsonw *json = &writing->json;
+    const struct message *message = writing->message;
+    const struct form *form = &forms[message->kind];
+    eve_write_header(json, form->type, message->protocol, writing->record);
+    jsonw_uint(json, "tx_id", message->number);
+    jsonw_string(json, "direction", direction_of(message));
+    if (form->write != NULL)
+        form->write(writing);
+    eve_open_intercept(json, writing->record);
+    form->write_extras(writing);
+    jsonw_object_end(json);
+    jsonw_object_end(json);
+    return eve_put(feed, json);
+}
+
+void eve_message_write(struct recorder_feed *feed, const struct record *record,
+                       const struct message *message)
+{
+    static _Thread_local char buffer[RECORDER_LINE_LIMIT - 1]; /* stacks may be small */
+    struct writing writing = {.record = record, .message = message};
+    if (!recorder_wants(feed, OUTPUT_EVENTS))
+        return;
+    jsonw_init(&writing.json, buffer, sizeof(buffer) - 1);
+    if (write_event(feed, &writing))
+        return;
+    writing.briefly = true;
+    jsonw_init(&writing.json, buffer, sizeof(buffer) - 1);
+    if (!write_event(feed, &writing))
+        recorder_drop(feed);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * listening.h - writes down all that a tap tells, a line a message, so that it can be compared. */
+#ifndef TESTS_LISTENING_H
+#define TESTS_LISTENING_H
+
+#include "tap/tap.h"
+
+#include <stdarg.h>
+
+struct listening {
+    struct arena arena;
+    struct tap *tap;
+    bool headers; /* these are written down, too */
+    size_t most_memory;
+    char *told;
+    size_t length, size;
+};
+
+static void write_down(struct listening *listening, const char *format, ...) printf_like(2, 3);
+static void write_down(struct listening *listening, const char *format, ...)
+{
+    char text[600];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    size_t count = (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1;
+    if (listening->size - listening->length <= count) {
+        listening->size = (listening->size + count) * 2;
+        listening->told = realloc(listening->told, listening->size);
+        CHECK(listening->told != NULL);
+    }
+    memcpy(listening->told + listening->length, text, count + 1);
+    listening->length += count;
+}
+
+/* Long ones are cut; what cannot be shown is a dot; what is not known a "-". */
+static void write_text(struct listening *listening, const char *before, struct text text)
+{
+    char shown[65];
+    size_t length = text.length < 64 ? text.length : 64;
+    for (size_t i = 0; i < length; i++)
+        shown[i] = (char)(text.at[i] < ' ' || text.at[i] > '~' ? '.' : text.at[i]);
+    shown[length] = '\0';
+    write_down(listening, "%s%s%s", before, text.at != NULL ? shown : "-",
+               text.length > length ? "..." : "");
+}
+
+static void write_side(struct listening *listening, const char *sign,
+                       const struct http_message *message)
+{
+    for (size_t i = 0; listening->headers && i < message->header_count; i++) {
+        write_text(listening, sign, message->headers[i].name);
+        write_text(listening, ": ", message->headers[i].value);
+        write_down(listening, "\n");
+    }
+    if (message->body.text.length > 0) {
+        write_down(listening, "%s", sign);
+        write_text(listening, "body ", message->body.text);
+        write_down(listening, " (%zu%s%s)\n", message->body.text.length,
+                   message->body.cut ? ", cut" : "", message->body.encoded ? ", encoded" : "");
+    }
+}
+
+static void write_http(struct listening *listening, const struct http_exchange *http)
+{
+    if (http->stream != 0)
+        write_down(listening, "@%u ", (unsigned)http->stream);
+    write_text(listening, "", http->protocol);
+    write_text(listening, " ", http->method);
+    write_text(listening, " ", http->host);
+    if (http->port != 0)
+        write_down(listening, ":%u", http->port);
+    write_text(listening, " ", http->url);
+    write_down(listening, " %llu -> %u %llu", (unsigned long long)http->request.length,
+               http->status, (unsigned long long)http->response.length);
+    if (!http->request.ended || !http->response.ended)
+        write_down(listening, " unfinished%s%s", http->request.ended ? "" : " request",
+                   http->response.ended ? "" : " response");
+    if (http->is_reset)
+        write_down(listening, " reset %u by the %s", (unsigned)http->reset_code,
+                   http->reset_by_server ? "server" : "client");
+    write_down(listening, "%s%s", http->pushed ? " pushed" : "",
+               http->request.headers_cut || http->response.headers_cut ? " headers cut" : "");
+    if (http->is_grpc)
+        write_down(listening, " grpc %d %llu/%llu", http->grpc_status,
+                   (unsigned long long)http->request.grpc_messages,
+                   (unsigned long long)http->response.grpc_messages);
+    write_down(listening, "\n");
+    write_side(listening, "  > ", &http->request);
+    write_side(listening, "  < ", &http->response);
+}
+
+static void write_websocket(struct listening *listening, const struct websocket_message *message)
+{
+    write_down(listening, "%s opcode %u, %llu bytes in %u frames%s%s%s",
+               message->to_server ? "up" : "down", message->opcode,
+               (unsigned long long)message->length, message->frames,
+               message->masked ? ", masked" : "", message->compressed ? ", compressed" : "",
+               message->fin ? "" : ", unfinished");
+    if (message->close_code != 0) {
+        write_down(listening, ", code %u", message->close_code);
+        write_text(listening, " ", message->close_reason);
+    }
+    if (message->payload.length > 0) {
+        write_text(listening, ": ", message->payload);
+        write_down(listening, " (%zu%s)", message->payload.length, message->cut ? ", cut" : "");
+    }
+    write_down(listening, "\n");
+}
+
+static void write_sse(struct listening *listening, const struct sse_event *event)
+{
+    write_text(listening, "type ", event->type);
+    write_text(listening, ", id ", event->id);
+    write_text(listening, ", data ", event->data);
+    write_down(listening, " (%llu%s)\n", (unsigned long long)event->length,
+               event->cut ? ", cut" : "");
+}
+
+static void hear(void *context, const struct message *message)
+{
+    struct listening *listening = context;
+    write_down(listening, "%llu %s ", (unsigned long long)message->number, message->protocol);
+    switch (message->kind) {
+    case MESSAGE_HTTP:
+        write_http(listening, message->http);
+        break;
+    case MESSAGE_WEBSOCKET:
+        write_websocket(listening, message->websocket);
+        break;
+    case MESSAGE_SSE:
+        write_sse(listening, message->sse);
+        break;
+    case MESSAGE_NOTE:
+        write_down(listening, "gives up on the %s: %s\n",
+                   message->note->to_server ? "client" : "server", message->note->reason);
+        break;
+    }
+}
+
+static void listen_start(struct listening *listening, const struct tap_options *options,
+                         const char *alpn, uint16_t port)
+{
+    listening->tap = calloc(1, sizeof(*listening->tap));
+    CHECK(listening->tap != NULL);
+    tap_init(listening->tap, options, &listening->arena, text_from(alpn, strlen(alpn)), port);
+    tap_listen(listening->tap, hear, listening);
+    write_down(listening, "%s", "");
+}
+
+/* In pieces, each in memory of its own, so that a sanitizer sees a read past its end. */
+__attribute__((unused)) static void listen_to(struct listening *listening, bool to_server,
+                                              const void *bytes, size_t length, size_t piece)
+{
+    for (size_t at = 0; at < length; at += piece) {
+        size_t count = length - at < piece ? length - at : piece;
+        uint8_t *copy = malloc(count);
+        CHECK(copy != NULL);
+        memcpy(copy, (const uint8_t *)bytes + at, count);
+        tap_read(listening->tap, to_server, copy, count, 1000);
+        free(copy);
+        if (listening->tap->memory > listening->most_memory)
+            listening->most_memory = listening->tap->memory;
+    }
+}
+
+static void listen_end(struct listening *listening)
+{
+    tap_fini(listening->tap, 2000);
+    CHECK(listening->tap->memory == 0);
+    CHECK(listening->most_memory <= TAP_MEMORY);
+    free(listening->tap);
+    arena_fini(&listening->arena);
+}
+
+#endif
