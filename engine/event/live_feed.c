@@ -197,7 +197,7 @@ void live_feed_close(struct live_feed *feed)
     if (feed->address.family == 0)
         return;
     while ((client = LIST_FIRST(&feed->clients)) != NULL)
-        end_client(client);
+        end_client(client); // NOLINT: LIST_REMOVE is beyond the analyzer
     loop_remove(feed->loop, &feed->watch);
     close(fd);
     feed->address.family = 0;

@@ -9,6 +9,9 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+/* Where in a frame the protocol stands, behind two MAC addresses. */
+#define TYPE_PLACE ((size_t)2 * MAC_SIZE)
+
 int mirror_socket(void)
 {
     return socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -21,7 +24,7 @@ static bool send_frame(const struct mirror *mirror, const struct frame *frame)
                              {(void *)frame->data, frame->data_length}};
     const struct msghdr message = {
         .msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = parts, .msg_iovlen = 2};
-    memcpy(&to.sll_protocol, frame->head + 2 * MAC_SIZE, sizeof(to.sll_protocol));
+    memcpy(&to.sll_protocol, frame->head + TYPE_PLACE, sizeof(to.sll_protocol));
     return sendmsg(mirror->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
