@@ -126,7 +126,8 @@ static bool drain_feeds(struct capture *capture)
     return any;
 }
 
-/* As the recorder sleeps: see there. */
+/* As the recorder sleeps: see there. The nap counts from when the turn began, so that what takes
+ * long is not followed by a longer one. */
 static void nap_over(struct timer *timer)
 {
     struct capture *capture = container_of(timer, struct capture, nap);
@@ -138,7 +139,7 @@ static void nap_over(struct timer *timer)
             atomic_store(&capture->alarm.asleep, false);
     }
     if (busy)
-        timer_start(timer, &capture->nap_time, clock_ms(), nap_over);
+        timer_start(timer, &capture->nap_time, capture->loop.now, nap_over);
 }
 
 static void data_ready(struct watch *watch, uint32_t events)
@@ -149,7 +150,7 @@ static void data_ready(struct watch *watch, uint32_t events)
     (void)!read(capture->alarm.news, &count, sizeof(count));
     atomic_store(&capture->alarm.asleep, false);
     (void)drain_feeds(capture);
-    timer_start(&capture->nap, &capture->nap_time, clock_ms(), nap_over);
+    timer_start(&capture->nap, &capture->nap_time, capture->loop.now, nap_over);
 }
 
 /* ---- what others ask for ---- */

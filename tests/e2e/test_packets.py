@@ -166,6 +166,16 @@ def test_P2_a_filter_takes_whole_connections(lab, engine):
     assert values(path_of(started, "device"), "http.request", "http.request.uri") == ["/hello?0", "/hello?1"]
 
 
+def test_P2_what_is_not_interpreted_is_captured_too(lab, engine):
+    started = engine({"tcp": {"pattern": r"^origin\.test:"}})
+    started.ctl("pcap", "start", "x")
+    lab.curl("https://origin.test/hello?raw", "-k", "--http1.1")
+    started.wait_records("flow")
+    assert not started.records("http")
+    started.ctl("pcap", "stop")
+    assert values(path_of(started, "x"), "http.request", "http.request.uri") == ["/hello?raw"]
+
+
 def test_P2_what_cannot_be_captured_is_told(lab, engine):
     started = engine()
     refused = lambda *arguments: started.ctl("pcap", *arguments, check=False)
