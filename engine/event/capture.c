@@ -12,8 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Then those that wait for packets get what there is. */
+/* Of one feed; then those that wait for packets get what there is. Less than a client of the live
+ * feed has room for. */
 #define NOTES_A_TURN 1024
+#define BYTES_A_TURN ((size_t)1 << 20)
 /* So many turns take what is in the fullest rings. */
 #define TURNS_OF_ALL 512
 /* Where some bytes were more will come: for so long, in ms, nobody has to ring for them. */
@@ -104,42 +106,61 @@ static void take(struct capture *capture, const struct capture_note *note)
         end_flow(flow, note);
 }
 
-static bool drain_feed(struct capture *capture, struct capture_feed *feed)
+/* What a turn has found; of several feeds the greatest counts. */
+enum found { FOUND_NOTHING, FOUND_SOME, FOUND_TOO_MUCH };
+
+static enum found drain_feed(struct capture *capture, struct capture_feed *feed)
 {
     struct capture_note note;
-    size_t count = 0;
-    while (count < NOTES_A_TURN && capture_feed_next(feed, &note)) {
+    size_t count = 0, bytes = 0;
+    while (capture_feed_next(feed, &note)) {
+        if (count == NOTES_A_TURN || bytes >= BYTES_A_TURN)
+            return FOUND_TOO_MUCH;
         take(capture, &note);
+        bytes += note.length;
         capture_feed_taken(feed);
         count++;
     }
-    return count > 0;
+    return count > 0 ? FOUND_SOME : FOUND_NOTHING;
 }
 
-static bool drain_feeds(struct capture *capture)
+static enum found drain_feeds(struct capture *capture)
 {
-    bool any = false;
+    enum found most = FOUND_NOTHING;
     const size_t count = atomic_load(&capture->feed_count);
-    for (size_t i = 0; i < count; i++)
-        any = drain_feed(capture, &capture->feeds[i]) || any;
+    for (size_t i = 0; i < count; i++) {
+        const enum found found = drain_feed(capture, &capture->feeds[i]);
+        most = found > most ? found : most;
+    }
     packet_sinks_flush(&capture->sinks);
-    return any;
+    return most;
 }
 
-/* As the recorder sleeps: see there. The nap counts from when the turn began, so that what takes
- * long is not followed by a longer one. */
+static void nap_over(struct timer *timer);
+
+/* At once, once clients have had their turn, or after a nap. It counts from when this turn began,
+ * so that what takes long is not followed by a longer one. */
+static void go_on(struct capture *capture, enum found found)
+{
+    if (found == FOUND_TOO_MUCH)
+        loop_again(&capture->loop, &capture->data_watch);
+    else
+        timer_start(&capture->nap, &capture->nap_time, capture->loop.now, nap_over);
+}
+
+/* As the recorder sleeps: see there. */
 static void nap_over(struct timer *timer)
 {
     struct capture *capture = container_of(timer, struct capture, nap);
-    bool busy = drain_feeds(capture);
-    if (!busy) {
+    enum found found = drain_feeds(capture);
+    if (found == FOUND_NOTHING) {
         (void)atomic_exchange(&capture->alarm.asleep, true);
-        busy = drain_feeds(capture);
-        if (busy)
-            atomic_store(&capture->alarm.asleep, false);
+        found = drain_feeds(capture);
+        if (found == FOUND_NOTHING)
+            return;
+        atomic_store(&capture->alarm.asleep, false);
     }
-    if (busy)
-        timer_start(timer, &capture->nap_time, capture->loop.now, nap_over);
+    go_on(capture, found);
 }
 
 static void data_ready(struct watch *watch, uint32_t events)
@@ -149,8 +170,7 @@ static void data_ready(struct watch *watch, uint32_t events)
     uint64_t count;
     (void)!read(capture->alarm.news, &count, sizeof(count));
     atomic_store(&capture->alarm.asleep, false);
-    (void)drain_feeds(capture);
-    timer_start(&capture->nap, &capture->nap_time, capture->loop.now, nap_over);
+    go_on(capture, drain_feeds(capture));
 }
 
 /* ---- what others ask for ---- */
@@ -166,7 +186,7 @@ bool capture_end_files(struct capture *capture, const char *name, struct jsonw *
 {
     if (!capture_files_has(&capture->files, name))
         return false;
-    for (size_t turn = 0; turn < TURNS_OF_ALL && drain_feeds(capture); turn++)
+    for (size_t turn = 0; turn < TURNS_OF_ALL && drain_feeds(capture) != FOUND_NOTHING; turn++)
         ;
     jsonw_array(json, NULL);
     capture_files_end(&capture->files, name, "it was stopped", json);
@@ -280,7 +300,7 @@ static void *run(void *context)
     pthread_setname_np(pthread_self(), "capture");
     data_ready(&capture->data_watch, 0);
     loop_run(&capture->loop);
-    while (drain_feeds(capture))
+    while (drain_feeds(capture) != FOUND_NOTHING)
         ;
     capture_files_end(&capture->files, NULL, "interceptd has ended", NULL);
     return NULL;
