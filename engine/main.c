@@ -2,6 +2,7 @@
  *
  * interceptd: start-up order and exit. What follows is in control/: engine.c starts the parts,
  * control.c keeps them running. */
+#include "control/captures.h"
 #include "control/control.h"
 #include "control/privileges.h"
 #include "control/selfcheck.h"
@@ -112,10 +113,11 @@ static bool run(const struct arguments *arguments, struct policy *policy)
 {
     const struct config *config = policy_config(policy);
     struct signer signer;
+    int mirror = -1;
     control_block_signals();
     raise_descriptor_limit();
     if (!selfcheck() || !privileges_prepare(config) || !selfcheck_lock(config) ||
-        !engine_start_signer(&signer, config)) {
+        !captures_open_mirror(config, &mirror) || !engine_start_signer(&signer, config)) {
         policy_unref(policy);
         return false;
     }
@@ -125,7 +127,7 @@ static bool run(const struct arguments *arguments, struct policy *policy)
         return false;
     }
     struct edits *edits = edits_new();
-    struct engine *engine = engine_start(control_restore(policy, edits), &signer);
+    struct engine *engine = engine_start(control_restore(policy, edits), &signer, mirror);
     if (engine == NULL) {
         edits_free(edits);
         return false;

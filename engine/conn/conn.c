@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "conn/conn.h"
 
+#include "conn/capturing.h"
 #include "conn/notes.h"
 #include "conn/telling.h"
 #include "core/log.h"
@@ -196,6 +197,7 @@ void conn_end(struct conn *conn, enum ending ending, bool reset)
     learn(conn);
     conn_tell_tls(conn);
     telling_end(conn);
+    capturing_end(conn);
     eve_write(conn->pool->options.feed, EVE_FLOW, &conn->record);
     log_end(conn, conn->record.ending);
     leave_state(conn);

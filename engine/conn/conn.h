@@ -111,7 +111,8 @@ struct conn {
         struct relay relay;     /* in RELAY */
         struct splice splice;   /* in SPLICE */
     } through;
-    struct tap *tap; /* in RELAY; NULL: nothing is read */
+    struct tap *tap;             /* in RELAY; NULL: nothing is read */
+    struct capturing *capturing; /* in RELAY; NULL: nobody wants packets of it */
     struct record record;
 };
 

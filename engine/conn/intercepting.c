@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "conn/intercepting.h"
 
+#include "conn/capturing.h"
 #include "conn/dial.h"
 #include "conn/forging.h"
 #include "conn/notes.h"
@@ -467,6 +468,7 @@ static void enter_relay(struct conn *conn)
                &conn->pool->buffer_slab, conn->pool->relayed);
     follow_http1(conn);
     telling_begin(conn);
+    capturing_begin(conn);
     relay_step(conn, true, true);
 }
 

@@ -12,6 +12,7 @@
 #include "core/bucket.h"
 #include "core/counter.h"
 #include "core/loop.h"
+#include "event/capture_feed.h"
 #include "gate/gate.h"
 #include "gate/neighbour.h"
 #include "policy/admission.h"
@@ -33,6 +34,7 @@ struct pool_options {
     const unsigned char *ca_digest; /* SIGNING_DIGEST_SIZE bytes */
     struct gate *gate;
     struct recorder_feed *feed;
+    struct capture_feed *packets;
     struct engine_state *state;
 };
 

@@ -3,6 +3,7 @@
 
 #include "control/arguments.h"
 #include "control/asking.h"
+#include "control/captures.h"
 #include "control/control.h"
 #include "control/device_edits.h"
 #include "control/device_list.h"
@@ -113,6 +114,9 @@ static const struct command {
     {"learned.keep", CHANGES, "ID", "let it pass for good", findings_keep},
     {"ignored", PRIVATE, "", "destinations that the kernel lets pass by itself", kernel_rules_list},
     {"ignored.flush", CHANGES, "", "forget them: each is decided anew", kernel_rules_flush},
+    {"pcap.list", PRIVATE, "", "what is captured, and for whom", captures_list},
+    {"pcap.start", CHANGES, "FILE FILTER", "decrypted packets into a file", captures_start},
+    {"pcap.stop", CHANGES, "FILE", "end a capture, or all of them", captures_stop},
     {"events.follow", PRIVATE, "", "events as they are written", answer_events},
     {"log-level", 0, "LEVEL", "how much is logged", setting_edits_log_level},
     {"command-list", 0, "", "all of these", answer_commands},

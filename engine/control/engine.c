@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "control/engine.h"
 
+#include "control/captures.h"
 #include "control/learning.h"
 #include "core/log.h"
 #include "policy/device.h"
@@ -116,8 +117,10 @@ static void all_have_it(void *context)
     struct engine_change *change = context;
     set_policy(change->engine, change->policy);
     note_dns(change->engine);
-    if (change->reopen)
+    if (change->reopen) {
+        captures_configure(change->engine, policy_config(change->policy));
         engine_reopen(change->engine);
+    }
     change->done(change->context);
     free(change);
 }
@@ -306,6 +309,7 @@ static bool open_workers(struct engine *engine, const struct network_config *net
     };
     for (size_t i = 0; i < engine->worker_count; i++) {
         options.feed = engine->worker_feeds[i];
+        options.packets = capture_feed(engine->capture);
         options.signing_channel = engine->signer.channels[i];
         engine->workers[i] = worker_open((uint16_t)network->listen_port, &options, policies[i]);
         if (engine->workers[i] == NULL)
@@ -351,7 +355,8 @@ static bool start(struct engine *engine, struct policy *policy)
     const struct config *config = policy_config(policy);
     engine->state.fail_closed = config->network.fail_closed;
     learning_load(engine->known, config);
-    if (!open_leaves(engine, config) || !open_records(engine, config)) {
+    if (!open_leaves(engine, config) || !open_records(engine, config) ||
+        !captures_open(engine, config)) {
         policy_unref(policy);
         return false;
     }
@@ -375,10 +380,11 @@ static bool start(struct engine *engine, struct policy *policy)
     return done;
 }
 
-struct engine *engine_start(struct policy *policy, struct signer *signer)
+struct engine *engine_start(struct policy *policy, struct signer *signer, int mirror_socket)
 {
     struct engine *engine = calloc(1, sizeof(*engine));
     CHECK(engine != NULL);
+    engine->mirror_socket = mirror_socket;
     engine->signer = *signer;
     *signer = (struct signer){0};
     engine->worker_count = engine->signer.channel_count;
@@ -426,6 +432,9 @@ void engine_stop(struct engine *engine, bool orderly)
     if (engine->gate != NULL)
         gate_free(engine->gate);
     bypassed_close(engine->bypassed);
+    capture_stop(engine->capture);
+    if (engine->mirror_socket >= 0)
+        close(engine->mirror_socket);
     recorder_stop(engine->recorder);
     leaf_cache_free(engine->leaves);
     leaf_maker_fini(&engine->leaf_maker);

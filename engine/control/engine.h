@@ -9,6 +9,7 @@
 
 #include "conn/worker.h"
 #include "control/engine_tls.h"
+#include "event/capture.h"
 #include "policy/bypassed.h"
 #include "policy/policy.h"
 #include "tls/signer.h"
@@ -22,6 +23,8 @@ struct engine {
     struct leaf_cache *leaves;
     struct recorder *recorder;
     struct recorder_feed *gate_feed, *bypassed_feed, *control_feed;
+    struct capture *capture;
+    int mirror_socket; /* the capture's; -1: there is none */
     struct engine_state state;
     struct gate *gate;
     struct bypassed *bypassed; /* what passes in the kernel */
@@ -34,9 +37,10 @@ struct engine {
  * with. False after the reason was logged. */
 bool engine_start_signer(struct signer *signer, const struct config *config) must_check;
 
-/* Starts everything else by this policy. Both go over, also on failure. NULL after the reason was
- * logged. */
-struct engine *engine_start(struct policy *policy, struct signer *signer) must_check;
+/* Starts everything else by this policy. All of them go over, also on failure; `mirror_socket` may
+ * be -1 (captures.h). NULL after the reason was logged. */
+struct engine *engine_start(struct policy *policy, struct signer *signer,
+                            int mirror_socket) must_check;
 
 /* Reads what TLS is to be spoken by under a new policy. Slow. NULL after everything that is wrong
  * was logged. */

@@ -116,11 +116,21 @@ static bool prepare_file(const char *path, mode_t mode, const struct config *con
     return hand_over_file(path, config);
 }
 
+/* Those in the state's directory are made when there is one. */
+static bool prepare_captures(const struct config *config)
+{
+    char path[PATH_MAX];
+    if (config->capture.directory == NULL)
+        return true;
+    snprintf(path, sizeof(path), "%s/capture", config->capture.directory);
+    return prepare_directory_of(path, config);
+}
+
 /* The state last: whatever else lies there, it is as closed as the CA's file needs it to be. */
 static bool prepare_all(const struct config *config)
 {
     return prepare_file(config->events_file, 0640, config) &&
-           prepare_file(config->tls.keylog, 0600, config) &&
+           prepare_file(config->tls.keylog, 0600, config) && prepare_captures(config) &&
            prepare_directory_of(config->control_socket, config) &&
            (config->read_socket == NULL || prepare_directory_of(config->read_socket, config)) &&
            prepare_state(config);

@@ -54,6 +54,13 @@ bool ring_fits(const struct ring *ring, size_t length)
 
 bool ring_put(struct ring *ring, uint32_t tag, const void *record, size_t length)
 {
+    return ring_put_two(ring, tag, record, length, NULL, 0);
+}
+
+bool ring_put_two(struct ring *ring, uint32_t tag, const void *first, size_t first_length,
+                  const void *second, size_t second_length)
+{
+    const size_t length = first_length + second_length;
     size_t tail, skip;
     if (!find_place(ring, length, &tail, &skip))
         return false;
@@ -66,7 +73,9 @@ bool ring_put(struct ring *ring, uint32_t tag, const void *record, size_t length
     }
     header = (struct header){.length = (uint32_t)length, .tag = tag};
     memcpy(ring->bytes + offset, &header, sizeof(header));
-    memcpy(ring->bytes + offset + sizeof(header), record, length);
+    memcpy(ring->bytes + offset + sizeof(header), first, first_length);
+    if (second_length > 0)
+        memcpy(ring->bytes + offset + sizeof(header) + first_length, second, second_length);
     atomic_store_explicit(&ring->tail, tail + skip + space_of(length), memory_order_release);
     return true;
 }

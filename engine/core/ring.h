@@ -25,6 +25,10 @@ void ring_fini(struct ring *ring);
 /* Writer: copies the record in, with a tag for the reader. False if there is no room for it. */
 bool ring_put(struct ring *ring, uint32_t tag, const void *record, size_t length) must_check;
 
+/* The same for a record in two pieces, one behind the other; the second may be empty. */
+bool ring_put_two(struct ring *ring, uint32_t tag, const void *first, size_t first_length,
+                  const void *second, size_t second_length) must_check;
+
 /* Writer: whether a record of that length would be taken. */
 bool ring_fits(const struct ring *ring, size_t length);
 

@@ -9,6 +9,7 @@
 #include "ctl/importing.h"
 #include "ctl/learned.h"
 #include "ctl/lists.h"
+#include "ctl/pcap.h"
 #include "ctl/screen.h"
 #include "ctl/settings.h"
 #include "ctl/show.h"
@@ -37,6 +38,9 @@ static const char usage[] =
     "                                       or forget them: each is decided anew\n"
     "  learned [list]                       where devices refuse our certificate: pinned apps\n"
     "  learned forget ID|all | keep ID      decide anew from now on; let it pass for good\n"
+    "  pcap [list]                          what is captured: decrypted, as packets\n"
+    "  pcap start FILE [FILTER] | stop [FILE]\n"
+    "                                       captures into a file; ends that, or all of them\n"
     "  import FILE [OPTION]                 the ignore_hosts of mitmproxy's config.yaml, as a "
     "list\n"
     "\n"
@@ -160,6 +164,11 @@ static enum status run_learned(const struct options *options, int count, char **
     return learned_command(options, count, arguments);
 }
 
+static enum status run_pcap(const struct options *options, int count, char **arguments)
+{
+    return pcap_command(options, count, arguments);
+}
+
 static enum status run_ignore(const struct options *options, int count, char **arguments)
 {
     return lists_run(options, "ignore", count, arguments);
@@ -186,6 +195,7 @@ static const struct {
     {"devices", run_devices},
     {"ignored", run_ignored},
     {"learned", run_learned},
+    {"pcap", run_pcap},
     {"import", run_import},
     {"ignore", run_ignore},
     {"allow", run_allow},

@@ -314,24 +314,29 @@ static void write_intercept(struct jsonw *json, const struct record *record)
     jsonw_object_end(json);
 }
 
-void eve_write(struct recorder_feed *feed, enum eve_type type, const struct record *record)
+void eve_compose(struct jsonw *json, enum eve_type type, const struct record *record)
 {
     static const char *const names[] = {
         [EVE_INTERCEPT] = "intercept", [EVE_TLS] = "tls", [EVE_FLOW] = "flow"};
+    eve_write_header(json, names[type], record->app_proto, record);
+    if (type == EVE_TLS)
+        write_tls(json, record);
+    if (type == EVE_FLOW)
+        write_flow(json, record);
+    if (record->flow->quic_version != 0)
+        write_quic(json, record->flow);
+    write_intercept(json, record);
+    jsonw_object_end(json);
+}
+
+void eve_write(struct recorder_feed *feed, enum eve_type type, const struct record *record)
+{
     char buffer[EVENT_SIZE];
     struct jsonw json;
     if (!recorder_wants(feed, OUTPUT_EVENTS))
         return;
     jsonw_init(&json, buffer, sizeof(buffer) - 1);
-    eve_write_header(&json, names[type], record->app_proto, record);
-    if (type == EVE_TLS)
-        write_tls(&json, record);
-    if (type == EVE_FLOW)
-        write_flow(&json, record);
-    if (record->flow->quic_version != 0)
-        write_quic(&json, record->flow);
-    write_intercept(&json, record);
-    jsonw_object_end(&json);
+    eve_compose(&json, type, record);
     if (!eve_put(feed, &json))
         recorder_drop(feed);
 }

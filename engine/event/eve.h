@@ -26,6 +26,9 @@ void eve_begin(struct jsonw *json, const char *type);
 /* Writes one event to the feed. Its thread only. */
 void eve_write(struct recorder_feed *feed, enum eve_type type, const struct record *record);
 
+/* The same into memory of the caller's, for whoever looks at it. */
+void eve_compose(struct jsonw *json, enum eve_type type, const struct record *record);
+
 /* That part of a connection's events that is the same in all of them, made once (record->head)
  * where there will be many. NULL if there is no memory. */
 const char *eve_make_head(const struct record *record, struct arena *arena) must_check;

@@ -143,6 +143,14 @@ struct tls_config {
     struct tls_scope scope;        /* everything is set */
 };
 
+/* What becomes of what was decrypted, as packets. */
+struct capture_config {
+    const char *directory; /* of files; NULL: "captures", where the state is */
+    uint64_t limit;        /* bytes of a file */
+    struct address live;   /* where they may be had; family 0: nowhere */
+    const char *mirror;    /* the interface that they are sent out on; NULL: none */
+};
+
 struct destination_config {
     struct tls_scope scope;
     struct rules_config rules;             /* which connections are meant */
@@ -190,6 +198,7 @@ struct config {
     bool ignored_events;                     /* also of what passes in the kernel */
     bool keep_credentials;                   /* in records; else they are redacted */
     uint32_t bodies;                         /* of which so many bytes are recorded; 0: none */
+    struct capture_config capture;
     const char *control_socket;
     const char *read_socket; /* of those who may only ask; NULL: beside the other */
     const char *state_directory;

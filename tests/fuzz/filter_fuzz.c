@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "ctl/filter.h"
 #include "fuzz.h"
+#include "policy/filter.h"
 
 #include <string.h>
 

@@ -114,6 +114,17 @@ static void a_record_is_a_copy(void **state)
     assert_oldest(ring, 1, "record", sizeof(record));
 }
 
+static void a_record_may_come_in_two_pieces(void **state)
+{
+    struct ring *ring = *state;
+    assert_true(ring_put_two(ring, 1, "one, ", 5, "two", 4));
+    assert_true(ring_put_two(ring, 2, "alone", 6, NULL, 0));
+    assert_oldest(ring, 1, "one, two", 9);
+    ring_consume(ring);
+    assert_oldest(ring, 2, "alone", 6);
+    assert_false(ring_put_two(ring, 3, "too much of", 11, " a good thing for this ring", 28));
+}
+
 static void an_empty_ring_has_nothing_to_peek_or_consume(void **state)
 {
     struct ring *ring = *state;
@@ -328,6 +339,7 @@ int main(void)
         small(records_come_out_in_the_order_they_went_in),
         small(a_record_stays_until_it_is_consumed),
         small(a_record_is_a_copy),
+        small(a_record_may_come_in_two_pieces),
         small(an_empty_ring_has_nothing_to_peek_or_consume),
         small(a_full_ring_refuses),
         small(a_consumed_record_makes_room_for_one_more),

@@ -470,6 +470,36 @@ static void bodies_are_recorded_up_to_a_size_and_credentials_if_that_is_said(voi
     assert_refused("events", "credentials", "expected redact or keep", TEXTS("yes", "no"));
 }
 
+static void captures_have_a_limit_a_directory_and_places_to_go(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    char text[ADDRESS_TEXT_SIZE];
+    store_good(&stored, "capture", "limit", "1m");
+    assert_int_equal(stored.config.capture.limit, 1 << 20);
+    store_good(&stored, "capture", "limit", "1024g");
+    assert_int_equal(stored.config.capture.limit, UINT64_C(1) << 40);
+    assert_refused("capture", "limit", "expected a size from 1m on, such as 100m, 4g",
+                   TEXTS("0", "1023k", "1025g", "1 m", "1M", "none", "18446744073709551616"));
+    store_good(&stored, "capture", "live", "127.0.0.1");
+    assert_string_equal(address_text(&stored.config.capture.live, text), "127.0.0.1:57012");
+    store_good(&stored, "capture", "live", "[::1]:5000");
+    assert_string_equal(address_text(&stored.config.capture.live, text), "[::1]:5000");
+    store_good(&stored, "capture", "live", "none");
+    assert_int_equal(stored.config.capture.live.family, 0);
+    assert_refused(
+        "capture", "live",
+        "expected none, or an IP address, also with a port, such as 127.0.0.1:57012",
+        TEXTS("57012", "localhost", "127.0.0.1:0", "127.0.0.1:65536", "no", "127.0.0.1 :57012"));
+    store_good(&stored, "capture", "mirror", "ids0");
+    assert_string_equal(stored.config.capture.mirror, "ids0");
+    assert_refused("capture", "mirror", "expected the name of a network interface",
+                   TEXTS("an-interface-too-long", "a b", "a/b"));
+    store_good(&stored, "capture", "directory", "/srv/captures");
+    assert_string_equal(stored.config.capture.directory, "/srv/captures");
+    discard(&stored);
+}
+
 static void refusals_are_learned_from_as_configured(void **state)
 {
     (void)state;
@@ -668,6 +698,7 @@ int main(void)
         cmocka_unit_test(a_servers_request_for_a_certificate_has_three_answers),
         cmocka_unit_test(paths_are_absolute_and_copied),
         cmocka_unit_test(revocation_is_off_or_one_of_two_ways),
+        cmocka_unit_test(captures_have_a_limit_a_directory_and_places_to_go),
         cmocka_unit_test(refusals_are_learned_from_as_configured),
         cmocka_unit_test(mac_addresses_have_six_bytes),
         cmocka_unit_test(device_addresses_are_of_either_family),
