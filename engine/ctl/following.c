@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ctl/following.h"
 
-#include "ctl/filter.h"
 #include "ctl/text.h"
+#include "policy/filter.h"
 
 #include <inttypes.h>
 #include <string.h>

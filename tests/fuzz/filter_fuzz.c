@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "ctl/filter.h"
+#include "policy/filter.h"
 #include "fuzz.h"
 
 #include <string.h>

@@ -12,8 +12,8 @@
  * parentheses as usual; what stands side by side has to hold all. A regular expression is Python's,
  * found anywhere, whatever the case; it ends at a blank, a parenthesis, a tilde or a quote, or is
  * quoted. Pure functions. */
-#ifndef CTL_FILTER_H
-#define CTL_FILTER_H
+#ifndef POLICY_FILTER_H
+#define POLICY_FILTER_H
 
 #include "core/macros.h"
 
@@ -34,5 +34,9 @@ void filter_free(struct filter *filter);
 
 /* True if it holds for the event: one line of the records, as an object. */
 bool filter_matches(const struct filter *filter, const json_t *event);
+
+/* The first operator in it that is about what is known only once something was said inside a
+ * connection, without its tilde; NULL if it can be told when the connection begins. */
+const char *filter_asks_later(const struct filter *filter);
 
 #endif

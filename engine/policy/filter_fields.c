@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "ctl/filter_fields.h"
+#include "policy/filter_fields.h"
 
 #include "core/macros.h"
 
@@ -135,10 +135,12 @@ static bool has_failed(const json_t *event)
 const struct filter_field *filter_field_find(const char *name)
 {
     static const struct filter_field fields[] = {
-        {"", urls_and_hosts, NULL},     {"d", hosts, NULL},      {"dst", destinations, NULL},
-        {"src", sources, NULL},         {"dev", devices, NULL},  {"u", urls, NULL},
-        {"m", methods, NULL},           {"t", types, NULL},      {"s", NULL, has_response},
-        {"q", NULL, has_request_alone}, {"e", NULL, has_failed},
+        {"", urls_and_hosts, NULL, false},  {"d", hosts, NULL, false},
+        {"dst", destinations, NULL, false}, {"src", sources, NULL, false},
+        {"dev", devices, NULL, false},      {"u", urls, NULL, true},
+        {"m", methods, NULL, true},         {"t", types, NULL, true},
+        {"s", NULL, has_response, true},    {"q", NULL, has_request_alone, true},
+        {"e", NULL, has_failed, true},
     };
     for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
         if (strcmp(fields[i].name, name) == 0)

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "ctl/filter.h"
+#include "policy/filter.h"
 
 #include <string.h>
 
@@ -215,6 +215,31 @@ static void odd_events_are_no_trouble(void **state)
     }
 }
 
+static void what_no_connection_has_when_it_begins_is_told_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *expression, *later;
+    } cases[] = {{"", NULL},
+                 {"example", NULL},
+                 {"~d a & !(~dst b | ~src c) ~dev d", NULL},
+                 {"~u a", "u"},
+                 {"~d a | ~m GET", "m"},
+                 {"~dev cam & (~t json | ~u a)", "t"},
+                 {"!~c 404", "c"},
+                 {"~s", "s"},
+                 {"~q", "q"},
+                 {"a b ~e ~c 1", "e"}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct filter_fault fault;
+        struct filter *filter = filter_new(cases[i].expression, &fault);
+        assert_non_null(filter);
+        const char *later = filter_asks_later(filter);
+        assert_true(cases[i].later == NULL ? later == NULL : strcmp(later, cases[i].later) == 0);
+        filter_free(filter);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +250,7 @@ int main(void)
         cmocka_unit_test(what_is_no_expression_is_told_with_its_column),
         cmocka_unit_test(nothing_nests_too_deep),
         cmocka_unit_test(odd_events_are_no_trouble),
+        cmocka_unit_test(what_no_connection_has_when_it_begins_is_told_apart),
     };
-    return cmocka_run_group_tests_name("ctl/filter", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("policy/filter", tests, NULL, NULL);
 }

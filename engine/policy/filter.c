@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "ctl/filter.h"
+#include "policy/filter.h"
 
-#include "ctl/filter_fields.h"
+#include "policy/filter_fields.h"
 #include "policy/pattern.h"
 
 #include <ctype.h>
@@ -311,4 +311,17 @@ static bool holds(const struct filter *filter, struct node *node, const json_t *
 bool filter_matches(const struct filter *filter, const json_t *event)
 {
     return filter->root == NULL || holds(filter, filter->root, event);
+}
+
+/* Nodes were put in front as they were read. */
+const char *filter_asks_later(const struct filter *filter)
+{
+    const char *first = NULL;
+    for (const struct node *node = filter->nodes; node != NULL; node = node->next) {
+        if (node->kind == NODE_CODE)
+            first = "c";
+        else if (node->field != NULL && node->field->later)
+            first = node->field->name;
+    }
+    return first;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * filter_fields.h - what the operators of a filter look at in an event. Pure functions. */
-#ifndef CTL_FILTER_FIELDS_H
-#define CTL_FILTER_FIELDS_H
+#ifndef POLICY_FILTER_FIELDS_H
+#define POLICY_FILTER_FIELDS_H
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -14,6 +14,7 @@ struct filter_field {
     bool (*texts)(const json_t *event, bool (*found)(const char *text, void *context),
                   void *context);
     bool (*holds)(const json_t *event);
+    bool later; /* it is about what no connection has when it begins */
 };
 
 /* NULL if there is no such operator. */
