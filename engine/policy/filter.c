@@ -112,11 +112,21 @@ static char *read_word(struct parser *parser)
 
 /* ---- what is looked at ---- */
 
+/* Where in the expression this character of the word stands, which begins at `start`: a backslash
+ * before a quote is not in it. */
+static const char *place_in(const char *start, size_t offset)
+{
+    const bool quoted = *start == '\'' || *start == '"';
+    const char *at = start + quoted;
+    for (; offset > 0 && *at != '\0'; offset--)
+        at += quoted && at[0] == '\\' && at[1] == *start ? 2 : 1;
+    return at;
+}
+
 static struct node *parse_regex(struct parser *parser, const struct filter_field *field)
 {
     skip_blanks(parser);
     const char *start = parser->at;
-    const bool quoted = *start == '\'' || *start == '"';
     struct report report = {0};
     char *word = read_word(parser);
     if (word == NULL)
@@ -127,7 +137,7 @@ static struct node *parse_regex(struct parser *parser, const struct filter_field
     pattern_compile(&node->pattern, &node->source, &report);
     if (report.errors > 0) {
         const struct report_line *line = STAILQ_FIRST(&report.lines);
-        fail(parser, start + quoted + (line->column - 1), line->what);
+        fail(parser, place_in(start, line->column - 1), line->what);
     } else {
         node->pattern.finder = FINDER_PCRE2;
         pattern_finish(&node->pattern);
@@ -163,8 +173,10 @@ static struct node *parse_operator(struct parser *parser)
     if (strcmp(name, "c") == 0)
         return parse_code(parser);
     if (field == NULL || length == 0)
-        return fail(parser, start,
-                    "unknown operator; known are ~c ~d ~dev ~dst ~e ~m ~q ~s ~src ~t ~u");
+        return fail(
+            parser, start,
+            "unknown operator; known are ~all ~b[qs] ~c ~d ~dev ~dst ~e ~h[qs] ~http ~m ~q ~s "
+            "~src ~t[qs] ~u ~websocket");
     if (field->texts != NULL)
         return parse_regex(parser, field);
     struct node *node = add_node(parser, NODE_STATE, NULL, NULL);
@@ -282,10 +294,10 @@ struct look {
     struct pattern *pattern;
 };
 
-static bool finds(const char *text, void *context)
+static bool finds(struct text text, void *context)
 {
     const struct look *look = context;
-    return pattern_finds(look->pattern, look->filter->scratch, text, strlen(text));
+    return pattern_finds(look->pattern, look->filter->scratch, text.at, text.length);
 }
 
 static bool holds(const struct filter *filter, struct node *node, const json_t *event)
