@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "event/eve_message.h"
 
+#include "core/loop.h"
+
 /* Suricata's own limits. */
 #define NAME_LIMIT 256
 #define VALUE_LIMIT 2048
@@ -170,11 +172,40 @@ static void write_body_facts(struct jsonw *json, const char *key, const struct h
     jsonw_object_end(json);
 }
 
+/* The loop's clock is not the wall's. */
+static void write_start(struct jsonw *json, uint64_t start)
+{
+    const uint64_t now = clock_ms();
+    struct timeval time;
+    if (start == 0 || start > now)
+        return;
+    gettimeofday(&time, NULL);
+    const struct timeval ago = {.tv_sec = (time_t)((now - start) / 1000),
+                                .tv_usec = (suseconds_t)((now - start) % 1000 * 1000)};
+    timersub(&time, &ago, &time);
+    eve_write_time(json, "start", &time);
+}
+
+static void write_times(struct jsonw *json, const struct http_exchange *http)
+{
+    const uint64_t start = http->request.start;
+    write_start(json, start);
+    if (start == 0)
+        return;
+    if (http->request.end >= start)
+        jsonw_uint(json, "send_ms", http->request.end - start);
+    if (http->response.start >= start)
+        jsonw_uint(json, "wait_ms", http->response.start - start);
+    if (http->response.end >= start)
+        jsonw_uint(json, "total_ms", http->response.end - start);
+}
+
 static void write_http_extras(struct writing *writing)
 {
     struct jsonw *json = &writing->json;
     const struct http_exchange *http = writing->message->http;
     jsonw_object(json, "http");
+    jsonw_string(json, "scheme", writing->record->client.version != NULL ? "https" : "http");
     jsonw_uint(json, "request_length", http->request.length);
     jsonw_bool(json, "complete", http->request.ended && http->response.ended);
     if (http->pushed)
@@ -183,10 +214,7 @@ static void write_http_extras(struct writing *writing)
         jsonw_bool(json, "headers_cut", true);
     write_body_facts(json, "request_body", &http->request.body, http->request.length);
     write_body_facts(json, "response_body", &http->response.body, http->response.length);
-    if (http->response.start >= http->request.start && http->request.start != 0)
-        jsonw_uint(json, "wait_ms", http->response.start - http->request.start);
-    if (http->response.end >= http->request.start && http->request.start != 0)
-        jsonw_uint(json, "total_ms", http->response.end - http->request.start);
+    write_times(json, http);
     jsonw_object_end(json);
     if (http->is_grpc)
         write_grpc(json, http);
