@@ -168,6 +168,12 @@ struct device_config {
     struct device_config *next;
 };
 
+struct store_config {
+    const char *file; /* NULL: no store */
+    uint32_t keep;    /* seconds */
+    uint64_t size;    /* bytes */
+};
+
 /* What was given for a key that is no section's with a name. */
 struct given {
     const char *text;   /* NULL: nothing; of a key that repeats, all of it */
@@ -190,6 +196,7 @@ struct config {
     bool ignored_events;                     /* also of what passes in the kernel */
     bool keep_credentials;                   /* in records; else they are redacted */
     uint32_t bodies;                         /* of which so many bytes are recorded; 0: none */
+    struct store_config store;
     const char *control_socket;
     const char *read_socket; /* of those who may only ask; NULL: beside the other */
     const char *state_directory;
