@@ -111,6 +111,23 @@ static void an_exchange_is_suricatas_http(void **state)
     json_decref(event);
 }
 
+static void headers_that_are_cut_are_told(void **state)
+{
+    (void)state;
+    static char value[2049];
+    memset(value, 'v', sizeof(value));
+    for (size_t length = 2048; length <= 2049; length++) {
+        const struct http_header header = {TEXT("a"), text_from(value, length)};
+        const struct http_exchange http = {
+            .version = 11, .url = TEXT("/"), .request = {.headers = &header, .header_count = 1}};
+        json_t *event =
+            written(&(struct message){.kind = MESSAGE_HTTP, .protocol = "http", .http = &http});
+        json_t *ours = json_object_get(json_object_get(event, "intercept"), "http");
+        assert_int_equal(json_is_true(json_object_get(ours, "headers_cut")), length > 2048);
+        json_decref(event);
+    }
+}
+
 static void http2_and_grpc_have_what_is_theirs(void **state)
 {
     (void)state;
@@ -217,6 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_exchange_is_suricatas_http),
+        cmocka_unit_test(headers_that_are_cut_are_told),
         cmocka_unit_test(http2_and_grpc_have_what_is_theirs),
         cmocka_unit_test(a_message_is_suricatas_websocket),
         cmocka_unit_test(server_sent_events_stand_under_our_own_key),
