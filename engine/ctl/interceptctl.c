@@ -4,8 +4,10 @@
 #include "core/log.h"
 #include "core/version.h"
 #include "ctl/completing.h"
+#include "ctl/curl.h"
 #include "ctl/explaining.h"
 #include "ctl/following.h"
+#include "ctl/har.h"
 #include "ctl/importing.h"
 #include "ctl/learned.h"
 #include "ctl/lists.h"
@@ -35,6 +37,8 @@ static const char usage[] =
     "  flows [-n NUMBER]                    connections that are open, the youngest first\n"
     "  flows --follow [FILTER]              what happens to connections, as it happens\n"
     "  flows FILTER                         what the store has, the youngest first; ~all is all\n"
+    "  har [FILTER]                         requests in the store as an HTTP Archive (HAR 1.2)\n"
+    "  curl ID                              a request in the store as a command of curl\n"
     "  cut                                  ends those that are decided otherwise by now\n"
     "  devices                              who is there, and whether it is intercepted\n"
     "  ignored [flush]                      destinations that the kernel lets pass by itself;\n"
@@ -131,6 +135,21 @@ static enum status run_flows(const struct options *options, int count, char **ar
                         show_flows);
 }
 
+static enum status run_har(const struct options *options, int count, char **arguments)
+{
+    char filter[FILTER_SIZE];
+    if (!join_words(count, arguments, filter))
+        return options_complain("a filter that is too long", "");
+    return har_print(options, filter);
+}
+
+static enum status run_curl(const struct options *options, int count, char **arguments)
+{
+    if (count != 1)
+        return options_complain("curl needs the ID of one request, from flows FILTER", "");
+    return curl_print(options, arguments[0]);
+}
+
 static enum status run_cut(const struct options *options, int count, char **arguments)
 {
     return count > 0 ? options_complain("unexpected argument ", arguments[0])
@@ -196,6 +215,8 @@ static const struct {
     {"status", run_status},
     {"explain", run_explain},
     {"flows", run_flows},
+    {"har", run_har},
+    {"curl", run_curl},
     {"cut", run_cut},
     {"devices", run_devices},
     {"ignored", run_ignored},

@@ -33,20 +33,28 @@ static int write_authority(const json_t *event, char *text, size_t size)
                     (long long)json_integer_value(port));
 }
 
+/* RFC 9112, section 3.2: what a proxy is asked for. */
+static bool is_whole(struct text target)
+{
+    return target.at[0] != '/' && target.at[0] != '*' && strstr(target.at, "://") != NULL;
+}
+
+static bool has_host(const json_t *event)
+{
+    return event_text(event, "http.hostname").length > 0 || event_text(event, "dest_ip").length > 0;
+}
+
 char *http_event_url(const json_t *event)
 {
     const struct text target = event_text(event, "http.url");
     char authority[2200], *url;
     if (target.at == NULL)
         return NULL;
-    /* RFC 9112, section 3.2: a whole URL already, for a proxy; or "*"; or, of CONNECT, the host. */
-    if (strstr(target.at, "://") != NULL && target.at[0] != '/' && target.at[0] != '*')
+    if (is_whole(target) || !has_host(event)) {
         url = strdup(target.at);
-    else if (event_text(event, "http.hostname").length == 0 &&
-             event_text(event, "dest_ip").length == 0)
-        url = strdup(target.at);
-    else {
+    } else {
         (void)write_authority(event, authority, sizeof(authority));
+        /* Of "*", and of CONNECT, there is no more. */
         if (asprintf(&url, "%s://%s%s", http_event_scheme(event), authority,
                      target.at[0] == '/' ? target.at : "") < 0)
             url = NULL;
