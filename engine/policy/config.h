@@ -20,6 +20,7 @@ struct pattern_source {
     const char *text;
     struct place place;
     unsigned column; /* of the first character, counting from 1 */
+    bool dotall;     /* "." is a newline, too; only where PCRE2 is the one that finds it */
 };
 
 struct pattern_list {

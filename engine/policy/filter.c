@@ -133,7 +133,7 @@ static struct node *parse_regex(struct parser *parser, const struct filter_field
         return fail(parser, start, "expected a regular expression");
     struct node *node = add_node(parser, NODE_REGEX, NULL, NULL);
     node->field = field;
-    node->source = (struct pattern_source){.text = word, .column = 1};
+    node->source = (struct pattern_source){.text = word, .column = 1, .dotall = field->dotall};
     pattern_compile(&node->pattern, &node->source, &report);
     if (report.errors > 0) {
         const struct report_line *line = STAILQ_FIRST(&report.lines);
@@ -146,14 +146,16 @@ static struct node *parse_regex(struct parser *parser, const struct filter_field
     return node;
 }
 
+/* A sign may follow at once: a number has none in it. */
 static struct node *parse_code(struct parser *parser)
 {
     skip_blanks(parser);
     const char *start = parser->at;
-    char *word = read_word(parser), *end = word;
-    json_int_t code = word != NULL ? strtoll(word, &end, 10) : 0;
-    if (word == NULL || end == word || *end != '\0')
+    char *end;
+    const json_int_t code = strtoll(start, &end, 10);
+    if (!isdigit((unsigned char)*start) || (!ends_word(*end) && strchr("&|!", *end) == NULL))
         return fail(parser, start, "expected a status code");
+    parser->at = end;
     struct node *node = add_node(parser, NODE_CODE, NULL, NULL);
     node->code = code;
     return node;

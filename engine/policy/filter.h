@@ -12,10 +12,10 @@
  * With a q behind, ~t, ~h and ~b are about the request, or what goes to the server; with an s,
  * about the response.
  *
- * A regular expression by itself is looked for in the URL and in the host. `!`, `&`, `|` and
- * parentheses as usual; what stands side by side has to hold all. A regular expression is Python's,
- * found anywhere, whatever the case; it ends at a blank, a parenthesis, a tilde or a quote, or is
- * quoted. Pure functions. */
+ * A regular expression by itself is looked for in the URL, or where there is none in the host. `!`,
+ * `&`, `|` and parentheses as usual; what stands side by side has to hold all. A regular expression
+ * is Python's, found anywhere, whatever the case; it ends at a blank, a parenthesis, a tilde or a
+ * quote, or is quoted. Pure functions. */
 #ifndef POLICY_FILTER_H
 #define POLICY_FILTER_H
 

@@ -68,9 +68,11 @@ static bool urls(const json_t *event, filter_found *found, void *context)
     return any;
 }
 
-static bool urls_and_hosts(const json_t *event, filter_found *found, void *context)
+/* Where there is no URL there may be a host, which mitmproxy does not have. */
+static bool urls_or_hosts(const json_t *event, filter_found *found, void *context)
 {
-    return urls(event, found, context) || hosts(event, found, context);
+    return event_value(event, "http.url") != NULL ? urls(event, found, context)
+                                                  : hosts(event, found, context);
 }
 
 static bool methods(const json_t *event, filter_found *found, void *context)
@@ -118,19 +120,32 @@ static bool all_headers(const json_t *event, filter_found *found, void *context)
     return request_headers(event, found, context) || response_headers(event, found, context);
 }
 
+static bool types_of(const json_t *event, enum http_side side, filter_found *found, void *context)
+{
+    const json_t *headers = http_event_headers(event, side), *header;
+    size_t index;
+    json_array_foreach(headers, index, header)
+    {
+        const struct text name = event_text(header, "name"), value = event_text(header, "value");
+        if (name.at != NULL && value.at != NULL && text_is_nocase(name, "content-type") &&
+            found(value, context))
+            return true;
+    }
+    return false;
+}
+
 static bool request_type(const json_t *event, filter_found *found, void *context)
 {
-    const struct text type = http_event_header(event, HTTP_REQUEST, "content-type");
-    return type.at != NULL && found(type, context);
+    return types_of(event, HTTP_REQUEST, found, context);
 }
 
 /* Where the headers were too long to be told there is what Suricata tells of it. */
 static bool response_type(const json_t *event, filter_found *found, void *context)
 {
-    struct text type = http_event_header(event, HTTP_RESPONSE, "content-type");
-    if (type.at == NULL)
-        type = event_text(event, "http.http_content_type");
-    return type.at != NULL && found(type, context);
+    static const char *const path[] = {"http.http_content_type"};
+    return http_event_headers(event, HTTP_RESPONSE) != NULL
+               ? types_of(event, HTTP_RESPONSE, found, context)
+               : any_of(event, path, 1, found, context);
 }
 
 static bool types(const json_t *event, filter_found *found, void *context)
@@ -221,17 +236,28 @@ static bool has_failed(const json_t *event)
 const struct filter_field *filter_field_find(const char *name)
 {
     static const struct filter_field fields[] = {
-        {"", urls_and_hosts, NULL, false},   {"d", hosts, NULL, false},
-        {"dst", destinations, NULL, false},  {"src", sources, NULL, false},
-        {"dev", devices, NULL, false},       {"u", urls, NULL, true},
-        {"m", methods, NULL, true},          {"t", types, NULL, true},
-        {"s", NULL, has_response, true},     {"q", NULL, has_request_alone, true},
-        {"e", NULL, has_failed, true},       {"tq", request_type, NULL, true},
-        {"ts", response_type, NULL, true},   {"h", all_headers, NULL, true},
-        {"hq", request_headers, NULL, true}, {"hs", response_headers, NULL, true},
-        {"b", bodies, NULL, true},           {"bq", request_body, NULL, true},
-        {"bs", response_body, NULL, true},   {"all", NULL, is_any, false},
-        {"http", NULL, is_http, true},       {"websocket", NULL, is_websocket, true},
+        {"", .texts = urls_or_hosts},
+        {"d", .texts = hosts},
+        {"dst", .texts = destinations},
+        {"src", .texts = sources},
+        {"dev", .texts = devices},
+        {"u", .texts = urls, .later = true},
+        {"m", .texts = methods, .later = true},
+        {"t", .texts = types, .later = true},
+        {"tq", .texts = request_type, .later = true},
+        {"ts", .texts = response_type, .later = true},
+        {"h", .texts = all_headers, .later = true},
+        {"hq", .texts = request_headers, .later = true},
+        {"hs", .texts = response_headers, .later = true},
+        {"b", .texts = bodies, .dotall = true, .later = true},
+        {"bq", .texts = request_body, .dotall = true, .later = true},
+        {"bs", .texts = response_body, .dotall = true, .later = true},
+        {"s", .holds = has_response, .later = true},
+        {"q", .holds = has_request_alone, .later = true},
+        {"e", .holds = has_failed, .later = true},
+        {"http", .holds = is_http, .later = true},
+        {"websocket", .holds = is_websocket, .later = true},
+        {"all", .holds = is_any},
     };
     for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
         if (strcmp(fields[i].name, name) == 0)

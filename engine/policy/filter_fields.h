@@ -17,7 +17,8 @@ struct filter_field {
     /* Calls `found` for each text that it is about, until that is true; true if it ever was. */
     bool (*texts)(const json_t *event, filter_found *found, void *context);
     bool (*holds)(const json_t *event);
-    bool later; /* it is about what no connection has when it begins */
+    bool dotall; /* it is about many lines: a dot is found at their ends, too */
+    bool later;  /* it is about what no connection has when it begins */
 };
 
 /* NULL if there is no such operator. */

@@ -113,6 +113,7 @@ static void each_operator_looks_at_its_own(void **state)
         {"~bs tos", ""},
         {"~bs '\"a\":1'", "r"},
         {"~b a", "rw"},
+        {"~bq '^.T.{2}'", "r"},
         {"~bs ^pay", "w"},
         {"~bq pay", ""},
         {"~http", "rq"},
@@ -125,12 +126,12 @@ static void each_operator_looks_at_its_own(void **state)
     assert_held(cases, ARRAY_SIZE(cases));
 }
 
-static void a_word_by_itself_is_looked_for_in_the_url_and_the_host(void **state)
+static void a_word_by_itself_is_looked_for_in_the_url_or_the_host(void **state)
 {
     (void)state;
     static const struct expectation cases[] = {
-        {"users", "r"},     {"pinned", "f"},  {"\"example\"", "trq"},
-        {"EXAMPLE", "trq"}, {"[.]35$", "rq"},
+        {"users", "r"}, {"pinned", "f"}, {"\"example\"", "trq"}, {"EXAMPLE", "trq"},
+        {"[.]35$", ""}, {"[.]1$", "f"},  {"^https", "r"},
     };
     assert_held(cases, ARRAY_SIZE(cases));
 }
@@ -150,6 +151,8 @@ static void expressions_are_put_together_as_in_mitmproxy(void **state)
         {"!(~e | ~d example)", "6w"},
         {"~src 10.0.0.7 !~e", "t"},
         {"~e|~s", "rf"},
+        {"~c 404|~e", "rf"},
+        {"(~c 404)!~e", "r"},
         {"~d 'example' & ~s", "r"},
         {"((((~e))))", "f"},
         {"~d w{3}|zzz", "t"}, /* a regular expression ends at a blank */
@@ -185,6 +188,8 @@ static void what_is_no_expression_is_told_with_its_column(void **state)
         {"~abcdefghijklmnopqrstuvwxyz", 1, "unknown operator"},
         {"~c", 3, "expected a status code"},
         {"~c 40x", 4, "expected a status code"},
+        {"~c -5", 4, "expected a status code"},
+        {"~c ''", 4, "expected a status code"},
         {"& ~e", 1, "expected an operator"},
         {"~e &", 5, "expected an operator"},
         {"~e | | ~s", 6, "expected an operator"},
@@ -278,7 +283,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_operator_looks_at_its_own),
-        cmocka_unit_test(a_word_by_itself_is_looked_for_in_the_url_and_the_host),
+        cmocka_unit_test(a_word_by_itself_is_looked_for_in_the_url_or_the_host),
         cmocka_unit_test(expressions_are_put_together_as_in_mitmproxy),
         cmocka_unit_test(quotes_hold_blanks_parentheses_and_quotes),
         cmocka_unit_test(what_is_no_expression_is_told_with_its_column),
