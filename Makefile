@@ -126,7 +126,7 @@ check-e2e: all $(CLIENTS)
 
 # What is not about the kernel takes long under emulation.
 VM_LEFT_OUT := clients verification hostile testssl fidelity versions offer revocation patterns scopes \
-	client_certificate cli screen
+	client_certificate cli screen har filters
 VM_TESTS := $(filter-out $(VM_LEFT_OUT:%=tests/e2e/test_%.py),$(wildcard tests/e2e/test_*.py))
 check-vm: all
 	$(Q)scripts/vm $(MAKE) check-e2e INTERCEPTD_PATIENCE=10 \

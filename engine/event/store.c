@@ -22,7 +22,6 @@
 /* How long somebody else's lock is waited for, in ms: events wait meanwhile. */
 #define LOCK_TIME 100
 
-/* The oldest kernel page cache is better than ours: 2 MiB, as in SQLite's own default. */
 static const char preparations[] =
     "PRAGMA auto_vacuum=INCREMENTAL;" /* before there is a table */
     "PRAGMA synchronous=NORMAL;"      /* in WAL mode nothing breaks; the last events may be lost */

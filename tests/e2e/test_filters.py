@@ -19,19 +19,22 @@ PATHS = ["/", "/hello?q=1", "/api/v1/users?id=7&name=Anna", "/A/b.PNG", "/x;y=(z
 HOSTS = ["origin.test:4433", "origin.test", "API.example.com:8443", "203.0.113.77", "[2001:db8::9]:4433"]
 METHODS = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"]
 HEADERS = [("Accept", "text/html"), ("X-Mark", "one: two"), ("x-mark", "THREE"), ("User-Agent", "curl/8.0"),
-           ("Content-Type", "application/json"), ("Content-Type", "text/plain; charset=utf-8"), ("X-Empty", "")]
-ANSWERED = [("Content-Type", "text/html"), ("Content-Type", "image/png"), ("content-type", "application/JSON; a=b"),
-            ("Server", "nginx"), ("X-Mark", "answer")]
-BODIES = [b"", b"hello\nworld\n", b'{"a": "\xc3\xa4"}', b"\0\1\2\xff binary\0", b"HELLO", b"line one\r\nline two"]
+           ("Content-Type", "application/json"), ("Content-Type", "text/plain; charset=utf-8"),
+           ("X-Empty", "")]
+ANSWERED = [("Content-Type", "text/html"), ("Content-Type", "image/png"),
+            ("content-type", "application/JSON; a=b"), ("Server", "nginx"), ("X-Mark", "answer")]
+BODIES = [b"", b"hello\nworld\n", b'{"a": "\xc3\xa4"}', b"\0\1\2\xff binary\0", b"HELLO",
+          b"line one\r\nline two"]
 STATUSES = [200, 204, 301, 404, 418, 503]
 
 # Regular expressions that are tried: by operator, those that may be found there.
-WORDS = {"u": ["hello", "^https://", "[.]test", "4433/", r"id=\d", "HELLO", ":8443/api", "users", "^http:", "/$",
-               "test$", "2001:db8"],
+WORDS = {"u": ["hello", "^https://", "[.]test", "4433/", r"id=\d", "HELLO", ":8443/api", "users", "^http:",
+               "/$", "test$", "2001:db8"],
          "m": ["get", "^P", "OPTIONS|HEAD", "E$", "."],
          "d": ["origin", "^api", "203", "[.]77$", "EXAMPLE", "db8", "test$"],
          "dst": ["^203", ":4433$", "113[.]1:", "zzz"], "src": ["^10[.]", "10[.]77[.]0[.]2:", "[.]9:"],
-         "h": ["^x-mark: one", "mark: (two|three)", "text/", "nginx", ": curl", "^content-type: .*json", "X-Empty: "],
+         "h": ["^x-mark: one", "mark: (two|three)", "text/", "nginx", ": curl",
+               "^content-type: .*json", "X-Empty: "],
          "t": ["json", "^text", "png$", "charset", "HTML", "a=b"],
          "b": ["hello", "world", "o.w", "one..line", "binary", "^.\x01", "[{]", "two$", "^HELLO$"],
          "": ["hello", "example", "4433", "users", "^https"]}
@@ -98,7 +101,7 @@ def exchanges():
 
 @pytest.fixture(scope="module")
 def asked(lab, shared_engine, exchanges, tmp_path_factory):
-    """Made by a device and a server; what is in the store of it, and as mitmproxy's flows, by their number."""
+    """Made by a device and a server; what the store has of it, and mitmproxy's flows, by their number."""
     folder = tmp_path_factory.mktemp("filters")
     folder.chmod(0o755)
     started = shared_engine({**with_store(folder), **TAKEN, "events": {"bodies": "64k"}})
@@ -153,7 +156,7 @@ ATOMS = ["~%s %s" % (code, quoted(word)) if code else quoted(word) for code, wor
 STATES = ["~q", "~s", "~http", "~websocket", "~all", *("~c %d" % status for status in (*STATUSES, 40))]
 
 
-def test_F1_each_operator_means_what_it_means_in_mitmproxy(asked):
+def test_T27_each_operator_means_what_it_means_in_mitmproxy(asked):
     started, flows = asked
     found = {expression: theirs(flows, expression) for expression in ATOMS + STATES}
     for expression, expected in found.items():
@@ -177,7 +180,7 @@ def in_parentheses(expression):
     return "(%s)" % expression
 
 
-def test_F1_expressions_are_put_together_as_in_mitmproxy(asked):
+def test_T27_expressions_are_put_together_as_in_mitmproxy(asked):
     started, flows = asked
     chance = random.Random(7)
     sizes = set()
@@ -197,7 +200,7 @@ def test_F1_expressions_are_put_together_as_in_mitmproxy(asked):
 
 @pytest.mark.parametrize("expression", ["~d", "~c x", "~c", "~zz a", "(~q", "~q)", "()", "~u (", "~u 'a",
                                         "~u [", "~c -5", "~u '(a'"])
-def test_F1_what_is_no_expression_there_is_none_here(asked, expression):
+def test_T27_what_is_no_expression_there_is_none_here(asked, expression):
     with pytest.raises(ValueError):
         flowfilter.parse(expression)
     assert asked[0].ctl("flows", expression, check=False).returncode == 2
