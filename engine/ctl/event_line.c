@@ -31,11 +31,16 @@ static void print_destination(const json_t *event)
 
 /* ---- connections ---- */
 
-/* Why it was decided so; or how it has ended. */
+/* Why it was decided so; or what is alarming, or how it has ended. */
 static void print_why(const json_t *event)
 {
     const json_t *intercept = json_object_get(event, "intercept");
+    const json_t *alert = json_object_get(event, "alert");
     const char *rule = text_of(intercept, "rule");
+    if (alert != NULL) {
+        text_print(text_of(alert, "signature"));
+        return;
+    }
     if (json_object_get(event, "flow") != NULL) {
         const json_t *flow = json_object_get(event, "flow");
         printf("%s, %" PRIu64 " up, %" PRIu64 " down", text_of(intercept, "ending"),
@@ -123,7 +128,8 @@ static void print_changes(const json_t *event)
 
 bool event_line_is_shown(const json_t *event)
 {
-    return strcmp(text_of(event, "event_type"), "tls") != 0;
+    const char *type = text_of(event, "event_type");
+    return strcmp(type, "tls") != 0 && strcmp(type, "stats") != 0;
 }
 
 void event_line_print(const json_t *event)

@@ -7,7 +7,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* True if there is a line for it: what is told of TLS by itself is for programs. */
+/* True if there is a line for it: what is told of TLS by itself, and of us, is for programs.
+ */
 bool event_line_is_shown(const json_t *event);
 
 /* Prints it, with the newline. In front is what is printed by the caller. */

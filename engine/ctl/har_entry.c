@@ -136,7 +136,7 @@ static json_t *post_data_of(const json_t *event)
         return NULL;
     json_t *data = json_pack("{s:o}", "mimeType",
                              text_value(http_event_header(event, HTTP_REQUEST, "content-type")));
-    add_body(data, "_encoding", event_text(event, "http.http_request_body"), &body);
+    add_body(data, "_encoding", http_event_coded_body(event, HTTP_REQUEST), &body);
     free(body.bytes);
     return data;
 }
@@ -152,7 +152,7 @@ static json_t *content_of(const json_t *event)
                   text_value(http_event_header(event, HTTP_RESPONSE, "content-type")));
     if (!http_event_body(event, HTTP_RESPONSE, &body))
         return content;
-    add_body(content, "encoding", event_text(event, "http.http_response_body"), &body);
+    add_body(content, "encoding", http_event_coded_body(event, HTTP_RESPONSE), &body);
     if (!body.cut && !body.encoded) {
         json_object_set_new(content, "size", json_integer((json_int_t)body.length));
         json_object_set_new(content, "compression", json_integer((json_int_t)body.length - length));

@@ -84,13 +84,20 @@ struct text http_event_header(const json_t *event, enum http_side side, const ch
     return (struct text){0};
 }
 
+/* Suricata's schema has a place for the response's; the request's may be there, or among ours. */
+struct text http_event_coded_body(const json_t *event, enum http_side side)
+{
+    if (side == HTTP_RESPONSE)
+        return event_text(event, "http.http_response_body");
+    const struct text ours = event_text(event, "intercept.http.request_body.base64");
+    return ours.at != NULL ? ours : event_text(event, "http.http_request_body");
+}
+
 bool http_event_body(const json_t *event, enum http_side side, struct http_event_body *body)
 {
-    const bool is_request = side == HTTP_REQUEST;
-    const struct text text =
-        event_text(event, is_request ? "http.http_request_body" : "http.http_response_body");
-    const json_t *facts = event_value(event, is_request ? "intercept.http.request_body"
-                                                        : "intercept.http.response_body");
+    const struct text text = http_event_coded_body(event, side);
+    const json_t *facts = event_value(event, side == HTTP_REQUEST ? "intercept.http.request_body"
+                                                                  : "intercept.http.response_body");
     *body = (struct http_event_body){0};
     if (text.at == NULL)
         return false;

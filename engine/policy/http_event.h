@@ -23,6 +23,9 @@ const json_t *http_event_headers(const json_t *event, enum http_side side);
 /* The value of the last header of this name; or unknown. */
 struct text http_event_header(const json_t *event, enum http_side side, const char *name);
 
+/* A body as the event has it, in base64; or unknown. */
+struct text http_event_coded_body(const json_t *event, enum http_side side);
+
 /* A body that was kept. */
 struct http_event_body {
     char *bytes; /* to be freed by the caller; there is a NUL behind them */

@@ -132,7 +132,8 @@ def test_T21_credentials_and_bodies_are_not_in_the_store_unless_asked_for(lab, e
     kept = engine({**with_store(tmp_path / "two"), "events": {"credentials": "keep", "bodies": "20"}})
     assert b"Basic s3cret" in ask(kept)
     (event,) = stored(kept, "~b 'with the w'")
-    assert event["intercept"]["http"]["request_body"] == {"cut": True, "length": len(body)}
+    told = event["intercept"]["http"]["request_body"]
+    assert told["cut"] is True and told["length"] == len(body)
     assert not stored(kept, "~b sesame")
 
 

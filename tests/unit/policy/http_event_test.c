@@ -89,6 +89,12 @@ static void bodies_are_bytes(void **state)
     assert_true(body.length == 0 && !body.cut && !body.encoded);
     free(body.bytes);
     json_decref(event);
+    event = event_of("{\"http\":{\"http_request_body\":\"AGEA\"},\"intercept\":{\"http\":{"
+                     "\"request_body\":{\"base64\":\"YQ==\"}}}}");
+    assert_true(http_event_body(event, HTTP_REQUEST, &body));
+    assert_string_equal(body.bytes, "a");
+    free(body.bytes);
+    json_decref(event);
     event = event_of("{\"http\":{\"http_request_body\":\"?\"}}");
     assert_false(http_event_body(event, HTTP_REQUEST, &body));
     assert_false(http_event_body(event, HTTP_RESPONSE, &body));
