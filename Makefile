@@ -27,7 +27,7 @@ comma := ,
 BUILD := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 CTL_LIBS := ncursesw
 LIBS  := libmnl libnftnl libnetfilter_queue libnetfilter_conntrack libssl libcrypto libhs libpcre2-8 inih jansson libcap-ng libseccomp yaml-0.1 ldns \
-         libnghttp2 zlib libbrotlidec libzstd
+         libnghttp2 zlib libbrotlidec libzstd sqlite3
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
 HARDEN   := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)

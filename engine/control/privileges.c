@@ -126,11 +126,25 @@ static bool prepare_captures(const struct config *config)
     return prepare_directory_of(path, config);
 }
 
+/* SQLite keeps two more beside it. */
+static bool prepare_store(const struct config *config)
+{
+    static const char *const endings[] = {"-wal", "-shm"};
+    char path[PATH_MAX];
+    bool done = prepare_file(config->store.file, 0640, config);
+    for (size_t i = 0; config->store.file != NULL && i < ARRAY_SIZE(endings); i++) {
+        snprintf(path, sizeof(path), "%s%s", config->store.file, endings[i]);
+        done = done && hand_over_file(path, config);
+    }
+    return done;
+}
+
 /* The state last: whatever else lies there, it is as closed as the CA's file needs it to be. */
 static bool prepare_all(const struct config *config)
 {
     return prepare_file(config->events_file, 0640, config) &&
            prepare_file(config->tls.keylog, 0600, config) && prepare_captures(config) &&
+           prepare_store(config) &&
            prepare_directory_of(config->control_socket, config) &&
            (config->read_socket == NULL || prepare_directory_of(config->read_socket, config)) &&
            prepare_state(config);

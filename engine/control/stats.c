@@ -117,6 +117,17 @@ static void write_records(struct jsonw *json, const struct engine *engine)
     jsonw_object_end(json);
 }
 
+static void write_store(struct jsonw *json, const struct engine *engine)
+{
+    const struct store_counters *counters = recorder_store_counters(engine->recorder);
+    jsonw_object(json, "store");
+    jsonw_string(json, "file", policy_config(engine->policy)->store.file);
+    jsonw_uint(json, "stored", counter_read(&counters->stored));
+    jsonw_uint(json, "lost", counter_read(&counters->lost));
+    jsonw_bool(json, "paused", atomic_load(&counters->paused));
+    jsonw_object_end(json);
+}
+
 void stats_write(struct jsonw *json, struct engine *engine, const struct edits *edits,
                  uint64_t uptime_ms)
 {
@@ -132,5 +143,6 @@ void stats_write(struct jsonw *json, struct engine *engine, const struct edits *
     write_ignored(json, engine);
     write_leaves(json, engine);
     write_records(json, engine);
+    write_store(json, engine);
     jsonw_object_end(json);
 }

@@ -13,6 +13,9 @@ static const char *const our_own[] = {
     "tcp edit --for TIME --note TEXT --persist --cut",
     "device name DEVICE NAME --for TIME --note TEXT --persist",
     "flows --follow FILTER",
+    "flows FILTER --store FILE",
+    "har FILTER --store FILE",
+    "curl ID --store FILE",
     "import FILE OPTION",
 };
 

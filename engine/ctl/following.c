@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ctl/following.h"
 
+#include "ctl/event_line.h"
 #include "ctl/text.h"
 #include "policy/filter.h"
 
@@ -16,82 +17,14 @@ static void print_time(const json_t *event)
     printf("%.8s ", time != NULL && strlen(time) > 8 ? time + 1 : "        ");
 }
 
-static void print_device(const json_t *event)
-{
-    char text[64];
-    const char *name =
-        text_of(json_object_get(json_object_get(event, "intercept"), "device"), "name");
-    if (*name != '\0')
-        text_print(name);
-    else
-        printf("%s", text_endpoint(text_of(event, "src_ip"), text_number(event, "src_port"), text));
-}
-
-/* Why it was decided so; or how it has ended. */
-static void print_why(const json_t *event)
-{
-    const json_t *intercept = json_object_get(event, "intercept");
-    const char *rule = text_of(intercept, "rule");
-    if (json_object_get(event, "flow") != NULL) {
-        const json_t *flow = json_object_get(event, "flow");
-        printf("%s, %" PRIu64 " up, %" PRIu64 " down", text_of(intercept, "ending"),
-               text_number(flow, "bytes_toserver"), text_number(flow, "bytes_toclient"));
-        return;
-    }
-    text_print(*rule != '\0' ? rule : text_of(intercept, "reason"));
-    if (*rule != '\0')
-        printf(" (");
-    text_print(text_of(intercept, "rule_place"));
-    if (*rule != '\0')
-        printf(")");
-}
-
-static void print_connection(const json_t *event)
-{
-    char text[64];
-    const char *host = text_event_host(event);
-    print_time(event);
-    printf("%-9s %-11s ", text_of(event, "event_type"),
-           text_of(json_object_get(event, "intercept"), "action"));
-    print_device(event);
-    printf(" -> %s",
-           text_endpoint(text_of(event, "dest_ip"), text_number(event, "dest_port"), text));
-    if (*host != '\0') {
-        putchar(' ');
-        text_print(host);
-    }
-    printf("  ");
-    print_why(event);
-    putchar('\n');
-}
-
-static void print_changes(const json_t *event)
-{
-    const json_t *intercept = json_object_get(event, "intercept"), *change;
-    size_t index;
-    json_array_foreach(json_object_get(intercept, "changes"), index, change)
-    {
-        print_time(event);
-        printf("change    revision %" PRIu64 ": ", text_number(intercept, "policy_rev"));
-        text_print(text_of(change, "what"));
-        printf(": ");
-        text_print(json_object_get(change, "old") != NULL ? text_of(change, "old") : "nothing");
-        printf(" -> ");
-        text_print(json_object_get(change, "new") != NULL ? text_of(change, "new") : "nothing");
-        putchar('\n');
-    }
-}
-
 static bool print_event(const struct options *options, const json_t *event)
 {
-    const char *action = text_of(json_object_get(event, "intercept"), "action");
     if (options->json) {
         json_dumpf(event, stdout, JSON_COMPACT);
         putchar('\n');
-    } else if (strcmp(action, "change") == 0) {
-        print_changes(event);
-    } else if (strcmp(text_of(event, "event_type"), "tls") != 0) {
-        print_connection(event); /* what is said of TLS is for programs */
+    } else if (event_line_is_shown(event)) {
+        print_time(event);
+        event_line_print(event);
     }
     return fflush(stdout) == 0;
 }

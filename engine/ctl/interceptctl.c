@@ -4,8 +4,10 @@
 #include "core/log.h"
 #include "core/version.h"
 #include "ctl/completing.h"
+#include "ctl/curl.h"
 #include "ctl/explaining.h"
 #include "ctl/following.h"
+#include "ctl/har.h"
 #include "ctl/importing.h"
 #include "ctl/learned.h"
 #include "ctl/lists.h"
@@ -13,11 +15,14 @@
 #include "ctl/screen.h"
 #include "ctl/settings.h"
 #include "ctl/show.h"
+#include "ctl/stored.h"
 
 #include <getopt.h>
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
+
+#define FILTER_SIZE 4096
 
 static const char usage[] =
     "usage: interceptctl [OPTION]... [COMMAND]\n"
@@ -32,6 +37,9 @@ static const char usage[] =
     "                                       interceptd; - reads targets from standard input\n"
     "  flows [-n NUMBER]                    connections that are open, the youngest first\n"
     "  flows --follow [FILTER]              what happens to connections, as it happens\n"
+    "  flows FILTER                         what the store has, the youngest first; ~all is all\n"
+    "  har [FILTER]                         requests in the store as an HTTP Archive (HAR 1.2)\n"
+    "  curl ID                              a request in the store as a command of curl\n"
     "  cut                                  ends those that are decided otherwise by now\n"
     "  devices                              who is there, and whether it is intercepted\n"
     "  ignored [flush]                      destinations that the kernel lets pass by itself;\n"
@@ -63,6 +71,7 @@ static const char usage[] =
     "  -t, --timeout N     seconds to wait for an answer\n"
     "  -c, --config FILE   explain by this configuration\n"
     "  -d, --device DEVICE for one device: its name, or its MAC or IP address\n"
+    "      --store FILE    read this store, also without a running interceptd\n"
     "      --name NAME     a name of the target; may be given many times\n"
     "      --for TIME      the change expires by itself: 30s, 10m, 1h, 7d\n"
     "      --note TEXT     why it is made\n"
@@ -105,20 +114,44 @@ static enum status run_ignored(const struct options *options, int count, char **
                      : options_show(options, "ignored", NULL, show_ignored);
 }
 
+/* The words of a filter need no quotes around all of them. */
+static bool join_words(int count, char **words, char filter[static FILTER_SIZE])
+{
+    size_t length = 0;
+    filter[0] = '\0';
+    for (int i = 0; i < count && length < FILTER_SIZE; i++)
+        length += (size_t)snprintf(filter + length, FILTER_SIZE - length, "%s%s", i > 0 ? " " : "",
+                                   words[i]);
+    return length < FILTER_SIZE;
+}
+
 static enum status run_flows(const struct options *options, int count, char **arguments)
 {
-    char filter[4096] = "";
-    size_t length = 0;
-    if (!options->follow && count > 0)
-        return options_complain("a filter needs --follow: ", arguments[0]);
-    if (!options->follow)
-        return options_show(options, "flows",
-                            options->limit > 0 ? json_pack("{s:I}", "limit", options->limit) : NULL,
-                            show_flows);
-    for (int i = 0; i < count && length < sizeof(filter); i++)
-        length += (size_t)snprintf(filter + length, sizeof(filter) - length, "%s%s",
-                                   i > 0 ? " " : "", arguments[i]);
-    return following(options, filter);
+    char filter[FILTER_SIZE];
+    if (!join_words(count, arguments, filter))
+        return options_complain("a filter that is too long", "");
+    if (options->follow)
+        return following(options, filter);
+    if (count > 0)
+        return stored_flows(options, filter);
+    return options_show(options, "flows",
+                        options->limit > 0 ? json_pack("{s:I}", "limit", options->limit) : NULL,
+                        show_flows);
+}
+
+static enum status run_har(const struct options *options, int count, char **arguments)
+{
+    char filter[FILTER_SIZE];
+    if (!join_words(count, arguments, filter))
+        return options_complain("a filter that is too long", "");
+    return har_print(options, filter);
+}
+
+static enum status run_curl(const struct options *options, int count, char **arguments)
+{
+    if (count != 1)
+        return options_complain("curl needs the ID of one request, from flows FILTER", "");
+    return curl_print(options, arguments[0]);
 }
 
 static enum status run_cut(const struct options *options, int count, char **arguments)
@@ -191,6 +224,8 @@ static const struct {
     {"status", run_status},
     {"explain", run_explain},
     {"flows", run_flows},
+    {"har", run_har},
+    {"curl", run_curl},
     {"cut", run_cut},
     {"devices", run_devices},
     {"ignored", run_ignored},
@@ -220,7 +255,15 @@ static enum status run_command(const struct options *options, int count, char **
 
 /* ---- the command line ---- */
 
-enum { OPTION_NAME = 256, OPTION_FOR, OPTION_NOTE, OPTION_PERSIST, OPTION_CUT, OPTION_IF_REV };
+enum {
+    OPTION_NAME = 256,
+    OPTION_FOR,
+    OPTION_NOTE,
+    OPTION_PERSIST,
+    OPTION_CUT,
+    OPTION_IF_REV,
+    OPTION_STORE
+};
 
 static const struct option long_options[] = {
     {"config", required_argument, NULL, 'c'},
@@ -236,6 +279,7 @@ static const struct option long_options[] = {
     {"note", required_argument, NULL, OPTION_NOTE},
     {"persist", no_argument, NULL, OPTION_PERSIST},
     {"socket", required_argument, NULL, 's'},
+    {"store", required_argument, NULL, OPTION_STORE},
     {"timeout", required_argument, NULL, 't'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
@@ -287,6 +331,9 @@ static enum status take_option(struct options *options, int option, const char *
         break;
     case 's':
         options->client.socket_path = text;
+        break;
+    case OPTION_STORE:
+        options->store = text;
         break;
     case OPTION_FOR:
         options->time = text;

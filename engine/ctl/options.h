@@ -13,6 +13,7 @@ struct options {
     struct client client;
     bool json;
     const char *config; /* explain -c */
+    const char *store;  /* the file that is read; NULL: the daemon's */
     const char *names[ASKED_NAMES_LIMIT];
     size_t name_count;
     const char *device, *note, *time; /* NULL: not given */

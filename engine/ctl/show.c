@@ -29,6 +29,16 @@ static void show_dns(const json_t *dns)
            text_number(dns, "unreadable"));
 }
 
+static void show_store(const json_t *store)
+{
+    if (json_object_get(store, "file") == NULL)
+        puts("store         none");
+    else
+        printf("store         %" PRIu64 " events stored, %" PRIu64 " lost, in %s%s\n",
+               text_number(store, "stored"), text_number(store, "lost"), text_of(store, "file"),
+               json_is_true(json_object_get(store, "paused")) ? ": paused" : "");
+}
+
 void show_status(const json_t *data)
 {
     const json_t *policy = json_object_get(data, "policy");
@@ -67,6 +77,7 @@ void show_status(const json_t *data)
     printf("records       %" PRIu64 " written, %" PRIu64 " lost%s%s\n",
            text_number(records, "written"), text_number(records, "lost"),
            text_of(records, "file")[0] != '\0' ? ", to " : "", text_of(records, "file"));
+    show_store(json_object_get(data, "store"));
 }
 
 void show_ignored(const json_t *data)

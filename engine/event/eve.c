@@ -10,7 +10,7 @@
 #define HEAD_SIZE 400
 
 /* "2026-11-23T12:00:00.123456+0000", with no colon in the offset: EVE's form. */
-static void write_time(struct jsonw *json, const char *key, const struct timeval *time)
+void eve_write_time(struct jsonw *json, const char *key, const struct timeval *time)
 {
     /* Many events fall into one second, and its text is made but once. */
     static _Thread_local time_t second = -1;
@@ -33,7 +33,7 @@ void eve_begin(struct jsonw *json, const char *type)
     struct timeval now;
     gettimeofday(&now, NULL);
     jsonw_object(json, NULL);
-    write_time(json, "timestamp", &now);
+    eve_write_time(json, "timestamp", &now);
     jsonw_string(json, "event_type", type);
 }
 
@@ -149,8 +149,8 @@ static void write_flow(struct jsonw *json, const struct record *record)
         jsonw_uint(json, "bytes_toclient", record->bytes_to_client);
     }
     if (record->start.tv_sec != 0)
-        write_time(json, "start", &record->start);
-    write_time(json, "end", &record->end);
+        eve_write_time(json, "start", &record->start);
+    eve_write_time(json, "end", &record->end);
     if (record->start.tv_sec != 0)
         jsonw_uint(json, "age", age_of(record));
     jsonw_string(json, "state", record->state != NULL ? record->state : "closed");
@@ -232,7 +232,7 @@ static void write_device(struct jsonw *json, const struct flow *flow)
         jsonw_bool(json, "randomized", true);
     jsonw_string(json, "vendor", flow->vendor);
     if (flow->first_seen != 0)
-        write_time(json, "first_seen", &first_seen);
+        eve_write_time(json, "first_seen", &first_seen);
     jsonw_object_end(json);
 }
 

@@ -20,6 +20,9 @@ enum eve_type {
     EVE_FLOW,      /* the connection has ended */
 };
 
+/* "2026-11-23T12:00:00.123456+0000": EVE's form, with no colon in the offset. */
+void eve_write_time(struct jsonw *json, const char *key, const struct timeval *time);
+
 /* Opens an event that is about no connection: an object with its time and type. */
 void eve_begin(struct jsonw *json, const char *type);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "event/eve_message.h"
 
+#include "core/loop.h"
+
 /* Suricata's own limits. */
 #define NAME_LIMIT 256
 #define VALUE_LIMIT 2048
@@ -11,6 +13,7 @@ struct writing {
     const struct record *record;
     const struct message *message;
     bool briefly; /* without headers and bodies: they were too long */
+    bool has_cut; /* headers were longer than is told */
 };
 
 static struct text cut(struct text text, size_t limit)
@@ -42,16 +45,21 @@ static struct text type_of(const struct http_message *message)
     return type;
 }
 
-static void write_headers(struct jsonw *json, const char *key, const struct http_message *message)
+static void write_headers(struct writing *writing, const char *key,
+                          const struct http_message *message)
 {
+    struct jsonw *json = &writing->json;
     if (message->header_count == 0)
         return;
     jsonw_array(json, key);
     for (size_t i = 0; i < message->header_count; i++) {
+        const struct http_header *header = &message->headers[i];
         jsonw_object(json, NULL);
-        jsonw_text_value(json, "name", cut(message->headers[i].name, NAME_LIMIT));
-        jsonw_text_value(json, "value", cut(message->headers[i].value, VALUE_LIMIT));
+        jsonw_text_value(json, "name", cut(header->name, NAME_LIMIT));
+        jsonw_text_value(json, "value", cut(header->value, VALUE_LIMIT));
         jsonw_object_end(json);
+        if (header->name.length > NAME_LIMIT || header->value.length > VALUE_LIMIT)
+            writing->has_cut = true;
     }
     jsonw_array_end(json);
 }
@@ -126,8 +134,8 @@ static void write_http(struct writing *writing)
     jsonw_text_value(json, "redirect", find_header(&http->response, "location"));
     jsonw_uint(json, "length", http->response.length);
     if (!writing->briefly) {
-        write_headers(json, "request_headers", &http->request);
-        write_headers(json, "response_headers", &http->response);
+        write_headers(writing, "request_headers", &http->request);
+        write_headers(writing, "response_headers", &http->response);
         write_body(json, "http_request_body", &http->request.body);
         write_body(json, "http_response_body", &http->response.body);
     }
@@ -170,23 +178,50 @@ static void write_body_facts(struct jsonw *json, const char *key, const struct h
     jsonw_object_end(json);
 }
 
+/* The loop's clock is not the wall's. */
+static void write_start(struct jsonw *json, uint64_t start)
+{
+    const uint64_t now = clock_ms();
+    struct timeval time;
+    if (start == 0 || start > now)
+        return;
+    gettimeofday(&time, NULL);
+    const struct timeval ago = {.tv_sec = (time_t)((now - start) / 1000),
+                                .tv_usec = (suseconds_t)((now - start) % 1000 * 1000)};
+    timersub(&time, &ago, &time);
+    eve_write_time(json, "start", &time);
+}
+
+static void write_times(struct jsonw *json, const struct http_exchange *http)
+{
+    const uint64_t start = http->request.start;
+    write_start(json, start);
+    if (start == 0)
+        return;
+    if (http->request.end >= start)
+        jsonw_uint(json, "send_ms", http->request.end - start);
+    if (http->response.start >= start)
+        jsonw_uint(json, "wait_ms", http->response.start - start);
+    if (http->response.end >= start)
+        jsonw_uint(json, "total_ms", http->response.end - start);
+}
+
 static void write_http_extras(struct writing *writing)
 {
     struct jsonw *json = &writing->json;
     const struct http_exchange *http = writing->message->http;
     jsonw_object(json, "http");
+    jsonw_string(json, "scheme", writing->record->client.version != NULL ? "https" : "http");
     jsonw_uint(json, "request_length", http->request.length);
     jsonw_bool(json, "complete", http->request.ended && http->response.ended);
     if (http->pushed)
         jsonw_bool(json, "pushed", true);
-    if (writing->briefly || http->request.headers_cut || http->response.headers_cut)
+    if (writing->briefly || writing->has_cut || http->request.headers_cut ||
+        http->response.headers_cut)
         jsonw_bool(json, "headers_cut", true);
     write_body_facts(json, "request_body", &http->request.body, http->request.length);
     write_body_facts(json, "response_body", &http->response.body, http->response.length);
-    if (http->response.start >= http->request.start && http->request.start != 0)
-        jsonw_uint(json, "wait_ms", http->response.start - http->request.start);
-    if (http->response.end >= http->request.start && http->request.start != 0)
-        jsonw_uint(json, "total_ms", http->response.end - http->request.start);
+    write_times(json, http);
     jsonw_object_end(json);
     if (http->is_grpc)
         write_grpc(json, http);

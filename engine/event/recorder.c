@@ -32,7 +32,7 @@ struct recorder_feed {
 };
 
 /* Who wants an output's lines. */
-enum { WANTED_BY_FILE = 1, WANTED_BY_FOLLOWER = 2 };
+enum { WANTED_BY_FILE = 1, WANTED_BY_FOLLOWER = 2, WANTED_BY_STORE = 4 };
 
 /* One file. Only the recorder's thread touches it, but for `wanted`. */
 struct file_output {
@@ -57,6 +57,7 @@ struct recorder {
     struct recorder_counters counters;
     struct file_output outputs[OUTPUTS];
     struct followed followed;
+    struct store store;
     size_t feed_limit;
     atomic_size_t feed_count;
     struct recorder_feed feeds[];
@@ -164,6 +165,22 @@ static void append_line(struct recorder *recorder, enum output which, const char
     output->lines++;
 }
 
+/* ---- the store ---- */
+
+static void want_store(struct recorder *recorder, bool wanted)
+{
+    atomic_uint *wanting = &recorder->outputs[OUTPUT_EVENTS].wanted;
+    if (wanted)
+        atomic_fetch_or(wanting, (unsigned)WANTED_BY_STORE);
+    else
+        atomic_fetch_and(wanting, ~(unsigned)WANTED_BY_STORE);
+}
+
+const struct store_counters *recorder_store_counters(const struct recorder *recorder)
+{
+    return &recorder->store.counters;
+}
+
 /* ---- whoever follows ---- */
 
 static bool is_followed(const struct recorder *recorder)
@@ -208,6 +225,8 @@ static bool drain_feed(struct recorder *recorder, struct recorder_feed *feed)
     while (count < RECORDS_A_TURN && (line = ring_peek(&feed->ring, &tag, &length)) != NULL) {
         if ((tag & TAG_FOLLOWED) != 0 && is_followed(recorder))
             followed_put(&recorder->followed, line, length);
+        if ((tag & ~TAG_FOLLOWED) == OUTPUT_EVENTS)
+            store_put(&recorder->store, line, length);
         append_line(recorder, (enum output)(tag & ~TAG_FOLLOWED), line, length);
         ring_consume(&feed->ring);
         count++;
@@ -320,6 +339,8 @@ const struct recorder_counters *recorder_counters(const struct recorder *recorde
 struct reopen_message {
     struct message message;
     char *paths[OUTPUTS];
+    char *store_file;
+    struct store_settings store;
 };
 
 static void set_wanted(struct file_output *output, bool wanted)
@@ -345,6 +366,9 @@ static void deliver_reopen(struct message *message, void *receiver)
         if (!open_output(output, modes[which]))
             tell_failure(output);
     }
+    store_open(&recorder->store, &reopen->store);
+    want_store(recorder, reopen->store.file != NULL);
+    free(reopen->store_file);
     free(reopen);
 }
 
@@ -364,6 +388,8 @@ void recorder_reopen(struct recorder *recorder, const struct recorder_paths *pat
     reopen->message.deliver = deliver_reopen;
     reopen->paths[OUTPUT_EVENTS] = copy_path(paths->events);
     reopen->paths[OUTPUT_KEYLOG] = copy_path(paths->keylog);
+    reopen->store = paths->store;
+    reopen->store.file = reopen->store_file = copy_path(paths->store.file);
     mailbox_post(&recorder->mailbox, &reopen->message);
 }
 
@@ -376,7 +402,9 @@ struct ping_message {
 static void deliver_ping(struct message *message, void *receiver)
 {
     struct ping_message *ping = container_of(message, struct ping_message, message);
-    (void)drain_feeds(receiver);
+    struct recorder *recorder = receiver;
+    (void)drain_feeds(recorder);
+    store_commit(&recorder->store);
     ping->pong(ping->context);
     free(ping);
 }
@@ -418,6 +446,8 @@ static bool open_outputs(struct recorder *recorder, const struct recorder_paths 
             return false;
         }
     }
+    store_open(&recorder->store, &paths->store);
+    want_store(recorder, paths->store.file != NULL);
     return true;
 }
 
@@ -429,6 +459,7 @@ static void free_recorder(struct recorder *recorder)
         close_output(&recorder->outputs[which]);
         free(recorder->outputs[which].path);
     }
+    store_fini(&recorder->store);
     followed_fini(&recorder->followed);
     loop_fini(&recorder->loop);
     if (recorder->data >= 0)
@@ -451,6 +482,7 @@ struct recorder *recorder_start(const struct recorder_paths *paths, size_t feed_
         return NULL;
     }
     timeout_class_init(&recorder->nap_time, &recorder->loop.timeouts, NAP);
+    store_init(&recorder->store, &recorder->loop);
     if (!open_outputs(recorder, paths)) {
         free_recorder(recorder);
         return NULL;

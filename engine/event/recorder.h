@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * recorder.h - the thread that writes files, so that nobody else has to wait for a disk.
+ * recorder.h - the thread that writes files and the store, so that nobody else waits for a disk.
  *
  * Each thread that has something to write gets a feed: a ring that it alone fills. What does not
  * fit is dropped and counted. An output that fails (a full disk) is paused, its lines are counted
@@ -10,6 +10,7 @@
 
 #include "core/counter.h"
 #include "core/macros.h"
+#include "event/store.h"
 
 #include <stdbool.h>
 
@@ -29,6 +30,7 @@ struct recorder_feed;
 /* Where lines go: NULL for an output that is not wanted. Copied. */
 struct recorder_paths {
     const char *events, *keylog;
+    struct store_settings store; /* events go there, too */
 };
 
 struct recorder_counters {
@@ -79,6 +81,7 @@ void recorder_drop(struct recorder_feed *feed);
 /* Lines that did not fit into the feeds' rings, or were never made. */
 uint64_t recorder_dropped(const struct recorder *recorder);
 const struct recorder_counters *recorder_counters(const struct recorder *recorder);
+const struct store_counters *recorder_store_counters(const struct recorder *recorder);
 
 /* A log_sink: makes a feed's thread log through the recorder. `context` is the feed. */
 void recorder_log_sink(void *feed, const char *line, size_t length);

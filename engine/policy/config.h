@@ -20,6 +20,7 @@ struct pattern_source {
     const char *text;
     struct place place;
     unsigned column; /* of the first character, counting from 1 */
+    bool dotall;     /* "." is a newline, too; only where PCRE2 is the one that finds it */
 };
 
 struct pattern_list {
@@ -176,6 +177,12 @@ struct device_config {
     struct device_config *next;
 };
 
+struct store_config {
+    const char *file; /* NULL: no store */
+    uint32_t keep;    /* seconds */
+    uint64_t size;    /* bytes */
+};
+
 /* What was given for a key that is no section's with a name. */
 struct given {
     const char *text;   /* NULL: nothing; of a key that repeats, all of it */
@@ -199,6 +206,7 @@ struct config {
     bool keep_credentials;                   /* in records; else they are redacted */
     uint32_t bodies;                         /* of which so many bytes are recorded; 0: none */
     struct capture_config capture;
+    struct store_config store;
     const char *control_socket;
     const char *read_socket; /* of those who may only ask; NULL: beside the other */
     const char *state_directory;

@@ -112,22 +112,32 @@ static char *read_word(struct parser *parser)
 
 /* ---- what is looked at ---- */
 
+/* Where in the expression this character of the word stands, which begins at `start`: a backslash
+ * before a quote is not in it. */
+static const char *place_in(const char *start, size_t offset)
+{
+    const bool quoted = *start == '\'' || *start == '"';
+    const char *at = start + quoted;
+    for (; offset > 0 && *at != '\0'; offset--)
+        at += quoted && at[0] == '\\' && at[1] == *start ? 2 : 1;
+    return at;
+}
+
 static struct node *parse_regex(struct parser *parser, const struct filter_field *field)
 {
     skip_blanks(parser);
     const char *start = parser->at;
-    const bool quoted = *start == '\'' || *start == '"';
     struct report report = {0};
     char *word = read_word(parser);
     if (word == NULL)
         return fail(parser, start, "expected a regular expression");
     struct node *node = add_node(parser, NODE_REGEX, NULL, NULL);
     node->field = field;
-    node->source = (struct pattern_source){.text = word, .column = 1};
+    node->source = (struct pattern_source){.text = word, .column = 1, .dotall = field->dotall};
     pattern_compile(&node->pattern, &node->source, &report);
     if (report.errors > 0) {
         const struct report_line *line = STAILQ_FIRST(&report.lines);
-        fail(parser, start + quoted + (line->column - 1), line->what);
+        fail(parser, place_in(start, line->column - 1), line->what);
     } else {
         node->pattern.finder = FINDER_PCRE2;
         pattern_finish(&node->pattern);
@@ -136,14 +146,16 @@ static struct node *parse_regex(struct parser *parser, const struct filter_field
     return node;
 }
 
+/* A sign may follow at once: a number has none in it. */
 static struct node *parse_code(struct parser *parser)
 {
     skip_blanks(parser);
     const char *start = parser->at;
-    char *word = read_word(parser), *end = word;
-    json_int_t code = word != NULL ? strtoll(word, &end, 10) : 0;
-    if (word == NULL || end == word || *end != '\0')
+    char *end;
+    const json_int_t code = strtoll(start, &end, 10);
+    if (!isdigit((unsigned char)*start) || (!ends_word(*end) && strchr("&|!", *end) == NULL))
         return fail(parser, start, "expected a status code");
+    parser->at = end;
     struct node *node = add_node(parser, NODE_CODE, NULL, NULL);
     node->code = code;
     return node;
@@ -163,8 +175,10 @@ static struct node *parse_operator(struct parser *parser)
     if (strcmp(name, "c") == 0)
         return parse_code(parser);
     if (field == NULL || length == 0)
-        return fail(parser, start,
-                    "unknown operator; known are ~c ~d ~dev ~dst ~e ~m ~q ~s ~src ~t ~u");
+        return fail(
+            parser, start,
+            "unknown operator; known are ~all ~b[qs] ~c ~d ~dev ~dst ~e ~h[qs] ~http ~m ~q ~s "
+            "~src ~t[qs] ~u ~websocket");
     if (field->texts != NULL)
         return parse_regex(parser, field);
     struct node *node = add_node(parser, NODE_STATE, NULL, NULL);
@@ -282,10 +296,10 @@ struct look {
     struct pattern *pattern;
 };
 
-static bool finds(const char *text, void *context)
+static bool finds(struct text text, void *context)
 {
     const struct look *look = context;
-    return pattern_finds(look->pattern, look->filter->scratch, text, strlen(text));
+    return pattern_finds(look->pattern, look->filter->scratch, text.at, text.length);
 }
 
 static bool holds(const struct filter *filter, struct node *node, const json_t *event)

@@ -5,13 +5,17 @@
  *   ~d REGEX    host name           ~u REGEX    URL
  *   ~dst REGEX  destination         ~m REGEX    HTTP method
  *   ~src REGEX  source              ~t REGEX    content type
- *   ~dev REGEX  device              ~c CODE     HTTP status
- *   ~q  without a response, ~s  with one, ~e  that has failed
+ *   ~dev REGEX  device              ~h REGEX    a header, "name: value"
+ *   ~c CODE     HTTP status         ~b REGEX    a body, or a message
+ *   ~q  without a response, ~s  with one, ~e  that has failed, ~http, ~websocket, ~all
  *
- * A regular expression by itself is looked for in the URL and in the host. `!`, `&`, `|` and
- * parentheses as usual; what stands side by side has to hold all. A regular expression is Python's,
- * found anywhere, whatever the case; it ends at a blank, a parenthesis, a tilde or a quote, or is
- * quoted. Pure functions. */
+ * With a q behind, ~t, ~h and ~b are about the request, or what goes to the server; with an s,
+ * about the response.
+ *
+ * A regular expression by itself is looked for in the URL, or where there is none in the host. `!`,
+ * `&`, `|` and parentheses as usual; what stands side by side has to hold all. A regular expression
+ * is Python's, found anywhere, whatever the case; it ends at a blank, a parenthesis, a tilde or a
+ * quote, or is quoted. Pure functions. */
 #ifndef POLICY_FILTER_H
 #define POLICY_FILTER_H
 

@@ -4,17 +4,21 @@
 #ifndef POLICY_FILTER_FIELDS_H
 #define POLICY_FILTER_FIELDS_H
 
+#include "core/text.h"
+
 #include <jansson.h>
-#include <stdbool.h>
+
+/* Looks at a text, which may be any bytes; there is a NUL behind it. */
+typedef bool filter_found(struct text text, void *context);
 
 /* One operator: it has either function. */
 struct filter_field {
     const char *name; /* without the tilde; "" is a regular expression by itself */
     /* Calls `found` for each text that it is about, until that is true; true if it ever was. */
-    bool (*texts)(const json_t *event, bool (*found)(const char *text, void *context),
-                  void *context);
+    bool (*texts)(const json_t *event, filter_found *found, void *context);
     bool (*holds)(const json_t *event);
-    bool later; /* it is about what no connection has when it begins */
+    bool dotall; /* it is about many lines: a dot is found at their ends, too */
+    bool later;  /* it is about what no connection has when it begins */
 };
 
 /* NULL if there is no such operator. */

@@ -30,6 +30,8 @@ void pattern_compile(struct pattern *pattern, const struct pattern_source *sourc
     uint32_t options = PCRE2_CASELESS | PCRE2_NO_START_OPTIMIZE;
     if (dialect.unicode)
         options |= PCRE2_UTF | PCRE2_UCP;
+    if (source->dotall)
+        options |= PCRE2_DOTALL;
     int error;
     size_t offset;
     pattern->code =

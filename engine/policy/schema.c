@@ -137,6 +137,15 @@ static const char *parse_bodies(const struct value *value, void *field)
     return NULL;
 }
 
+static const char *parse_store_size(const struct value *value, void *field)
+{
+    uint64_t size = 0;
+    if (!read_size(value->text, &size) || size < UINT64_C(1) << 20)
+        return "expected a size from 1m on, such as 100m, 1g";
+    *(uint64_t *)field = size;
+    return NULL;
+}
+
 const char *schema_duration(const char *text, uint32_t *seconds)
 {
     static const struct {
@@ -619,6 +628,10 @@ const struct schema_key schema[] = {
     {"capture", "limit", "1g", false, parse_capture_limit, FIELD(capture.limit)},
     {"capture", "live", "none", false, parse_live, FIELD(capture.live)},
     {"capture", "mirror", NULL, false, parse_interface, FIELD(capture.mirror)},
+
+    {"store", "file", NULL, false, parse_path, FIELD(store.file)},
+    {"store", "keep", "30d", false, parse_duration, FIELD(store.keep)},
+    {"store", "size", "1g", false, parse_store_size, FIELD(store.size)},
 
     {"control", "socket", "/run/interceptd/control.sock", false, parse_socket,
      FIELD(control_socket)},

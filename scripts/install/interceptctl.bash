@@ -5,7 +5,8 @@
 # and first words.
 _interceptctl_commands() {
     interceptctl "$@" -t 2 command-list 2>/dev/null && return
-    printf '%s\n' 'explain TARGET...' 'import FILE' status reload cut devices 'flows --limit --follow' 'ignored flush' \
+    printf '%s\n' 'explain TARGET...' 'import FILE' status reload cut devices 'flows --limit --follow --store' 'har --store' \
+        'curl ID --store' 'ignored flush' \
         learned\ {list,forget,keep} pcap\ {list,'start FILE',stop} get set unset undo \
         {ignore,allow,tcp}\ {list,add,del,replace,edit,test} device\ {list,show,name,set} log-level command-list
 }
@@ -18,7 +19,7 @@ _interceptctl_words() {
         if [[ $skip == -s || $skip == --socket ]]; then socket=(-s "$word"); fi
         if [[ -n $skip ]]; then skip=; continue; fi
         case $word in
-            -c | -d | -n | -s | -t | --config | --device | --limit | --socket | --timeout | --name | --for | --note | --if-rev) skip=$word ;;
+            -c | -d | -n | -s | -t | --config | --device | --limit | --socket | --store | --timeout | --name | --for | --note | --if-rev) skip=$word ;;
             -*) ;;
             *) typed+=("$word") ;;
         esac
@@ -58,7 +59,7 @@ _interceptctl() {
     local -a typed socket next options words=()
     _interceptctl_words
     case $previous in
-        -c | --config | -s | --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        -c | --config | -s | --socket | --store) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         -t | --timeout | -n | --limit | --name | --for | --note | --if-rev) return ;;
         -d | --device) next=(DEVICE) options=() ;;
         *) _interceptctl_next < <(_interceptctl_commands "${socket[@]}") ;;

@@ -47,7 +47,8 @@ HTTP = {"hostname": str, "url": str, "http_user_agent": str, "http_content_type"
         "protocol": "HTTP/(1.1|2)", "status": int, "length": int, "version": "2", "request_headers": list,
         "response_headers": list, "http2": {"stream_id": int, "request": {}, "response": {}}}
 TOLD = {"device": {key: INTERCEPT["device"][key] for key in ("mac", "name")}, "note": str,
-        "http": {"request_length": int, "complete": bool, "wait_ms": int, "total_ms": int}}
+        "http": {"scheme": "https?", "request_length": int, "complete": bool, "start": TIMESTAMP,
+                 "send_ms": int, "wait_ms": int, "total_ms": int}}
 EVENT = {**HEADER, "tls": TLS, "flow": FLOW, "intercept": {**TOLD, **INTERCEPT}, "http": HTTP, "tx_id": int,
          "direction": "to_server|to_client",
          "anomaly": {"app_proto": str, "type": "applayer", "event": str, "layer": "proto_parser"}}

@@ -7,7 +7,8 @@
 static const char event_text[] =
     "{\"event_type\":\"http\",\"src_ip\":\"10.0.0.8\",\"src_port\":50013,\"dest_ip\":"
     "\"2001:db8::1\",\"dest_port\":443,\"http\":{\"hostname\":\"api.example.com\",\"url\":\"/v1\","
-    "\"http_method\":\"POST\",\"status\":404},\"intercept\":{\"ending\":\"device_alert\"}}";
+    "\"http_method\":\"POST\",\"status\":404,\"http_request_body\":\"AGE=\",\"request_headers\":"
+    "[{\"name\":\"a\",\"value\":\"b\"}]},\"intercept\":{\"ending\":\"device_alert\"}}";
 
 /* Whatever it is, it holds or its denial does; and what is wrong with it is at a place in it. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)

@@ -102,10 +102,30 @@ static void an_exchange_is_suricatas_http(void **state)
                 "{'name':'X-Forwarded-For','value':'192.0.2.1'}],"
                 "'response_headers':[{'name':'Content-Type','value':'text/html; charset=x'},"
                 "{'name':'Location','value':'/b\\'\\n'}]}");
+    json_t *ours = json_object_get(json_object_get(event, "intercept"), "http");
+    assert_int_equal(strlen(json_string_value(json_object_get(ours, "start"))), 31);
+    json_object_del(ours, "start");
     assert_part(event, "intercept",
-                "{'http':{'request_length':0,'complete':true,'wait_ms':5,'total_ms':20,"
-                "'response_body':{'cut':true,'length':5}}}");
+                "{'http':{'scheme':'http','request_length':0,'complete':true,'send_ms':1,"
+                "'wait_ms':5,'total_ms':20,'response_body':{'cut':true,'length':5}}}");
     json_decref(event);
+}
+
+static void headers_that_are_cut_are_told(void **state)
+{
+    (void)state;
+    static char value[2049];
+    memset(value, 'v', sizeof(value));
+    for (size_t length = 2048; length <= 2049; length++) {
+        const struct http_header header = {TEXT("a"), text_from(value, length)};
+        const struct http_exchange http = {
+            .version = 11, .url = TEXT("/"), .request = {.headers = &header, .header_count = 1}};
+        json_t *event =
+            written(&(struct message){.kind = MESSAGE_HTTP, .protocol = "http", .http = &http});
+        json_t *ours = json_object_get(json_object_get(event, "intercept"), "http");
+        assert_int_equal(json_is_true(json_object_get(ours, "headers_cut")), length > 2048);
+        json_decref(event);
+    }
 }
 
 static void http2_and_grpc_have_what_is_theirs(void **state)
@@ -130,7 +150,8 @@ static void http2_and_grpc_have_what_is_theirs(void **state)
         "{'version':'2','url':'/test.Echo/Talk','http_method':'POST','protocol':'HTTP/2',"
         "'length':0,'http2':{'stream_id':5,'request':{'error_code':'CANCEL'},'response':{}}}");
     assert_part(event, "intercept",
-                "{'http':{'request_length':9,'complete':false},'grpc':{'service':'test.Echo',"
+                "{'http':{'scheme':'http','request_length':9,'complete':false},'grpc':{'service':'"
+                "test.Echo',"
                 "'method':'Talk','status':7,'request_messages':2,'response_messages':0}}");
     json_decref(event);
 }
@@ -203,8 +224,9 @@ static void what_is_too_long_is_written_without_headers_and_bodies(void **state)
     json_t *event =
         written(&(struct message){.kind = MESSAGE_HTTP, .protocol = "http", .http = &http});
     assert_part(event, "http", "{'http_method':'GET','length':0}");
-    assert_part(event, "intercept",
-                "{'http':{'request_length':0,'complete':false,'headers_cut':true}}");
+    assert_part(
+        event, "intercept",
+        "{'http':{'scheme':'http','request_length':0,'complete':false,'headers_cut':true}}");
     json_decref(event);
 }
 
@@ -212,6 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_exchange_is_suricatas_http),
+        cmocka_unit_test(headers_that_are_cut_are_told),
         cmocka_unit_test(http2_and_grpc_have_what_is_theirs),
         cmocka_unit_test(a_message_is_suricatas_websocket),
         cmocka_unit_test(server_sent_events_stand_under_our_own_key),

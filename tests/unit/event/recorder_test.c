@@ -618,6 +618,33 @@ static void a_threads_log_goes_through_its_feed_to_standard_error(void **state)
 
 /* ---- pings ---- */
 
+static void the_store_has_the_events_where_there_is_no_file(void **state)
+{
+    static const char event[] = "{\"timestamp\":\"2026-11-23T12:00:00.000000+0000\","
+                                "\"event_type\":\"x\"}\n";
+    struct studio *studio = *state;
+    const struct path file = path_in(&studio->folder, "store.db");
+    struct recorder_paths paths = {
+        .store = {.file = file.text, .keep = 365 * 86400, .size = 1 << 20}};
+    studio->recorder = recorder_start(&paths, FEEDS);
+    assert_non_null(studio->recorder);
+    studio->feed = recorder_feed(studio->recorder);
+    const struct store_counters *counters = recorder_store_counters(studio->recorder);
+    assert_true(recorder_wants(studio->feed, OUTPUT_EVENTS));
+    put(studio, OUTPUT_EVENTS, event);
+    settle(studio->recorder);
+    assert_int_equal(counter_read(&counters->stored), 1);
+    /* And no more once nobody wants it. */
+    paths = (struct recorder_paths){.events = studio->events.text};
+    recorder_reopen(studio->recorder, &paths);
+    settle(studio->recorder);
+    put(studio, OUTPUT_EVENTS, event);
+    settle(studio->recorder);
+    assert_file(studio, "events.json", event);
+    assert_int_equal(counter_read(&counters->stored), 1);
+    assert_int_equal(counter_read(&counters->lost), 0);
+}
+
 struct pong {
     sem_t answered;
     pthread_t thread;
@@ -659,6 +686,7 @@ int main(void)
         cmocka_unit_test(stopping_what_never_started_is_harmless),
         with_studio(whoever_follows_gets_the_events_that_are_written),
         with_folder(events_can_be_followed_where_there_is_no_file),
+        with_folder(the_store_has_the_events_where_there_is_no_file),
         with_studio(after_a_rename_the_old_file_is_written_until_reopened),
         with_studio(a_reopened_file_is_there_before_the_first_line),
         with_studio(reopening_may_change_what_is_wanted),

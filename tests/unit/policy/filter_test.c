@@ -11,8 +11,8 @@
 #include <string.h>
 
 /* A TLS connection that was intercepted, a request with its response, one without, one that failed,
- * and one over IPv6 of which no name is known. */
-enum { TLS, RESPONSE, REQUEST, FAILED, IPV6, EVENTS };
+ * one over IPv6 of which no name is known, and a message to the device. */
+enum { TLS, RESPONSE, REQUEST, FAILED, IPV6, MESSAGE, EVENTS };
 static const char *const event_texts[EVENTS] = {
     [TLS] = ("{\"event_type\":\"flow\",\"src_ip\":\"10.0.0.7\",\"src_port\":50012,\"dest_ip\":"
              "\"93.184.216.34\",\"dest_port\":443,\"intercept\":{\"action\":\"intercept\",\"name\":"
@@ -21,7 +21,11 @@ static const char *const event_texts[EVENTS] = {
     [RESPONSE] = ("{\"event_type\":\"http\",\"src_ip\":\"10.0.0.8\",\"src_port\":50013,\"dest_ip\":"
                   "\"93.184.216.35\",\"dest_port\":443,\"http\":{\"hostname\":\"api.example.com\","
                   "\"url\":\"/v1/users?id=7\",\"http_method\":\"POST\",\"status\":404,"
-                  "\"http_content_type\":\"application/json\"}}"),
+                  "\"http_content_type\":\"application/json\",\"http_request_body\":\"AFRPUwA=\","
+                  "\"http_response_body\":\"eyJhIjoxfQ==\",\"request_headers\":["
+                  "{\"name\":\"Content-Type\",\"value\":\"text/plain\"},"
+                  "{\"name\":\"X-A\",\"value\":\"b: c\"}],\"response_headers\":["
+                  "{\"name\":\"content-type\",\"value\":\"application/json; v=1\"}]}}"),
     [REQUEST] = ("{\"event_type\":\"http\",\"src_ip\":\"10.0.0.8\",\"src_port\":50014,\"dest_ip\":"
                  "\"93.184.216.35\",\"dest_port\":80,\"http\":{\"hostname\":\"plain.example.com\","
                  "\"url\":\"/\",\"http_method\":\"GET\"}}"),
@@ -31,9 +35,12 @@ static const char *const event_texts[EVENTS] = {
          "{\"ending\":\"device_alert\"}}"),
     [IPV6] = ("{\"event_type\":\"flow\",\"src_ip\":\"2001:db8::7\",\"src_port\":50016,\"dest_ip\":"
               "\"2001:db8:1::1\",\"dest_port\":443,\"intercept\":{\"action\":\"bypass\"}}"),
+    [MESSAGE] = ("{\"event_type\":\"websocket\",\"src_ip\":\"10.0.0.9\",\"src_port\":1,"
+                 "\"dest_ip\":\"192.0.2.9\",\"dest_port\":443,\"direction\":\"to_client\","
+                 "\"websocket\":{\"opcode\":\"text\",\"payload_base64\":\"cGF5bG9hZA==\"}}"),
 };
 
-/* Which events the expression holds for, as letters: t r q f 6. */
+/* Which events the expression holds for, as letters: t r q f 6 w. */
 static const char *held(const char *expression, char letters[static EVENTS + 1])
 {
     struct filter_fault fault;
@@ -45,7 +52,7 @@ static const char *held(const char *expression, char letters[static EVENTS + 1])
         json_t *event = json_loads(event_texts[i], 0, NULL);
         assert_non_null(event);
         if (filter_matches(filter, event))
-            letters[length++] = "trqf6"[i];
+            letters[length++] = "trqf6w"[i];
         json_decref(event);
     }
     letters[length] = '\0';
@@ -69,8 +76,8 @@ static void each_operator_looks_at_its_own(void **state)
 {
     (void)state;
     static const struct expectation cases[] = {
-        {"", "trqf6"},
-        {"   ", "trqf6"},
+        {"", "trqf6w"},
+        {"   ", "trqf6w"},
         {"~d example", "trq"},
         {"~d ^pinned", "f"},
         {"~d ^93", "trq"},
@@ -90,6 +97,28 @@ static void each_operator_looks_at_its_own(void **state)
         {"~t json", "r"},
         {"~c 404", "r"},
         {"~c 40", ""},
+        {"~h '^x-a: b: c$'", "r"},
+        {"~h 'v=1'", "r"},
+        {"~hq v=1", ""},
+        {"~hs v=1", "r"},
+        {"~hq ^x-a", "r"},
+        {"~hs ^x-a", ""},
+        {"~t plain", "r"},
+        {"~tq plain", "r"},
+        {"~ts plain", ""},
+        {"~ts 'json; v'", "r"},
+        {"~tq json", ""},
+        {"~b TOS", "r"},
+        {"~bq '^.tos.$'", "r"},
+        {"~bs tos", ""},
+        {"~bs '\"a\":1'", "r"},
+        {"~b a", "rw"},
+        {"~bq '^.T.{2}'", "r"},
+        {"~bs ^pay", "w"},
+        {"~bq pay", ""},
+        {"~http", "rq"},
+        {"~websocket", "w"},
+        {"~all", "trqf6w"},
         {"~s", "r"},
         {"~q", "q"},
         {"~e", "f"},
@@ -97,12 +126,12 @@ static void each_operator_looks_at_its_own(void **state)
     assert_held(cases, ARRAY_SIZE(cases));
 }
 
-static void a_word_by_itself_is_looked_for_in_the_url_and_the_host(void **state)
+static void a_word_by_itself_is_looked_for_in_the_url_or_the_host(void **state)
 {
     (void)state;
     static const struct expectation cases[] = {
-        {"users", "r"},     {"pinned", "f"},  {"\"example\"", "trq"},
-        {"EXAMPLE", "trq"}, {"[.]35$", "rq"},
+        {"users", "r"}, {"pinned", "f"}, {"\"example\"", "trq"}, {"EXAMPLE", "trq"},
+        {"[.]35$", ""}, {"[.]1$", "f"},  {"^https", "r"},
     };
     assert_held(cases, ARRAY_SIZE(cases));
 }
@@ -111,17 +140,19 @@ static void expressions_are_put_together_as_in_mitmproxy(void **state)
 {
     (void)state;
     static const struct expectation cases[] = {
-        {"!~d example", "f6"},
-        {"! ~d example", "f6"},
+        {"!~d example", "f6w"},
+        {"! ~d example", "f6w"},
         {"!!~e", "f"},
         {"~d example & ~m get", "q"},
         {"~e | ~c 404", "rf"},
         {"~d example ~m get", "q"},
         {"~e | ~d example & ~m get", "qf"},
         {"(~e | ~d example) & !~s", "tqf"},
-        {"!(~e | ~d example)", "6"},
+        {"!(~e | ~d example)", "6w"},
         {"~src 10.0.0.7 !~e", "t"},
         {"~e|~s", "rf"},
+        {"~c 404|~e", "rf"},
+        {"(~c 404)!~e", "r"},
         {"~d 'example' & ~s", "r"},
         {"((((~e))))", "f"},
         {"~d w{3}|zzz", "t"}, /* a regular expression ends at a blank */
@@ -157,6 +188,8 @@ static void what_is_no_expression_is_told_with_its_column(void **state)
         {"~abcdefghijklmnopqrstuvwxyz", 1, "unknown operator"},
         {"~c", 3, "expected a status code"},
         {"~c 40x", 4, "expected a status code"},
+        {"~c -5", 4, "expected a status code"},
+        {"~c ''", 4, "expected a status code"},
         {"& ~e", 1, "expected an operator"},
         {"~e &", 5, "expected an operator"},
         {"~e | | ~s", 6, "expected an operator"},
@@ -200,9 +233,12 @@ static void odd_events_are_no_trouble(void **state)
     (void)state;
     static const char *const events[] = {
         "{}", "[]", "{\"tls\":7,\"http\":[],\"intercept\":null}",
-        "{\"dest_ip\":7,\"dest_port\":\"x\",\"http\":{\"url\":1}}"};
+        "{\"dest_ip\":7,\"dest_port\":\"x\",\"http\":{\"url\":1}}",
+        "{\"http\":{\"request_headers\":[7,{}],\"response_headers\":{},\"http_request_body\":7,"
+        "\"http_response_body\":\"x\"},\"websocket\":{\"payload_base64\":\"!\"}}"};
     static const char *const filters[] = {"~d .", "~dst .", "~src .", "~dev .", "~u .",
-                                          "~m .", "~t .",   "~c 1",   "~s",     "~e"};
+                                          "~m .", "~t .",   "~c 1",   "~s",     "~e",
+                                          "~h .", "~b .",   "~hq .",  "~bs ."};
     for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
         json_t *event = json_loads(events[i], 0, NULL);
         for (size_t j = 0; j < ARRAY_SIZE(filters); j++) {
@@ -227,6 +263,9 @@ static void what_no_connection_has_when_it_begins_is_told_apart(void **state)
                  {"~d a | ~m GET", "m"},
                  {"~dev cam & (~t json | ~u a)", "t"},
                  {"!~c 404", "c"},
+                 {"~all", NULL},
+                 {"~hq a", "hq"},
+                 {"~d a ~b x", "b"},
                  {"~s", "s"},
                  {"~q", "q"},
                  {"a b ~e ~c 1", "e"}};
@@ -244,7 +283,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_operator_looks_at_its_own),
-        cmocka_unit_test(a_word_by_itself_is_looked_for_in_the_url_and_the_host),
+        cmocka_unit_test(a_word_by_itself_is_looked_for_in_the_url_or_the_host),
         cmocka_unit_test(expressions_are_put_together_as_in_mitmproxy),
         cmocka_unit_test(quotes_hold_blanks_parentheses_and_quotes),
         cmocka_unit_test(what_is_no_expression_is_told_with_its_column),

@@ -451,6 +451,23 @@ static void revocation_is_off_or_one_of_two_ways(void **state)
     assert_refused("tls", "revocation", "expected off, staple or crl", TEXTS("ocsp", "on", "crl "));
 }
 
+static void a_store_has_a_file_an_age_and_a_size(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    store_good(&stored, "store", "file", "/var/lib/x.db");
+    assert_string_equal(stored.config.store.file, "/var/lib/x.db");
+    store_good(&stored, "store", "keep", "7d");
+    assert_int_equal(stored.config.store.keep, 7 * 86400);
+    store_good(&stored, "store", "size", "1m");
+    assert_int_equal(stored.config.store.size, 1 << 20);
+    store_good(&stored, "store", "size", "1024g");
+    assert_int_equal(stored.config.store.size, UINT64_C(1) << 40);
+    assert_refused("store", "size", "expected a size from 1m on, such as 100m, 1g",
+                   (const char *const[]){"", "none", "1023k", "1025g", "1mb", "m", "-1m", NULL});
+    discard(&stored);
+}
+
 static void bodies_are_recorded_up_to_a_size_and_credentials_if_that_is_said(void **state)
 {
     (void)state;
@@ -684,6 +701,7 @@ int main(void)
         cmocka_unit_test(workers_are_counted_or_automatic),
         cmocka_unit_test(a_queue_has_a_number_or_is_none),
         cmocka_unit_test(durations_have_a_unit),
+        cmocka_unit_test(a_store_has_a_file_an_age_and_a_size),
         cmocka_unit_test(bodies_are_recorded_up_to_a_size_and_credentials_if_that_is_said),
         cmocka_unit_test(the_mark_lies_in_its_mask_and_leaves_room_in_it),
         cmocka_unit_test(tls_versions_are_the_four_that_there_are),
