@@ -6,7 +6,7 @@
 #   make check-vm    the end-to-end tests again, under the distribution's stock kernel
 #   make demo        a device, a router and an origin, and what interceptd does between them
 #   make bench       interceptd beside other interceptors, BENCH='--size quick' for a first look;
-#   make bench-parts  what single parts of it cost
+#   make bench-parts  what single parts of it cost;  make check-cost  that the hot paths cost no more than before
 #   make fuzz        each parser for FUZZ_SECONDS;  make lint  style
 #
 # Variables: PREFIX, DESTDIR, SYSCONFDIR; CC (gcc or clang); SAN=address,undefined or SAN=thread, which
@@ -60,7 +60,7 @@ BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_bench.c))
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo '  $(1)	$@')
 
-.PHONY: all install uninstall check check-unit check-e2e check-vm demo bench bench-parts fuzz lint format clean
+.PHONY: all install uninstall check check-unit check-e2e check-vm check-cost demo bench bench-parts fuzz lint format clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -163,6 +163,14 @@ bench: all $(BUILD)/clients/load_client $(BUILD)/tests/bench/floor
 $(BUILD)/tests/bench/floor: $(BUILD)/tests/bench/floor.o
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) $(LINKING) $(LDFLAGS) -o $@ $^ -lssl -lcrypto
+
+$(BUILD)/tests/bench/hot_paths: %: %.o $(LIBRARY)
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) $(LINKING) $(LDFLAGS) -o $@ $^ $(LIB_LINKS)
+
+# GUARD=--update: the counts of today are kept, for this compiler.
+check-cost: $(BUILD)/tests/bench/hot_paths
+	$(Q)$(PYTHON) tests/bench/instructions.py $(GUARD) $< '$(CC)'
 
 $(BENCHES): %: %.o $(LIBRARY)
 bench-parts: all $(BENCHES)
