@@ -5,8 +5,9 @@
 #   make check       all tests that this kernel can run: check-unit and check-e2e
 #   make check-vm    the end-to-end tests again, under the distribution's stock kernel
 #   make demo        a device, a router and an origin, and what interceptd does between them
-#   make bench       interceptd beside other interceptors, BENCH='--size quick' for a first look;
-#   make bench-parts  what single parts of it cost;  make check-cost  that the hot paths cost no more than before
+#   make bench       interceptd beside other interceptors; BENCH='--size quick' for a first look
+#   make bench-parts what single parts of it cost
+#   make check-cost  that the hot paths take no more instructions than they did
 #   make fuzz        each parser for FUZZ_SECONDS;  make lint  style
 #
 # Variables: PREFIX, DESTDIR, SYSCONFDIR; CC (gcc or clang); SAN=address,undefined or SAN=thread, which
@@ -119,7 +120,6 @@ check-unit: $(UNITS) $(REPLAYS)
 CLIENTS := $(patsubst tests/e2e/clients/%.c,$(BUILD)/clients/%,$(wildcard tests/e2e/clients/*.c))
 $(BUILD)/clients/mbedtls_client: LDLIBS := -lmbedtls -lmbedx509 -lmbedcrypto
 $(BUILD)/clients/wolfssl_client: LDLIBS := -lwolfssl -pthread
-$(BUILD)/clients/load_client: LDLIBS := -lssl -lcrypto
 $(CLIENTS): $(BUILD)/clients/%: tests/e2e/clients/%.c
 	$(call say,CC)
 	$(Q)mkdir -p $(@D) && $(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -o $@ $< $(LDLIBS)
@@ -156,11 +156,13 @@ demo: all
 	$(Q)scripts/demo $(BUILD)
 
 # BENCH="--size quick --rounds 1": what tests/bench/compare.py is told.
-bench: all $(BUILD)/clients/load_client $(BUILD)/tests/bench/floor
+bench: all $(BUILD)/tests/bench/load_client $(BUILD)/tests/bench/floor
 	$(Q)scripts/deps build run bench
 	$(Q)INTERCEPTD_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/compare.py $(BENCH)
 
 $(BUILD)/tests/bench/floor: $(BUILD)/tests/bench/floor.o
+$(BUILD)/tests/bench/load_client: $(BUILD)/tests/bench/load_client.o $(BUILD)/tests/bench/load_connection.o
+$(BUILD)/tests/bench/floor $(BUILD)/tests/bench/load_client:
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) $(LINKING) $(LDFLAGS) -o $@ $^ -lssl -lcrypto
 

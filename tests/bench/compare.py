@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""compare.py   interceptd beside what one would take instead: all of them on the same loads, in one go, in
-interleaved rounds, in the lab of the end-to-end tests. Prints a table, and writes all figures as JSON. As root."""
+"""compare.py   interceptd beside what one would take instead: all of them on the same loads, in one go,
+in interleaved rounds, in the lab of the end-to-end tests. Prints a table, and writes all figures as JSON.
+As root."""
 
 import argparse
 import contextlib

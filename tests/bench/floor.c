@@ -54,7 +54,7 @@ struct pair {
 static struct pair connect_pair(SSL_CTX *client, SSL_CTX *server, SSL_SESSION *session)
 {
     struct pair pair = {SSL_new(client), SSL_new(server)};
-    BIO *one, *other;
+    BIO *one = NULL, *other = NULL;
     check(pair.client != NULL && pair.server != NULL &&
               BIO_new_bio_pair(&one, 4 * RECORD, &other, 4 * RECORD) == 1,
           "no memory");

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""instructions.py [--update] PROGRAM COMPILER   counts by callgrind what the hot paths take (hot_paths.c), and
-fails where one takes a tenth more than what is kept in instructions.json.
+"""instructions.py [--update] PROGRAM COMPILER   counts by callgrind what the hot paths take
+(hot_paths.c), and fails where one takes a tenth more than what is kept in instructions.json.
 
-Instructions of our own objects alone are counted: those of OpenSSL, Hyperscan and the C library differ from one
-processor to the next, and are not ours to change. Our own differ by compiler, so there are counts for each;
-for one that has none, the counts are printed, and nothing is compared."""
+Instructions of our own objects alone are counted: those of OpenSSL, Hyperscan and the C library differ from
+one processor to the next, and are not ours to change. Our own differ by compiler, so there are counts for
+each; for one that has none, the counts are printed, and nothing is compared."""
 
 import argparse
 import json
@@ -34,9 +34,9 @@ def compiler_name(command):
 
 
 def own_instructions(report, program):
-    """Sums the lines of cost below each function of this object. The format: callgrind's manual, "Callgrind
-    Format Specification": names are (number) alone once they were told; behind `calls=` stands a line with what
-    was called, which is no cost of the caller's own."""
+    """Sums the lines of cost below each function of this object. By callgrind's manual, "Callgrind Format
+    Specification": names are (number) alone once they were told; behind `calls=` stands a line with what was
+    called, which is no cost of the caller's own."""
     names, own, called, total = {}, False, False, 0
     for line in report.splitlines():
         if line.startswith("ob="):
@@ -90,7 +90,8 @@ def main():
         all_kept[compiler] = found
         KEPT.write_text(json.dumps(all_kept, indent=1, sort_keys=True) + "\n")
     elif worse:
-        sys.exit("instructions.py: that is more than a tenth more. If it has to be: make check-cost GUARD=--update")
+        sys.exit("instructions.py: that is more than a tenth more. "
+                 "If it has to be: make check-cost GUARD=--update")
 
 
 if __name__ == "__main__":

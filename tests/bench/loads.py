@@ -8,7 +8,7 @@ import time
 from lab import BUILD
 from systems import CONNECTIONS, FULL, NAMED, PLAIN, RESUMING
 
-CLIENT = BUILD / "clients/load_client"
+CLIENT = BUILD / "tests/bench/load_client"
 GIGABYTE = 1 << 30
 LONGEST = 20  # seconds of one load, where it can be cut short
 
@@ -102,7 +102,8 @@ def deciding(device):
             busy = device.paced("10.99.128.1", "-a", "-n", count)
         finally:
             handshakes.kill()
-    return {**found, "busy_connect": busy["connect_us"]["median"], "busy_p99": busy["connect_us"]["p99"]}
+    return {**found, "busy_connect": busy["connect_us"]["median"], "busy_p99": busy["connect_us"]["p99"],
+            "busy_first_byte": busy["first_byte_us"]["median"]}
 
 
 def new(device, address, *options):
@@ -153,7 +154,8 @@ def requests(device):
 
 
 def idle(device):
-    """Connections that are open after one request, with nothing to do; without one, where that would end it."""
+    """Connections that are open after one request, with nothing to do; after none, where that would be the
+    end of it."""
     system, count = device.system, min(device.size["idle"], CONNECTIONS)
     device.run(FULL, *device.tls(), "-n", 8)
     rest, before = system.memory(), system.processor_time()
@@ -162,7 +164,8 @@ def idle(device):
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
         result = device.check(json.loads(client.stdout.readline()))
         time.sleep(0.5)
-        found = {"connections": count, "kilobytes": (system.memory() - rest) / count / 1024, "rest": rest / 1e6,
+        found = {"connections": count, "rest": rest / 1e6,
+                 "kilobytes": (system.memory() - rest) / count / 1024,
                  "cpu": (system.processor_time() - before) / count * 1e3}
         client.stdin.close()
     assert result["connections"] == count
@@ -171,8 +174,8 @@ def idle(device):
 
 
 def forge(device):
-    """As many names as there are, each with a certificate of its own at the origin: the first time, and the
-    second time."""
+    """As many names as there are, each with a certificate of its own at the origin: the first time, and
+    the second time."""
     options = (*device.tls(), "-S", "n%u.origin.test", "-n", device.size["names"], "-c", 8)
     cold, warm = device.run(NAMED, *options), device.run(NAMED, *options)
     count = device.size["names"]

@@ -122,7 +122,8 @@ def prepare(lab, blob_size):
     with open(directory / "www/blob", "wb") as blob:
         blob.truncate(blob_size)
     (directory / "places").write_text(PLACES)
-    (directory / "nginx.conf").write_text(NGINX.format(d=directory, full=FULL, resuming=RESUMING, named=NAMED))
+    (directory / "nginx.conf").write_text(
+        NGINX.format(d=directory, full=FULL, resuming=RESUMING, named=NAMED))
     lab.origin.run("ip", "route", "add", "local", FRESH_NETWORK, "dev", "lo")
     lab.router.run("ip", "route", "add", FRESH_NETWORK, "via", "198.51.100.2")
     lab.device.run("sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535", "net.ipv4.tcp_tw_reuse=1")

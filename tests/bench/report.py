@@ -25,6 +25,7 @@ FIGURES = (
     ("deciding", "cpu", "… CPU each", "µs", 0),
     ("deciding", "busy_connect", "… beside handshakes: connect, median", "µs", 0),
     ("deciding", "busy_p99", "… beside handshakes: p99", "µs", 0),
+    ("deciding", "busy_first_byte", "… beside handshakes: first byte, median", "µs", 0),
     ("deciding", "started_in", "… ready after a restart", "s", 2),
     ("new_full", "cpu", "New intercepted connection, full handshakes: CPU", "ms", 2),
     ("new_full", "rate", "… 8 at a time", "/s", 0),
@@ -121,6 +122,115 @@ def table(results):
     lines = ["| " + " | ".join(text.ljust(width) for text, width in zip(row, widths)) + " |" for row in rows]
     lines.insert(1, "| " + " | ".join("---" for _ in widths) + " |")
     floor = results["floor"]
-    lines += ["", "OpenSSL alone, both halves in one process: %.2f ms a full handshake, %.2f ms a resumed one, "
-              "%.2f s a GB." % (floor["full"] * 1e3, floor["resumed"] * 1e3, floor["gigabyte"])]
+    lines += ["", "OpenSSL alone, both halves in one process: %.2f ms a full handshake, "
+              "%.2f ms a resumed one, %.2f s a GB." % (floor["full"] * 1e3, floor["resumed"] * 1e3, floor["gigabyte"])]
     return "\n".join(lines)
+
+
+# ---- what is kept in the tree ----
+
+# The others answer a SYN themselves, so that says nothing of the origin: the first byte does.
+NOT_COMPARED = ("connect", "connect_p99", "busy_connect", "busy_p99")
+
+PAGE = Path(__file__).with_name("README.md")
+CHART = Path(__file__).with_name("bench.svg")
+BEGIN, END = "<!-- results: written by compare.py -->", "<!-- end of results -->"
+
+
+def is_better(mine, other, unit):
+    """Whether the other one's figure is, by more than noise."""
+    return other > mine * 1.05 if unit in ("/s", "MB/s", "of 1") else other < mine * 0.95
+
+
+def where_others_win(results):
+    """So that nobody has to look for it."""
+    lines, title = [], ""
+    for load, key, text, unit, digits in FIGURES:
+        title = text if not text.startswith("… ") else title
+        full = text if not text.startswith("… ") else "%s (%s)" % (title.split(":")[0], text[2:])
+        own = results["systems"][OURS]["figures"].get("%s.%s" % (load, key))
+        for name, system in results["systems"].items():
+            figure = system["figures"].get("%s.%s" % (load, key))
+            if name.startswith((OURS, "plain")) or key in NOT_COMPARED or None in (figure, own):
+                continue
+            if is_better(own["median"], figure["median"], unit):
+                lines.append("- %s: %s has %.*f %s, we have %.*f." % (
+                    full, system["title"], digits, figure["median"], unit, digits, own["median"]))
+    return lines or ["- Nowhere."]
+
+
+def command(results):
+    return "make bench BENCH='--size %s --rounds %d --publish'" % (results["size"], results["rounds"])
+
+
+def publish(results):
+    """Writes the chart, and the page's part between its two marks."""
+    draw(results)
+    versions = "; ".join("%s" % text for text in results["versions"].values())
+    part = "\n".join([BEGIN, "", "%s; %s; median of %d rounds; `%s`." % (
+        results["date"], results["machine"], results["rounds"], command(results)), "", versions + ".", "",
+        "![CPU time by system](bench.svg)", "", table(results), "",
+        "### Where others are better", "", *where_others_win(results), "", END])
+    page = PAGE.read_text()
+    begin, end = page.index(BEGIN), page.index(END) + len(END)
+    PAGE.write_text(page[:begin] + part + page[end:])
+
+
+# ---- the chart ----
+
+PANELS = (("new_full", "cpu", "New connection, CPU ms", "full"),
+          ("new_resumed", "cpu", "Later connection, CPU ms", "resumed"),
+          ("bulk_down", "cpu", "Download, CPU s a GB", "gigabyte"),
+          ("requests", "cpu", "Kept-alive request, CPU µs", None))
+OUR_COLOUR, OTHERS_COLOUR, FLOOR_COLOUR = 0x2a6fbb, 0xb8bec6, 0xe3e6ea
+CUT = 5  # times ours: a longer bar ends there
+
+
+def panel(results, load, key, title, floor):
+    """A row a system: name, height, figure, colour."""
+    own = results["systems"][OURS]["figures"]["%s.%s" % (load, key)]["median"]
+    rows = []
+    for name, system in results["systems"].items():
+        figure = system["figures"].get("%s.%s" % (load, key))
+        if name == "plain" or figure is None:
+            continue
+        value = figure["median"]
+        label = ("%.0f" if value >= 100 else "%.3g") % value + (" ↑" if value > own * CUT else "")
+        shown = "readers off" if name == "interceptd-tcp" else name
+        rows.append('"%s" %g "%s" %d' % (shown, min(value, own * CUT), label,
+                                         OUR_COLOUR if name.startswith(OURS) else OTHERS_COLOUR))
+    if floor:
+        value = results["floor"][floor] * (1 if floor == "gigabyte" else 1e3)
+        rows.append('"OpenSSL alone" %g "%.3g" %d' % (value, value, FLOOR_COLOUR))
+    return """
+$data << EOD
+%s
+EOD
+set title "%s"
+set yrange [0:%g]
+plot $data using 0:2:4:xtic(1) with boxes lc rgb variable, '' using 0:2:3 with labels offset 0,0.6
+""" % ("\n".join(rows), title, own * CUT * 1.12)
+
+
+def draw(results):
+    parts = [panel(results, *one) for one in PANELS
+             if "%s.%s" % one[:2] in results["systems"][OURS]["figures"]]
+    script = """
+set terminal svg size 960,640 font "sans-serif,12" background "#ffffff"
+set output "%s"
+set encoding utf8
+unset key
+set boxwidth 0.7
+set style fill solid 1
+set border 1 lc rgb "#888888"
+unset ytics
+set xtics nomirror scale 0 rotate by -20
+set xrange [-0.6:*]
+set rmargin 4
+set bmargin 4
+set tmargin 3
+set multiplot layout 2,2
+%s
+unset multiplot
+""" % (CHART, "\n".join(parts))
+    subprocess.run(["gnuplot"], input=script, text=True, check=True)
