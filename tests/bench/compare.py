@@ -60,6 +60,16 @@ def wanted(system, setup, arguments):
             yield load
 
 
+@contextlib.contextmanager
+def failures_noted(system, load):
+    """One that fails at one load is no reason to lose all the others'."""
+    try:
+        yield
+    except (AssertionError, subprocess.TimeoutExpired, OSError) as failure:
+        say("  %s fails: %s: %s" % (system.name, load, failure))
+        system.failed[load] = str(failure)
+
+
 def run_system(lab, system, arguments, patterns):
     """All its loads once: figures by load."""
     found = {}
@@ -68,15 +78,16 @@ def run_system(lab, system, arguments, patterns):
         if not chosen:
             continue
         say("  %s, %s" % (system.name, ", ".join(load.__name__ for load in chosen)))
-        system.start(setup, patterns)
         try:
+            system.start(setup, patterns)
             device = loads.Device(lab, system, loads.SIZES[arguments.size])
             for load in chosen:
-                found[load.__name__] = load(device)
-            if getattr(system, "started_in", None) and setup == "patterns":
-                found["deciding"]["started_in"] = system.started_in
+                with failures_noted(system, load.__name__):
+                    found[load.__name__] = load(device)
         finally:
             system.stop()
+        if getattr(system, "started_in", None) and "deciding" in found:
+            found["deciding"]["started_in"] = system.started_in
     return found
 
 
@@ -120,6 +131,8 @@ def main():
     print(report.table(results))
     if arguments.publish:
         report.publish(results)
+    if any(system.failed for system in chosen):
+        sys.exit("compare.py: not all has worked")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 from lab import BUILD
-from systems import CONNECTIONS, FULL, NAMED, PLAIN, RESUMING
+from systems import FULL, NAMED, PLAIN, RESUMING
 
 CLIENT = BUILD / "tests/bench/load_client"
 GIGABYTE = 1 << 30
@@ -156,7 +156,8 @@ def requests(device):
 def idle(device):
     """Connections that are open after one request, with nothing to do; after none, where that would be the
     end of it."""
-    system, count = device.system, min(device.size["idle"], CONNECTIONS)
+    system = device.system
+    count = min(device.size["idle"], system.most)
     device.run(FULL, *device.tls(), "-n", 8)
     rest, before = system.memory(), system.processor_time()
     with subprocess.Popen(device.command(FULL, *device.tls(), "-n", count, "-c", 16, "-H",

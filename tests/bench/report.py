@@ -87,11 +87,14 @@ def collect(systems, rounds, floors, arguments):
                "floor": {key: statistics.median(floor[key] for floor in floors) for key in floors[0]}}
     for system in systems:
         figures = {}
-        for load, found in rounds[0][system.name].items():
-            for key in {key: None for one in rounds for key in one[system.name][load]}:
-                values = [one[system.name][load][key] for one in rounds if key in one[system.name][load]]
-                figures["%s.%s" % (load, key)] = {"median": median_of(values), "rounds": values}
+        for one in rounds:
+            for load, found in one[system.name].items():
+                for key, value in found.items():
+                    figures.setdefault("%s.%s" % (load, key), {"rounds": []})["rounds"].append(value)
+        for figure in figures.values():
+            figure["median"] = median_of(figure["rounds"])
         results["systems"][system.name] = {"title": system.title, "cannot": system.cannot,
+                                           "failed": system.failed,
                                            "figures": figures}
     ours = results["systems"].get(OURS, {"figures": {}})["figures"]
     for system in results["systems"].values():
@@ -105,7 +108,7 @@ def collect(systems, rounds, floors, arguments):
 def cell(system, load, key, digits):
     figure = system["figures"].get("%s.%s" % (load, key))
     if figure is None:
-        return system["cannot"].get(load, "–")
+        return "failed" if load in system["failed"] else system["cannot"].get(load, "–")
     text = "%.*f" % (digits, figure["median"])
     return text if "ratio" not in figure else "%s (%.2f)" % (text, figure["ratio"])
 
@@ -116,14 +119,15 @@ def table(results):
     rows = [["", *(results["systems"][name]["title"] for name in names)]]
     for load, key, title, unit, digits in FIGURES:
         cells = [cell(results["systems"][name], load, key, digits) for name in names]
-        if any(text != "–" for text in cells):
+        if any("%s.%s" % (load, key) in results["systems"][name]["figures"] for name in names):
             rows.append(["%s, %s" % (title, unit), *cells])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["| " + " | ".join(text.ljust(width) for text, width in zip(row, widths)) + " |" for row in rows]
     lines.insert(1, "| " + " | ".join("---" for _ in widths) + " |")
     floor = results["floor"]
     lines += ["", "OpenSSL alone, both halves in one process: %.2f ms a full handshake, "
-              "%.2f ms a resumed one, %.2f s a GB." % (floor["full"] * 1e3, floor["resumed"] * 1e3, floor["gigabyte"])]
+              "%.2f ms a resumed one, %.2f s a GB." % (
+                  floor["full"] * 1e3, floor["resumed"] * 1e3, floor["gigabyte"])]
     return "\n".join(lines)
 
 

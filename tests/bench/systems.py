@@ -49,6 +49,7 @@ class System:
 
     tls_limit = "1.3"
     keeps_alive = True
+    most = CONNECTIONS  # at the same time
     cannot = {}
     setups = ("intercept",)
     redirects = {}  # port at the router, by the origin's address; None: all others
@@ -59,6 +60,7 @@ class System:
         self.directory.mkdir()
         self.directory.chmod(0o755)
         self.process = None
+        self.failed = {}  # load: why
 
     def start(self, setup, patterns):
         self.process = self.spawn(*self.command(setup, patterns))
@@ -253,6 +255,7 @@ class Mitmproxy(System):
 class Squid(System):
     name = "squid"
     title = "squid, peek and bump"
+    most = DESCRIPTORS * 3 // 8  # it keeps a part of them in reserve
     port = 8447
 
     def command(self, setup, patterns):
