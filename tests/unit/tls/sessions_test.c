@@ -238,6 +238,25 @@ static void S2_an_origin_that_leaves_without_a_word_is_come_back_to(void **state
     }
 }
 
+static void S2_a_session_whose_connection_was_broken_is_not_offered(void **state)
+{
+    (void)state;
+    static const char garbage[] = "\x17\x03\x03\x00\x20 thirty-two bytes, no ciphertext..";
+    struct sessions *sessions = sessions_new(10);
+    const struct visit visit = usual(TLS1_2_VERSION);
+    struct open_visit open;
+    char byte;
+    size_t count;
+    start_visit(&open, sessions, &visit);
+    hear_a_byte(&open);
+    assert_int_equal(write(open.pair.their_fd, garbage, 5 + 32), 5 + 32);
+    assert_int_equal(endpoint_read(&open.pair.ours, &byte, 1, &count), IO_FAILED);
+    fini_pair(&open.pair);
+    assert_false(visit_origin(sessions, &visit));
+    assert_true(visit_origin(sessions, &visit));
+    sessions_free(sessions);
+}
+
 /* What a full handshake and a resumed one say of an origin is the same, in every mode. */
 static void S2_a_resumed_origin_is_verified_again(void **state)
 {
@@ -330,6 +349,7 @@ int main(void)
         cmocka_unit_test(S2_another_name_is_another_session),
         cmocka_unit_test(S2_a_ticket_of_TLS_1_3_is_offered_once),
         cmocka_unit_test(S2_an_origin_that_leaves_without_a_word_is_come_back_to),
+        cmocka_unit_test(S2_a_session_whose_connection_was_broken_is_not_offered),
         cmocka_unit_test(S2_a_resumed_origin_is_verified_again),
         cmocka_unit_test(S2_a_certificate_that_has_expired_meanwhile_is_noticed),
         cmocka_unit_test(the_least_recently_used_go_first),
