@@ -5,7 +5,10 @@
 #   make check       all tests that this kernel can run: check-unit and check-e2e
 #   make check-vm    the end-to-end tests again, under the distribution's stock kernel
 #   make demo        a device, a router and an origin, and what interceptd does between them
-#   make bench       figures;  make fuzz  each parser for FUZZ_SECONDS;  make lint  style
+#   make bench       interceptd beside other interceptors; BENCH='--size quick' for a first look
+#   make bench-parts what single parts of it cost
+#   make check-cost  that the hot paths take no more instructions than they did
+#   make fuzz        each parser for FUZZ_SECONDS;  make lint  style
 #
 # Variables: PREFIX, DESTDIR, SYSCONFDIR; CC (gcc or clang); SAN=address,undefined or SAN=thread, which
 # builds into a folder of its own; TESTS, what pytest is given, JOBS, how many run at a time, and
@@ -58,7 +61,7 @@ BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_bench.c))
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo '  $(1)	$@')
 
-.PHONY: all install uninstall check check-unit check-e2e check-vm demo bench fuzz lint format clean
+.PHONY: all install uninstall check check-unit check-e2e check-vm check-cost demo bench bench-parts fuzz lint format clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -152,8 +155,27 @@ fuzz: $(FUZZERS)
 demo: all
 	$(Q)scripts/demo $(BUILD)
 
+# BENCH="--size quick --rounds 1": what tests/bench/compare.py is told.
+bench: all $(BUILD)/tests/bench/load_client $(BUILD)/tests/bench/floor
+	$(Q)scripts/deps build run bench
+	$(Q)INTERCEPTD_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/compare.py $(BENCH)
+
+$(BUILD)/tests/bench/floor: $(BUILD)/tests/bench/floor.o
+$(BUILD)/tests/bench/load_client: $(BUILD)/tests/bench/load_client.o $(BUILD)/tests/bench/load_connection.o
+$(BUILD)/tests/bench/floor $(BUILD)/tests/bench/load_client:
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) $(LINKING) $(LDFLAGS) -o $@ $^ -lssl -lcrypto
+
+$(BUILD)/tests/bench/hot_paths: %: %.o $(LIBRARY)
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) $(LINKING) $(LDFLAGS) -o $@ $^ $(LIB_LINKS)
+
+# GUARD=--update: the counts of today are kept, for this compiler.
+check-cost: $(BUILD)/tests/bench/hot_paths
+	$(Q)$(PYTHON) tests/bench/instructions.py $(GUARD) $< '$(CC)'
+
 $(BENCHES): %: %.o $(LIBRARY)
-bench: all $(BENCHES)
+bench-parts: all $(BENCHES)
 	$(Q)set -e; for bench in $(BENCHES); do $$bench; done
 	$(Q)INTERCEPTD_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/ignored_bench.py
 	$(Q)INTERCEPTD_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/readers.py

@@ -198,8 +198,13 @@ void endpoint_refuse(struct endpoint *endpoint, uint8_t alert)
 
 void endpoint_close(struct endpoint *endpoint, bool reset)
 {
-    if (endpoint->ssl != NULL)
+    if (endpoint->ssl != NULL) {
+        /* A session outlives a connection that was not closed properly (RFC 5246, section 7.2.1).
+         * OpenSSL would drop it; and where the peer answers our close_notify with FIN alone, it
+         * forgets that there was one. What broke a session has dropped it before. */
+        SSL_set_shutdown(endpoint->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
         SSL_free(endpoint->ssl);
+    }
     endpoint->ssl = NULL;
     if (endpoint->fd < 0)
         return;

@@ -120,7 +120,9 @@ static int use_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_
     if (EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->cipher, iv, encrypt) != 1 ||
         !set_mac_key(mac, key))
         return KEY_ERROR;
-    return key == &tickets->current ? KEY_GOOD : KEY_OLD;
+    /* A device uses a ticket of TLS 1.3 once (RFC 8446, appendix C.4): so each is replaced. */
+    bool lasts = key == &tickets->current && SSL_version(ssl) < TLS1_3_VERSION;
+    return encrypt || lasts ? KEY_GOOD : KEY_OLD;
 }
 
 bool tickets_init(struct tickets *tickets, SSL_CTX *context, const struct ticket_secret *secret)

@@ -102,19 +102,25 @@ static void start_visit(struct open_visit *open, struct sessions *sessions,
     assert_int_equal(shake_hands(&open->pair), IO_OK);
 }
 
-/* True if it was resumed. Tickets of TLS 1.3 come with the first byte. */
-static bool finish_visit(struct open_visit *open)
+/* Tickets of TLS 1.3 come with the first byte. */
+static void hear_a_byte(struct open_visit *open)
 {
     char byte;
     size_t count;
+    assert_int_equal(SSL_write(open->pair.theirs, "x", 1), 1);
+    assert_int_equal(endpoint_read(&open->pair.ours, &byte, 1, &count), IO_OK);
+}
+
+/* True if it was resumed. */
+static bool finish_visit(struct open_visit *open)
+{
     SSL *ssl = open->pair.ours.ssl;
     bool resumed = SSL_session_reused(ssl) == 1;
     if (resumed) {
         assert_true(verify_again(ssl));
         sessions_resumed(&open->place, ssl);
     }
-    assert_int_equal(SSL_write(open->pair.theirs, "x", 1), 1);
-    assert_int_equal(endpoint_read(&open->pair.ours, &byte, 1, &count), IO_OK);
+    hear_a_byte(open);
     assert_int_equal(endpoint_shutdown(&open->pair.ours, true), IO_OK);
     fini_pair(&open->pair);
     return resumed;
@@ -204,6 +210,50 @@ static void S2_a_ticket_of_TLS_1_3_is_offered_once(void **state)
     assert_true(finish_visit(&open[0]));
     assert_true(finish_visit(&open[1]));
     assert_false(finish_visit(&open[2]));
+    sessions_free(sessions);
+}
+
+/* As nginx does: it answers our close_notify with FIN alone. */
+static void S2_an_origin_that_leaves_without_a_word_is_come_back_to(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct sessions *sessions = sessions_new(10);
+        const struct visit visit = usual(versions[i]);
+        struct open_visit open;
+        for (int times = 0; times < 4; times++) {
+            char byte;
+            size_t count;
+            start_visit(&open, sessions, &visit);
+            assert_int_equal(SSL_session_reused(open.pair.ours.ssl), times > 0);
+            sessions_resumed(&open.place, open.pair.ours.ssl);
+            hear_a_byte(&open);
+            assert_int_equal(endpoint_shutdown(&open.pair.ours, true), IO_OK);
+            assert_int_equal(SSL_read(open.pair.theirs, &byte, 1), 0);
+            close_theirs(&open.pair);
+            assert_int_equal(endpoint_read(&open.pair.ours, &byte, 1, &count), IO_TRUNCATED);
+            fini_pair(&open.pair);
+        }
+        sessions_free(sessions);
+    }
+}
+
+static void S2_a_session_whose_connection_was_broken_is_not_offered(void **state)
+{
+    (void)state;
+    static const char garbage[] = "\x17\x03\x03\x00\x20 thirty-two bytes, no ciphertext..";
+    struct sessions *sessions = sessions_new(10);
+    const struct visit visit = usual(TLS1_2_VERSION);
+    struct open_visit open;
+    char byte;
+    size_t count;
+    start_visit(&open, sessions, &visit);
+    hear_a_byte(&open);
+    assert_int_equal(write(open.pair.their_fd, garbage, 5 + 32), 5 + 32);
+    assert_int_equal(endpoint_read(&open.pair.ours, &byte, 1, &count), IO_FAILED);
+    fini_pair(&open.pair);
+    assert_false(visit_origin(sessions, &visit));
+    assert_true(visit_origin(sessions, &visit));
     sessions_free(sessions);
 }
 
@@ -298,6 +348,8 @@ int main(void)
         cmocka_unit_test(S2_whatever_has_changed_leads_to_a_full_handshake),
         cmocka_unit_test(S2_another_name_is_another_session),
         cmocka_unit_test(S2_a_ticket_of_TLS_1_3_is_offered_once),
+        cmocka_unit_test(S2_an_origin_that_leaves_without_a_word_is_come_back_to),
+        cmocka_unit_test(S2_a_session_whose_connection_was_broken_is_not_offered),
         cmocka_unit_test(S2_a_resumed_origin_is_verified_again),
         cmocka_unit_test(S2_a_certificate_that_has_expired_meanwhile_is_noticed),
         cmocka_unit_test(the_least_recently_used_go_first),

@@ -140,6 +140,26 @@ static void S1_a_device_that_comes_back_resumes_with_any_worker(void **state)
     fini_server(&workers[1]);
 }
 
+/* RFC 8446, appendix C.4: who used the last one would have none left. */
+static void S1_a_ticket_of_TLS_1_3_that_was_used_is_replaced(void **state)
+{
+    (void)state;
+    struct ticket_secret secret;
+    struct server server;
+    assert_true(ticket_secret_make(&secret));
+    init_server(&server, &secret, 0);
+    SSL_SESSION *ticket = first_ticket(&server, TLS1_3_VERSION);
+    for (int i = 0; i < 5; i++) {
+        assert_true(visit(&server, TLS1_3_VERSION, &usual, ticket));
+        SSL_SESSION_free(ticket);
+        ticket = given;
+        given = NULL;
+        assert_non_null(ticket);
+    }
+    SSL_SESSION_free(ticket);
+    fini_server(&server);
+}
+
 static void S1_whatever_has_changed_leads_to_a_full_handshake(void **state)
 {
     (void)state;
@@ -237,6 +257,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(S1_a_device_that_comes_back_resumes_with_any_worker),
+        cmocka_unit_test(S1_a_ticket_of_TLS_1_3_that_was_used_is_replaced),
         cmocka_unit_test(S1_whatever_has_changed_leads_to_a_full_handshake),
         cmocka_unit_test(S4_a_ticket_dies_with_the_policy),
         cmocka_unit_test(S4_a_key_is_accepted_for_half_a_day_after_its_time_and_then_wiped),
