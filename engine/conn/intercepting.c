@@ -81,7 +81,7 @@ static bool start_upstream(struct conn *conn)
     if (!endpoint_start_tls(&conn->origin.endpoint, conn->policy->tls->context.origin))
         return false;
     SSL *ssl = conn->origin.endpoint.ssl;
-    notes_own_hello(conn);
+    notes_upstream_hellos(conn);
     /* A malformed ALPN list is refused here, and then not sent on. */
     if (conn->alpn_length > 0)
         (void)SSL_set_alpn_protos(ssl, conn->alpn, (unsigned)conn->alpn_length);

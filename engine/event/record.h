@@ -21,7 +21,8 @@ struct record_session {
     const char *cipher;  /* "TLS_AES_256_GCM_SHA384" */
     const char *group;   /* "X25519" */
     const char *alpn;
-    const char *ja4, *ja3; /* of our own ClientHello, upstream */
+    const char *ja4, *ja3; /* of our own ClientHello, upstream; */
+    const char *ja3s;      /* and of the origin's ServerHello */
     bool resumed;
     uint32_t handshake_ms;
     int alert_in, alert_out; /* TLS alerts received and sent */
@@ -45,7 +46,9 @@ struct record_certificate {
 struct record {
     uint64_t flow_id;
     const struct flow *flow;
-    struct timeval start, end; /* a start of 0: unknown */
+    const char *community_id;          /* NULL: it is computed with each event */
+    const char *upstream_community_id; /* of our connection to the origin; NULL: unknown */
+    struct timeval start, end;         /* a start of 0: unknown */
 
     const char *action; /* "intercept", "passthrough", "bypass", "refuse" (of QUIC) */
     const char *reason;

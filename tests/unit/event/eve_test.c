@@ -83,10 +83,12 @@ static void fill_case(struct case_file *file)
     record->sni = "example.com";
     record->ja4 = "t13d1516h2_8daaf6152771_e5627efa2ab1";
     record->ja3 = "ada70206e40642a3e4461f35503241d5";
+    record->upstream_community_id = "1:LQU9qZlK+B5F3KDmev6m5PMibrg=";
     record->client_alpns = alpns;
     record->client_alpn_count = 2;
     fill_session(&record->client, "h2");
     fill_session(&record->upstream, "h2");
+    record->upstream.ja3s = "4835b19f14997673071435cb321f5445";
     record->certificate = (struct record_certificate){
         .subject = "CN=example.com",
         .issuer = "C=US, O=Example CA",
@@ -177,6 +179,7 @@ static void what_is_not_known_is_left_out(void **state)
                  " 'src_ip': '10.0.0.7', 'src_port': 50012,"
                  " 'dest_ip': '93.184.216.34', 'dest_port': 443,"
                  " 'proto': 'TCP', 'app_proto': 'tls',"
+                 " 'community_id': '1:MoAp/HioqQM0Tle2uf2o9CMfH+w=',"
                  " 'intercept': {'action': 'intercept', 'reason': 'default', 'policy_rev': 3}}");
 }
 
@@ -193,6 +196,7 @@ static void ipv6_udp_and_the_interface_are_told(void **state)
                  "{'flow_id': 1234567890123456, 'event_type': 'intercept', 'in_iface': 'br-lan',"
                  " 'src_ip': '2001:db8::7', 'src_port': 50012,"
                  " 'dest_ip': '2001:db8:1::1', 'dest_port': 443, 'proto': 'UDP',"
+                 " 'community_id': '1:35yTaseZ+KFk7DikMcr3gMgnFwU=',"
                  " 'intercept': {'action': 'passthrough', 'reason': 'default', 'policy_rev': 3}}");
 }
 
@@ -313,7 +317,10 @@ static void both_sessions_and_both_certificates_are_told(void **state)
                 " 'client': {'version': 'TLS 1.3', 'cipher': 'TLS_AES_256_GCM_SHA384',"
                 "            'group': 'X25519', 'alpn': 'h2', 'resumed': true,"
                 "            'handshake_ms': 17},"
-                " 'upstream': {'ip': '93.184.216.34', 'port': 443, 'version': 'TLS 1.3',"
+                " 'upstream': {'ip': '93.184.216.34', 'port': 443,"
+                "              'community_id': '1:LQU9qZlK+B5F3KDmev6m5PMibrg=',"
+                "              'ja3s': {'hash': '4835b19f14997673071435cb321f5445'},"
+                "              'version': 'TLS 1.3',"
                 "              'cipher': 'TLS_AES_256_GCM_SHA384', 'group': 'X25519',"
                 "              'resumed': false, 'handshake_ms': 17, 'verify': 'ok',"
                 "              'verify_code': 0, 'fingerprint': 'aa:bb:cc', 'sha256': '4567cdef'},"
@@ -390,6 +397,8 @@ static void a_tls_event_has_suricatas_fields(void **state)
                 " 'notafter': '2027-01-01T00:00:00',"
                 " 'ja4': 't13d1516h2_8daaf6152771_e5627efa2ab1',"
                 " 'ja3': {'hash': 'ada70206e40642a3e4461f35503241d5'},"
+                " 'ja3s': {'hash': '4835b19f14997673071435cb321f5445'},"
+                " 'session_resumed': true,"
                 " 'client_alpns': ['h2', 'http/1.1'], 'server_alpns': ['h2'],"
                 " 'subjectaltname': ['example.com', '*.example.com', '192.0.2.1']}");
 }
@@ -474,6 +483,7 @@ static void what_passed_in_the_kernel_is_bypassed_and_has_its_name(void **state)
     assert_event(file, EVE_FLOW,
                  "{'flow_id': 1234567890123456, 'event_type': 'flow', 'src_ip': '10.0.0.7',"
                  " 'src_port': 50012, 'dest_ip': '93.184.216.34', 'dest_port': 443, 'proto': 'TCP',"
+                 " 'community_id': '1:MoAp/HioqQM0Tle2uf2o9CMfH+w=',"
                  " 'flow': {'pkts_toserver': 4, 'pkts_toclient': 0, 'bytes_toserver': 0,"
                  "          'bytes_toclient': 0, 'start': '2026-11-23T12:00:00.000000+0000',"
                  "          'end': '2026-11-23T12:00:00.000000+0000', 'age': 0,"
