@@ -134,7 +134,8 @@ bool conn_lost(const struct conn_side *side, uint32_t events);
 /* The state's `expired` is called when this time is over. Entering a state stops the timer. */
 void conn_timeout(struct conn *conn, struct timeout_class *class);
 
-/* Writes the `tls` event, if the device spoke TLS and it is not written yet. */
+/* Writes the `tls` event, if the device spoke TLS and it is not written yet, and what is alarming
+ * about the origin. */
 void conn_tell_tls(struct conn *conn);
 
 /* Ends the connection and frees it. With `reset` both sides see RST, otherwise FIN. */

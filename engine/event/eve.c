@@ -178,9 +178,23 @@ static void write_flow(struct jsonw *json, const struct record *record)
         jsonw_uint(json, "age", age_of(record));
     jsonw_string(json, "state", record->state != NULL ? record->state : "closed");
     jsonw_string(json, "reason", flow_reason(record->ending));
-    jsonw_bool(json, "alerted", false);
+    jsonw_bool(json, "alerted", record->alerted);
     if (record->protocol != NULL)
         jsonw_uint(json, "tx_cnt", record->transactions);
+    jsonw_object_end(json);
+}
+
+static void write_alert(struct jsonw *json, const struct record *record)
+{
+    const struct alert_kind kind = alert_kind(record->alert);
+    jsonw_object(json, "alert");
+    jsonw_string(json, "action", record->blocked ? "blocked" : "allowed");
+    jsonw_uint(json, "gid", ALERT_GENERATOR);
+    jsonw_uint(json, "signature_id", kind.number);
+    jsonw_uint(json, "rev", 1);
+    jsonw_string(json, "signature", kind.signature);
+    jsonw_string(json, "category", kind.category);
+    jsonw_uint(json, "severity", kind.severity);
     jsonw_object_end(json);
 }
 
@@ -341,15 +355,19 @@ static void write_intercept(struct jsonw *json, const struct record *record)
 
 void eve_write(struct recorder_feed *feed, enum eve_type type, const struct record *record)
 {
-    static const char *const names[] = {
-        [EVE_INTERCEPT] = "intercept", [EVE_TLS] = "tls", [EVE_FLOW] = "flow"};
+    static const char *const names[] = {[EVE_INTERCEPT] = "intercept",
+                                        [EVE_TLS] = "tls",
+                                        [EVE_FLOW] = "flow",
+                                        [EVE_ALERT] = "alert"};
     char buffer[EVENT_SIZE];
     struct jsonw json;
     if (!recorder_wants(feed, OUTPUT_EVENTS))
         return;
     jsonw_init(&json, buffer, sizeof(buffer) - 1);
     eve_write_header(&json, names[type], record->app_proto, record);
-    if (type == EVE_TLS)
+    if (type == EVE_ALERT)
+        write_alert(&json, record);
+    if (type == EVE_TLS || (type == EVE_ALERT && record->flow->opened))
         write_tls(&json, record);
     if (type == EVE_FLOW)
         write_flow(&json, record);

@@ -18,6 +18,7 @@ enum eve_type {
     EVE_INTERCEPT, /* a decision has fallen */
     EVE_TLS,       /* the handshakes are over, one way or the other */
     EVE_FLOW,      /* the connection has ended */
+    EVE_ALERT,     /* the record's alert */
 };
 
 /* Opens an event that is about no connection: an object with its time and type. */

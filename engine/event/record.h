@@ -9,6 +9,7 @@
 
 #include "core/ending.h"
 #include "core/flow.h"
+#include "event/alert.h"
 
 #include <sys/time.h>
 
@@ -82,6 +83,10 @@ struct record {
     const char *protocol;  /* that was spoken inside TLS, by Suricata's name; NULL if unknown */
     uint64_t transactions; /* of it that were seen */
     uint64_t untold;       /* of them that are in no record, for lack of memory */
+
+    enum alert alert; /* of an `alert` event: */
+    bool blocked;     /* and that was the end */
+    bool alerted;     /* there was one */
 
     const char *state; /* of the flow, in Suricata's words; NULL: "closed" */
     bool uncounted;    /* of the next four nothing is known */

@@ -384,6 +384,56 @@ static void only_an_ended_connection_has_an_ending(void **state)
     }
 }
 
+/* ---- under `alert` ---- */
+
+static void an_alert_has_suricatas_fields(void **state)
+{
+    struct case_file *file = *state;
+    file->record.alert = ALERT_REVOKED;
+    file->record.blocked = true;
+    assert_part(file, EVE_ALERT, "alert",
+                "{'action': 'blocked', 'gid': 77, 'signature_id': 2, 'rev': 1,"
+                " 'signature': 'interceptd: the origin\\u0027s certificate is revoked',"
+                " 'category': 'Potentially Bad Traffic', 'severity': 1}");
+}
+
+static void an_alert_comes_with_the_handshake_if_there_was_one(void **state)
+{
+    struct case_file *file = *state;
+    fill_case(file);
+    file->record.alert = ALERT_NO_CA;
+    json_t *event = written_event(file, EVE_ALERT);
+    assert_null(json_object_get(event, "tls"));
+    json_decref(event);
+    assert_int_equal(unlink(path_in(&file->folder, "eve.json").text), 0);
+    file->flow.opened = true;
+    event = written_event(file, EVE_ALERT);
+    const json_t *sni = json_object_get(json_object_get(event, "tls"), "sni");
+    assert_string_equal(json_string_value(sni), "example.com");
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(event, "alert"), "action")), "allowed");
+    json_decref(event);
+}
+
+static void a_flow_tells_whether_there_was_an_alert(void **state)
+{
+    struct case_file *file = *state;
+    file->record.alerted = true;
+    json_t *event = written_event(file, EVE_FLOW);
+    assert_true(json_is_true(json_object_get(json_object_get(event, "flow"), "alerted")));
+    json_decref(event);
+}
+
+/* What is in the records of others refers to it. */
+static void an_alerts_number_stays(void **state)
+{
+    (void)state;
+    assert_int_equal(alert_kind(ALERT_UNVERIFIED).number, 1);
+    assert_int_equal(alert_kind(ALERT_REVOKED).number, 2);
+    assert_int_equal(alert_kind(ALERT_PINNED).number, 3);
+    assert_int_equal(alert_kind(ALERT_NO_CA).number, 4);
+}
+
 /* ---- under `tls` ---- */
 
 static void a_tls_event_has_suricatas_fields(void **state)
@@ -661,6 +711,10 @@ int main(void)
         with_case(starttls_and_ech_are_told_where_there_are_any),
         with_case(alerts_are_told_also_of_a_handshake_that_failed),
         with_case(only_an_ended_connection_has_an_ending),
+        with_case(an_alert_has_suricatas_fields),
+        with_case(an_alert_comes_with_the_handshake_if_there_was_one),
+        with_case(a_flow_tells_whether_there_was_an_alert),
+        cmocka_unit_test(an_alerts_number_stays),
         with_case(a_tls_event_has_suricatas_fields),
         with_case(a_handshake_that_failed_early_has_an_undetermined_version),
         with_case(the_forged_certificate_is_not_under_tls),
