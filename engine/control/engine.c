@@ -164,7 +164,11 @@ void engine_apply(struct engine *engine, struct engine_change *change, struct ma
 
 static struct recorder_paths record_paths(const struct config *config)
 {
-    return (struct recorder_paths){.events = config->events_file, .keylog = config->tls.keylog};
+    return (struct recorder_paths){
+        .events = config->events_file,
+        .keylog = config->tls.keylog,
+        .rotation = {.size = config->rotate_size, .keep = config->rotate_keep},
+    };
 }
 
 static size_t count_workers(const struct network_config *network)

@@ -190,6 +190,8 @@ struct config {
     bool ignored_events;                     /* also of what passes in the kernel */
     bool keep_credentials;                   /* in records; else they are redacted */
     uint32_t bodies;                         /* of which so many bytes are recorded; 0: none */
+    uint64_t rotate_size;                    /* bytes, of the records' file; 0: it grows on */
+    uint32_t rotate_keep;                    /* older ones that are kept */
     const char *control_socket;
     const char *read_socket; /* of those who may only ask; NULL: beside the other */
     const char *state_directory;

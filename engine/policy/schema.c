@@ -69,7 +69,7 @@ static const char *parse_workers(const struct value *value, void *field)
     return NULL;
 }
 
-static const char *parse_rejections(const struct value *value, void *field)
+static const char *parse_count(const struct value *value, void *field)
 {
     uint64_t number = 0;
     if (!parse_whole_number(value->text, 1000, &number) || number == 0)
@@ -107,21 +107,43 @@ static const char *parse_mark(const struct value *value, void *field)
     return NULL;
 }
 
+/* A number of bytes, with k, m or g behind for larger units; up to a tebibyte. False if it is none.
+ */
+static bool read_size(const char *text, uint64_t *size)
+{
+    static const char units[] = "kmg";
+    const uint64_t largest = UINT64_C(1) << 40;
+    const char *unit = read_number(text, largest, size);
+    if (unit == NULL || *unit == '\0')
+        return unit != NULL;
+    const char *known = strchr(units, *unit);
+    if (known == NULL || unit[1] != '\0')
+        return false;
+    const int shift = 10 * ((int)(known - units) + 1);
+    if (*size > largest >> shift)
+        return false;
+    *size <<= shift;
+    return true;
+}
+
 /* More would not fit into a line of records, for a request and its response. */
 static const char *parse_bodies(const struct value *value, void *field)
 {
-    static const char expected[] = "expected none, or a size from 1 to 64k, such as 1000, 4k";
-    const uint64_t largest = UINT64_C(64) << 10;
-    uint64_t number = 0;
-    if (strcmp(value->text, "none") != 0) {
-        const char *unit = read_number(value->text, largest, &number);
-        if (unit == NULL || (unit[0] != '\0' && strcmp(unit, "k") != 0))
-            return expected;
-        number <<= unit[0] == 'k' ? 10 : 0;
-        if (number == 0 || number > largest)
-            return expected;
-    }
-    *(uint32_t *)field = (uint32_t)number;
+    uint64_t size = 0;
+    if (strcmp(value->text, "none") != 0 &&
+        (!read_size(value->text, &size) || size == 0 || size > UINT64_C(64) << 10))
+        return "expected none, or a size from 1 to 64k, such as 1000, 4k";
+    *(uint32_t *)field = (uint32_t)size;
+    return NULL;
+}
+
+static const char *parse_rotation(const struct value *value, void *field)
+{
+    uint64_t size = 0;
+    if (strcmp(value->text, "none") != 0 &&
+        (!read_size(value->text, &size) || size < UINT64_C(64) << 10))
+        return "expected none, or a size from 64k on, such as 100m, 1g";
+    *(uint64_t *)field = size;
     return NULL;
 }
 
@@ -528,7 +550,7 @@ const struct schema_key schema[] = {
     {"ignore", "file", NULL, true, parse_pattern_file, FIELD(ignore.patterns)},
     {"ignore", "match", "address", true, parse_match, FIELD(ignore.match)},
     {"ignore", "learn", "off", false, parse_learn, FIELD(learn.mode)},
-    {"ignore", "after-rejections", "3", false, parse_rejections, FIELD(learn.after)},
+    {"ignore", "after-rejections", "3", false, parse_count, FIELD(learn.after)},
     {"ignore", "rejections-within", "1h", false, parse_duration, FIELD(learn.within)},
     {"ignore", "learned-for", "30d", false, parse_duration, FIELD(learn.keep)},
     {"allow", "pattern", NULL, true, parse_pattern, FIELD(allow.patterns)},
@@ -576,6 +598,8 @@ const struct schema_key schema[] = {
     {"events", "ignored", "yes", false, parse_yes_no, FIELD(ignored_events)},
     {"events", "credentials", "redact", false, parse_redaction, FIELD(keep_credentials)},
     {"events", "bodies", "none", false, parse_bodies, FIELD(bodies)},
+    {"events", "rotate-size", "100m", false, parse_rotation, FIELD(rotate_size)},
+    {"events", "rotate-keep", "5", false, parse_count, FIELD(rotate_keep)},
 
     {"control", "socket", "/run/interceptd/control.sock", false, parse_socket,
      FIELD(control_socket)},

@@ -21,11 +21,13 @@ from lab import DEVICE4, DEVICE6, ORIGIN4, ORIGIN6, PATIENCE, wait_for
 TIMESTAMP = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}[+-]\d{4}"
 DATE = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}"
 HEADER = {"timestamp": TIMESTAMP, "flow_id": int, "in_iface": str, "event_type": str, "src_ip": str,
-          "src_port": int, "dest_ip": str, "dest_port": int, "proto": "TCP|UDP", "app_proto": str}
+          "src_port": int, "dest_ip": str, "dest_port": int, "proto": "TCP|UDP", "app_proto": str,
+          "community_id": r"1:[A-Za-z0-9+/]{27}="}
 TLS = {"subject": str, "issuerdn": str, "serial": r"([0-9A-F]{2}:)*[0-9A-F]{2}",
        "fingerprint": r"([0-9a-f]{2}:){19}[0-9a-f]{2}", "sni": str, "version": str, "notbefore": DATE,
        "notafter": DATE, "ja4": r"t\d\d[di]\d{4}\w\w_[0-9a-f]{12}_[0-9a-f]{12}",
-       "ja3": {"hash": "[0-9a-f]{32}"}, "client_alpns": list, "server_alpns": list, "subjectaltname": list}
+       "ja3": {"hash": "[0-9a-f]{32}"}, "ja3s": {"hash": "[0-9a-f]{32}"},
+       "client_alpns": list, "server_alpns": list, "subjectaltname": list}
 FLOW = {"pkts_toserver": int, "pkts_toclient": int, "bytes_toserver": int, "bytes_toclient": int,
         "start": TIMESTAMP, "end": TIMESTAMP, "age": int, "state": "closed|bypassed",
         "reason": "timeout|shutdown|forced", "alerted": bool, "tx_cnt": int}
@@ -40,15 +42,18 @@ INTERCEPT = {"action": "intercept|passthrough|bypass", "reason": str, "rule": st
              "upstream": {"ip": str, "port": int, "verify": str, "verify_code": int,
                           "fingerprint": TLS["fingerprint"], "sha256": "[0-9a-f]{64}",
                           "verify_errors": list, "ja4": TLS["ja4"], "ja3": TLS["ja3"],
-                          **SESSION},
+                          "ja3s": TLS["ja3s"], "community_id": HEADER["community_id"], **SESSION},
              "forged": {"fingerprint": TLS["fingerprint"], "sha256": "[0-9a-f]{64}", "cached": bool},
              "ending": str, "phase": str, "advice": str}
 HTTP = {"hostname": str, "url": str, "http_user_agent": str, "http_content_type": str, "http_method": str,
         "protocol": "HTTP/(1.1|2)", "status": int, "length": int, "version": "2", "request_headers": list,
-        "response_headers": list, "http2": {"stream_id": int, "request": {}, "response": {}}}
+        "response_headers": list, "http2": {"stream_id": int}}
+ALERT = {"action": "allowed|blocked", "gid": int, "signature_id": int, "rev": int, "signature": str,
+         "category": str, "severity": int}
 TOLD = {"device": {key: INTERCEPT["device"][key] for key in ("mac", "name")}, "note": str,
         "http": {"request_length": int, "complete": bool, "wait_ms": int, "total_ms": int}}
-EVENT = {**HEADER, "tls": TLS, "flow": FLOW, "intercept": {**TOLD, **INTERCEPT}, "http": HTTP, "tx_id": int,
+EVENT = {**HEADER, "tls": TLS, "flow": FLOW, "alert": ALERT,
+         "intercept": {**TOLD, **INTERCEPT}, "http": HTTP, "tx_id": int,
          "direction": "to_server|to_client",
          "anomaly": {"app_proto": str, "type": "applayer", "event": str, "layer": "proto_parser"}}
 
@@ -293,7 +298,62 @@ def test_rotation_by_sigusr1(lab, engine):
         assert len([line for line in path.read_text().splitlines() if '"flow"' in line]) == 1
 
 
-def test_a_full_disk_costs_records_and_no_traffic(lab, engine):
+def rotated(started, number):
+    return started.events_path.with_name("eve.json.%d" % number)
+
+
+def numbers_of_requests(path):
+    """Of an HTTP event each: https://origin.test/hello?NUMBER. All that is in the file are whole lines."""
+    text = path.read_text()
+    assert text == "" or text.endswith("\n")
+    events = [json.loads(line) for line in text.splitlines()]
+    return [int(event["http"]["url"].partition("?")[2]) for event in events if event["event_type"] == "http"]
+
+
+def test_a_large_file_of_records_becomes_an_older_one_and_no_record_is_lost(lab, engine):
+    started = engine({"events": {"rotate-size": "64k", "rotate-keep": 9}})
+    lab.curl("https://origin.test/hello?[1-300]", "-k", "-o", "/dev/null")
+    started.wait_records("flow")
+    old = [path for path in (rotated(started, n) for n in range(9, 0, -1)) if path.exists()]
+    assert len(old) > 2 and all(path.stat().st_size >= 64 << 10 for path in old)
+    files = [*old, started.events_path]
+    assert [number for path in files for number in numbers_of_requests(path)] == list(range(1, 301))
+    assert all(path.stat().st_mode & 0o777 == 0o640 for path in files)
+
+
+def test_older_records_than_are_wanted_go(lab, engine):
+    started = engine({"events": {"rotate-size": "64k", "rotate-keep": 1}})
+    lab.curl("https://origin.test/hello?[1-300]", "-k", "-o", "/dev/null")
+    started.wait_records("flow")
+    assert rotated(started, 1).exists() and not rotated(started, 2).exists()
+    kept = numbers_of_requests(rotated(started, 1)) + numbers_of_requests(started.events_path)
+    assert 0 < len(kept) < 300 and kept == list(range(301 - len(kept), 301))
+
+
+def test_logrotate_loses_no_record(lab, engine, tmp_path):
+    """As the manual has it, while records come."""
+    started = engine({"events": {"rotate-size": "none"}})
+    rules = tmp_path / "logrotate.conf"
+    rules.write_text("%s {\nsu root root\nrotate 7\nmissingok\ncompress\ndelaycompress\npostrotate\n"
+                     "kill -USR1 %d\nendscript\n}\n" % (started.events_path, started.pid()))
+    rules.chmod(0o644)
+    device = lab.device.spawn("curl", "-sk", "--rate", "100/s", "--resolve",
+                              "origin.test:443:" + ORIGIN4[0], "-o", "/dev/null",
+                              "https://origin.test/hello?[1-300]")
+    for turn in range(1, 4):
+        wait_for(lambda: started.events_path.exists() and '"http"' in started.events_path.read_text(),
+                 "records")
+        subprocess.run(["logrotate", "-f", "-s", tmp_path / "state", rules], check=True)
+    device.wait(timeout=30 * PATIENCE)
+    started.wait_records("flow")
+    for number in (2, 3):
+        subprocess.run(["gunzip", "%s.%d.gz" % (started.events_path, number)], check=True)
+    files = [rotated(started, 3), rotated(started, 2), rotated(started, 1), started.events_path]
+    found = [numbers_of_requests(path) for path in files]
+    assert all(found) and sum(found, []) == list(range(1, 301))
+
+
+def test_a_full_disk_costs_records_and_no_traffic_and_they_are_counted(lab, engine):
     disk = lab.directory / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "none", disk], check=True)
@@ -302,12 +362,15 @@ def test_a_full_disk_costs_records_and_no_traffic(lab, engine):
         for _ in range(8):
             assert lab.curl("https://origin.test/hello", "-k").stdout == "hello from the origin\n"
         started.wait_log("warning: .*eve.json: No space left on device: paused")
-        wait_for(lambda: started.status()["records"]["lost"] > 0, "losses to be counted")
+        # Of a connection there are four; what is not in the file, in whole lines, is counted.
+        kept = lambda: [json.loads(line) for line in (disk / "eve.json").read_text().splitlines()]
+        wait_for(lambda: len(kept()) + started.status()["records"]["lost"] == 8 * 4, "losses to be counted")
+        assert {"intercept", "tls", "http", "flow"} == {record["event_type"] for record in kept()}
         (disk / "eve.json").write_text("")  # somebody makes room
         lab.curl("https://origin.test/hello", "-k")
-        started.wait_log("eve.json: works again")
-        lines = [json.loads(line) for line in (disk / "eve.json").read_text().splitlines() if line]
-        assert lines
+        (lost,) = started.wait_log("eve.json: works again; lines lost: (\\d+)$").groups()
+        wait_for(lambda: len(kept()) == 4, "the records of the last one")
+        assert started.status()["records"]["lost"] == int(lost) > 0
         started.stop()
     finally:
         subprocess.run(["umount", disk], check=True)
@@ -342,10 +405,14 @@ def test_a_connection_that_fails_is_recorded_too(lab, engine):
     started = engine()
     lab.curl("https://origin.test/hello", check=False)  # does not trust us
     (flow,) = started.wait_records("flow")
-    assert [record["event_type"] for record in started.records()] == ["intercept", "tls", "flow"]
+    intercept, tls, alert, _ = started.records()
+    assert [record["event_type"] for record in (intercept, tls, alert)] == ["intercept", "tls", "alert"]
     assert flow["intercept"]["client"]["alert_in"] == 48
     assert flow["intercept"]["ending"] == "device_alert"
     check(flow, EVENT)
+    check(alert, EVENT)
+    assert (alert["alert"]["action"], alert["alert"]["signature_id"]) == ("allowed", 4)
+    assert alert["tls"] == tls["tls"] and flow["flow"]["alerted"] and not alert["intercept"].get("learned")
 
 
 def test_many_records_are_whole_lines(lab, engine):
