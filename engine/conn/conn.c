@@ -186,6 +186,7 @@ void conn_end(struct conn *conn, enum ending ending, bool reset)
     learn(conn);
     telling_end(conn);
     eve_write(conn->pool->options.feed, EVE_FLOW, &conn->record);
+    tally_end(&conn->pool->tally, conn);
     log_end(conn, conn->record.ending);
     leave_state(conn);
     close_side(conn, &conn->device, reset);

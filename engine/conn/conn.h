@@ -105,6 +105,7 @@ struct conn {
     LIST_ENTRY(conn) forging_link; /* in the pool's list, in FORGE */
     uint32_t forging_number;       /* of a request that this one made; 0: none */
     uint64_t handshake_start;      /* ms */
+    uint64_t forge_start;          /* ms: when the signer was asked, in FORGE */
 
     union {
         struct upgrade upgrade; /* in STARTTLS */

@@ -27,11 +27,16 @@ static void print_device(const json_t *event)
         printf("%s", text_endpoint(text_of(event, "src_ip"), text_number(event, "src_port"), text));
 }
 
-/* Why it was decided so; or how it has ended. */
+/* Why it was decided so; or what is alarming, or how it has ended. */
 static void print_why(const json_t *event)
 {
     const json_t *intercept = json_object_get(event, "intercept");
+    const json_t *alert = json_object_get(event, "alert");
     const char *rule = text_of(intercept, "rule");
+    if (alert != NULL) {
+        text_print(text_of(alert, "signature"));
+        return;
+    }
     if (json_object_get(event, "flow") != NULL) {
         const json_t *flow = json_object_get(event, "flow");
         printf("%s, %" PRIu64 " up, %" PRIu64 " down", text_of(intercept, "ending"),
@@ -90,8 +95,9 @@ static bool print_event(const struct options *options, const json_t *event)
         putchar('\n');
     } else if (strcmp(action, "change") == 0) {
         print_changes(event);
-    } else if (strcmp(text_of(event, "event_type"), "tls") != 0) {
-        print_connection(event); /* what is said of TLS is for programs */
+    } else if (strcmp(text_of(event, "event_type"), "tls") != 0 &&
+               strcmp(text_of(event, "event_type"), "stats") != 0) {
+        print_connection(event); /* those two are for programs */
     }
     return fflush(stdout) == 0;
 }

@@ -192,6 +192,7 @@ struct config {
     uint32_t bodies;                         /* of which so many bytes are recorded; 0: none */
     uint64_t rotate_size;                    /* bytes, of the records' file; 0: it grows on */
     uint32_t rotate_keep;                    /* older ones that are kept */
+    uint32_t stats_interval;                 /* of `stats` events, in s; 0: there are none */
     const char *control_socket;
     const char *read_socket; /* of those who may only ask; NULL: beside the other */
     const char *state_directory;

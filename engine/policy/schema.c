@@ -176,6 +176,12 @@ static const char *parse_duration(const struct value *value, void *field)
     return schema_duration(value->text, field);
 }
 
+static const char *parse_interval(const struct value *value, void *field)
+{
+    *(uint32_t *)field = 0;
+    return strcmp(value->text, "none") == 0 ? NULL : schema_duration(value->text, field);
+}
+
 /* The index of `text` in a NULL-terminated list of words; -1 if it is none of them. */
 static int word_index(const char *text, const char *const *words)
 {
@@ -600,6 +606,7 @@ const struct schema_key schema[] = {
     {"events", "bodies", "none", false, parse_bodies, FIELD(bodies)},
     {"events", "rotate-size", "100m", false, parse_rotation, FIELD(rotate_size)},
     {"events", "rotate-keep", "5", false, parse_count, FIELD(rotate_keep)},
+    {"events", "stats-interval", "1m", false, parse_interval, FIELD(stats_interval)},
 
     {"control", "socket", "/run/interceptd/control.sock", false, parse_socket,
      FIELD(control_socket)},

@@ -5,7 +5,7 @@
 # and first words.
 _interceptctl_commands() {
     interceptctl "$@" -t 2 command-list 2>/dev/null && return
-    printf '%s\n' 'explain TARGET...' 'import FILE' status reload cut devices 'flows --limit --follow' 'ignored flush' \
+    printf '%s\n' 'explain TARGET...' 'import FILE' status metrics reload cut devices 'flows --limit --follow' 'ignored flush' \
         learned\ {list,forget,keep} get set unset undo \
         {ignore,allow,tcp}\ {list,add,del,replace,edit,test} device\ {list,show,name,set} log-level command-list
 }

@@ -279,8 +279,9 @@ class Engine:
             "control": {"socket": self.directory / "run/control.sock",
                         "state": self.directory / "state", "user": ENGINE_USER},
             "tls": {"ca": self.directory / "state/ca.pem", "trust": self.lab.origin_ca},
-            # Off, since what ends in the kernel ends there minutes later, when other tests look.
-            "events": {"file": self.events_path, "ignored": "no"},
+            # Off, since what ends in the kernel ends there minutes later, when other tests look; as
+            # they do when it is time for statistics.
+            "events": {"file": self.events_path, "ignored": "no", "stats-interval": "none"},
         }
         lines = []
         let_in(self.directory)

@@ -379,7 +379,7 @@ def test_a_full_disk_costs_records_and_no_traffic_and_they_are_counted(lab, engi
 def test_without_a_file_there_are_no_records(lab, engine, tmp_path):
     started = engine()
     config = "\n".join(line for line in started.config_path.read_text().splitlines()
-                       if not line.startswith(("[events]", "file =", "ignored =")))
+                       if not line.startswith(("[events]", "file =", "ignored =", "stats-interval =")))
     started.config_path.write_text(config + "\n")
     started.signal(signal.SIGHUP)
     started.wait_log("^reloaded")

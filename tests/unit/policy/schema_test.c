@@ -492,6 +492,19 @@ static void records_are_rotated_by_size(void **state)
                    TEXTS("0", "1001", "all", "5 "));
 }
 
+static void statistics_come_at_an_interval(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    store_good(&stored, "events", "stats-interval", "8s");
+    assert_int_equal(stored.config.stats_interval, 8);
+    store_good(&stored, "events", "stats-interval", "none");
+    assert_int_equal(stored.config.stats_interval, 0);
+    assert_refused("events", "stats-interval",
+                   "expected a time from 1s to 365d, such as 30s, 10m, 1h, 7d",
+                   TEXTS("0s", "8", "never"));
+}
+
 static void refusals_are_learned_from_as_configured(void **state)
 {
     (void)state;
@@ -677,6 +690,7 @@ int main(void)
         cmocka_unit_test(a_queue_has_a_number_or_is_none),
         cmocka_unit_test(durations_have_a_unit),
         cmocka_unit_test(records_are_rotated_by_size),
+        cmocka_unit_test(statistics_come_at_an_interval),
         cmocka_unit_test(bodies_are_recorded_up_to_a_size_and_credentials_if_that_is_said),
         cmocka_unit_test(the_mark_lies_in_its_mask_and_leaves_room_in_it),
         cmocka_unit_test(tls_versions_are_the_four_that_there_are),
