@@ -406,3 +406,11 @@ class Engine:
         assert "Sanitizer" not in self.log() and "runtime error" not in self.log(), self.log()
         assert self.killed or self.process.returncode == self.expected_status, \
             "exit status %d:\n%s" % (self.process.returncode, self.log())
+        self.check_records()
+
+    def check_records(self):
+        """What it has written is as the schema has it, once it has ended."""
+        import schema  # which needs this module
+        for path in sorted(self.directory.glob("eve.json*")):
+            if path.is_file() and path.suffix != ".gz":
+                schema.check_file(path)

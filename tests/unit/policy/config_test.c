@@ -422,8 +422,8 @@ static void everything_that_is_wrong_is_told_in_the_order_of_the_file(void **sta
         "/etc/test.conf:2: expected key = value",
         "/etc/test.conf:3: [network] listen-port = 0: expected a port from 1 to 65535",
         "/etc/test.conf:4: unknown section [nets]",
-        "/etc/test.conf:8: unknown key files in [events]; known are: file, ignored, "
-        "credentials, bodies, rotate-size, rotate-keep, stats-interval",
+        ("/etc/test.conf:8: unknown key files in [events]; known are: file, ignored, "
+         "credentials, bodies, rotate-size, rotate-keep, stats-interval"),
         "/etc/test.conf:10: expected key = value",
     };
     struct report report = {0};
