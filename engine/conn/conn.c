@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "conn/conn.h"
 
+#include "conn/alerting.h"
 #include "conn/capturing.h"
 #include "conn/notes.h"
 #include "conn/telling.h"
@@ -109,8 +110,10 @@ static void log_end(const struct conn *conn, enum ending ending)
 
 void conn_tell_tls(struct conn *conn)
 {
-    if (conn->flow.opened && !conn->tls_told)
+    if (conn->flow.opened && !conn->tls_told) {
         eve_write(conn->pool->options.feed, EVE_TLS, &conn->record);
+        alerting_origin(conn);
+    }
     conn->tls_told = true;
 }
 
@@ -127,20 +130,6 @@ static bool is_about_certificate(int alert)
     return (alert >= SSL_AD_BAD_CERTIFICATE && alert <= SSL_AD_CERTIFICATE_UNKNOWN) ||
            alert == SSL_AD_UNKNOWN_CA || alert == SSL_AD_ACCESS_DENIED ||
            alert == SSL_AD_DECRYPT_ERROR;
-}
-
-/* An event of its own, beside those of the connection that it was learned from. */
-static void tell_learned(const struct conn *conn, const struct learned_finding *finding)
-{
-    char evidence[LEARNED_EVIDENCE_SIZE];
-    const struct policy *policy = policy_view_policy(conn->policy->view);
-    struct record record = conn->record;
-    record.action = "learned";
-    record.reason =
-        policy_config(policy)->learn.mode == LEARN_AUTO ? reason_name(REASON_PINNED) : "suggested";
-    record.evidence = learned_evidence_text(&finding->evidence, evidence);
-    record.learned = finding->id;
-    eve_write(conn->pool->options.feed, EVE_INTERCEPT, &record);
 }
 
 /* Who leaves without a word does so as soon as it has looked at the certificate. What was opened in
@@ -164,15 +153,15 @@ static bool has_refused(const struct conn *conn, struct learned_refusal *refusal
 
 /* A device that refuses what its own checks would have refused without us has told nothing; nor has
  * one that resumes, to which no certificate was shown. */
-static void learn(const struct conn *conn)
+static void learn(struct conn *conn)
 {
     const bool shown = conn->leaf != NULL && conn->by_our_ca && !conn->record.client.resumed;
     struct learned_refusal refusal;
     struct learned_finding finding;
     if (!shown || conn->accepted || conn->verify.count > 0 || !has_refused(conn, &refusal))
         return;
-    if (outcome_refused(conn->policy->view, &conn->flow, &refusal, &finding) == LEARNED_PINNED)
-        tell_learned(conn, &finding);
+    alerting_learned(conn, outcome_refused(conn->policy->view, &conn->flow, &refusal, &finding),
+                     &finding);
 }
 
 static void close_side(struct conn *conn, struct conn_side *side, bool reset)
@@ -194,11 +183,12 @@ void conn_end(struct conn *conn, enum ending ending, bool reset)
     count_end(conn);
     if (conn->record.ending == ENDING_NONE)
         notes_end(conn, ending);
-    learn(conn);
     conn_tell_tls(conn);
+    learn(conn);
     telling_end(conn);
     capturing_end(conn);
     eve_write(conn->pool->options.feed, EVE_FLOW, &conn->record);
+    tally_end(&conn->pool->tally, conn);
     log_end(conn, conn->record.ending);
     leave_state(conn);
     close_side(conn, &conn->device, reset);

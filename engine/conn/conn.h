@@ -105,6 +105,7 @@ struct conn {
     LIST_ENTRY(conn) forging_link; /* in the pool's list, in FORGE */
     uint32_t forging_number;       /* of a request that this one made; 0: none */
     uint64_t handshake_start;      /* ms */
+    uint64_t forge_start;          /* ms: when the signer was asked, in FORGE */
 
     union {
         struct upgrade upgrade; /* in STARTTLS */
@@ -135,7 +136,8 @@ bool conn_lost(const struct conn_side *side, uint32_t events);
 /* The state's `expired` is called when this time is over. Entering a state stops the timer. */
 void conn_timeout(struct conn *conn, struct timeout_class *class);
 
-/* Writes the `tls` event, if the device spoke TLS and it is not written yet. */
+/* Writes the `tls` event, if the device spoke TLS and it is not written yet, and what is alarming
+ * about the origin. */
 void conn_tell_tls(struct conn *conn);
 
 /* Ends the connection and frees it. With `reset` both sides see RST, otherwise FIN. */

@@ -2,6 +2,7 @@
 #include "conn/dial.h"
 
 #include "conn/conn.h"
+#include "conn/notes.h"
 #include "core/log.h"
 #include "policy/suggest.h"
 
@@ -130,6 +131,7 @@ bool dial_origin_done(struct conn *conn)
         return false;
     }
     conn->origin_connected = true;
+    notes_upstream(conn);
     return true;
 }
 

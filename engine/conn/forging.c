@@ -145,6 +145,7 @@ static void enter_forge(struct conn *conn)
 {
     conn_timeout(conn, &conn->pool->signing_time);
     conn_want(conn, EPOLLRDHUP, 0);
+    conn->forge_start = clock_ms();
     bool asked = is_asked_for(conn->pool, &conn->leaf_key);
     conn->forging_number = 0;
     LIST_INSERT_HEAD(&conn->pool->forging, conn, forging_link);
@@ -196,6 +197,7 @@ static void finish(struct conn *conn, const struct signing_answer *answer)
 {
     if (answer->status == SIGNING_DONE &&
         leaf_finish(conn->leaf, answer->content, answer->length)) {
+        histogram_add(&conn->pool->tally.forging, clock_ms() - conn->forge_start);
         leaf_cache_keep(conn->pool->options.leaves, &conn->leaf_key, conn->leaf);
         go_on(conn, false);
     } else if (answer->status == SIGNING_BUSY) {

@@ -82,7 +82,7 @@ static bool start_upstream(struct conn *conn)
     if (!endpoint_start_tls(&conn->origin.endpoint, conn->policy->tls->context.origin))
         return false;
     SSL *ssl = conn->origin.endpoint.ssl;
-    notes_own_hello(conn);
+    notes_upstream_hellos(conn);
     /* A malformed ALPN list is refused here, and then not sent on. */
     if (conn->alpn_length > 0)
         (void)SSL_set_alpn_protos(ssl, conn->alpn, (unsigned)conn->alpn_length);
@@ -155,6 +155,7 @@ static void upstream_done(struct conn *conn)
 {
     SSL *ssl = conn->origin.endpoint.ssl;
     notes_session(conn, &conn->record.upstream, ssl, conn->handshake_start);
+    histogram_add(&conn->pool->tally.handshakes[TALLY_ORIGIN], conn->record.upstream.handshake_ms);
     bool verified = verify_rest(conn);
     struct leaf_request request = leaf_request_for(conn);
     if (!verified || request.origin == NULL) {
@@ -333,6 +334,8 @@ static void device_step(struct conn *conn, uint32_t events)
     enum io io = endpoint_handshake(&conn->device.endpoint);
     if (io == IO_OK) {
         notes_session(conn, &conn->record.client, conn->device.endpoint.ssl, conn->handshake_start);
+        histogram_add(&conn->pool->tally.handshakes[TALLY_DEVICE],
+                      conn->record.client.handshake_ms);
         counter_add(&conn->pool->counters.intercepted, 1);
         conn_tell_tls(conn);
         conn_enter(conn, CONN_RELAY);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "conn/notes.h"
 
+#include "event/community_id.h"
 #include "policy/outcome.h"
 #include "tap/detect.h"
 #include "tls/certificate.h"
@@ -12,11 +13,25 @@
 
 #define ALPN_NAMES_LIMIT 16
 
+/* What is only ever written down need not be found out where nothing is. */
+static bool is_recorded(const struct conn *conn)
+{
+    return recorder_wants(conn->pool->options.feed, OUTPUT_EVENTS);
+}
+
+static const char *id_between(struct conn *conn, const struct address *from)
+{
+    char id[COMMUNITY_ID_SIZE];
+    return arena_strdup(&conn->arena, community_id(IPPROTO_TCP, from, &conn->flow.origin, id));
+}
+
 void notes_start(struct conn *conn)
 {
     struct record *record = &conn->record;
     record->flow_id = record_new_flow_id();
     record->flow = &conn->flow;
+    if (is_recorded(conn))
+        record->community_id = id_between(conn, &conn->flow.device);
     record->app_proto = "failed";
     record->client.alert_in = record->client.alert_out = RECORD_NO_ALERT;
     record->upstream.alert_in = record->upstream.alert_out = RECORD_NO_ALERT;
@@ -40,12 +55,6 @@ static void note_alpn(struct conn *conn, struct reader list)
     conn->record.client_alpn_count = count;
 }
 
-/* What is only ever written down need not be found out where nothing is. */
-static bool is_recorded(const struct conn *conn)
-{
-    return recorder_wants(conn->pool->options.feed, OUTPUT_EVENTS);
-}
-
 static void note_fingerprints(struct conn *conn, const struct hello *hello, const char **ja4,
                               const char **ja3)
 {
@@ -55,29 +64,52 @@ static void note_fingerprints(struct conn *conn, const struct hello *hello, cons
     *ja3 = fingerprint_ja3(hello, ja3_text) ? arena_strdup(&conn->arena, ja3_text) : NULL;
 }
 
-/* A message callback. Of the first handshake message of ours there is all to be known; a second one
- * is an answer to HelloRetryRequest. */
-static void see_own_hello(int ours, int version, int type, const void *bytes, size_t length,
-                          SSL *ssl, void *context)
+static void note_server_fingerprint(struct conn *conn, const struct server_hello *hello)
 {
-    struct conn *conn = context;
-    struct hello hello;
-    (void)version;
-    if (!ours || type != SSL3_RT_HANDSHAKE)
-        return;
-    SSL_set_msg_callback(ssl, NULL);
-    struct record_session *upstream = &conn->record.upstream;
-    if (hello_parse_message(&hello, bytes, length) == HELLO_COMPLETE)
-        note_fingerprints(conn, &hello, &upstream->ja4, &upstream->ja3);
+    char ja3s[JA3_SIZE];
+    if (fingerprint_ja3s(hello, ja3s))
+        conn->record.upstream.ja3s = arena_strdup(&conn->arena, ja3s);
 }
 
-void notes_own_hello(struct conn *conn)
+/* A message callback, up to the ServerHello. Of the first handshake message of ours there is all to
+ * be known; a second one is an answer to HelloRetryRequest. */
+static void see_hellos(int ours, int version, int type, const void *bytes, size_t length, SSL *ssl,
+                       void *context)
+{
+    struct conn *conn = context;
+    struct record_session *upstream = &conn->record.upstream;
+    struct hello hello;
+    struct server_hello answer;
+    (void)version;
+    if (type != SSL3_RT_HANDSHAKE)
+        return;
+    if (ours && upstream->ja4 == NULL &&
+        hello_parse_message(&hello, bytes, length) == HELLO_COMPLETE)
+        note_fingerprints(conn, &hello, &upstream->ja4, &upstream->ja3);
+    if (!ours && server_hello_parse(&answer, bytes, length)) {
+        note_server_fingerprint(conn, &answer);
+        SSL_set_msg_callback(ssl, NULL);
+    }
+}
+
+void notes_upstream_hellos(struct conn *conn)
 {
     SSL *ssl = conn->origin.endpoint.ssl;
     if (!is_recorded(conn))
         return;
-    SSL_set_msg_callback(ssl, see_own_hello);
+    SSL_set_msg_callback(ssl, see_hellos);
     SSL_set_msg_callback_arg(ssl, conn);
+}
+
+void notes_upstream(struct conn *conn)
+{
+    struct sockaddr_storage local = {0};
+    socklen_t length = sizeof(local);
+    struct address ours;
+    if (is_recorded(conn) &&
+        getsockname(conn->origin.endpoint.fd, (struct sockaddr *)&local, &length) == 0 &&
+        address_from_sockaddr(&ours, &local))
+        conn->record.upstream_community_id = id_between(conn, &ours);
 }
 
 void notes_hello(struct conn *conn, const struct hello *hello)
@@ -199,6 +231,7 @@ void notes_forget_origin(struct conn *conn)
     struct record *record = &conn->record;
     record->upstream =
         (struct record_session){.alert_in = RECORD_NO_ALERT, .alert_out = RECORD_NO_ALERT};
+    record->upstream_community_id = NULL;
     record->certificate = (struct record_certificate){0};
     record->verified = false;
     record->verify = NULL;

@@ -13,8 +13,11 @@ void notes_start(struct conn *conn);
 /* The ClientHello: name, ALPN, versions, fingerprint. Also keeps what the handshakes need of it. */
 void notes_hello(struct conn *conn, const struct hello *hello);
 
-/* Our own, upstream: it will be noted when it is sent. */
-void notes_own_hello(struct conn *conn);
+/* Our own, upstream, and what the origin answers: they will be noted when they are seen. */
+void notes_upstream_hellos(struct conn *conn);
+
+/* The addresses between us and the origin, once it is connected. */
+void notes_upstream(struct conn *conn);
 
 /* A decision, and what is done about it. */
 void notes_decision(struct conn *conn, const struct decision *decision, const char *action);

@@ -9,6 +9,7 @@
 #include "conn/mtls.h"
 #include "conn/relay.h"
 #include "conn/splice.h"
+#include "conn/tally.h"
 #include "core/bucket.h"
 #include "core/counter.h"
 #include "core/loop.h"
@@ -70,6 +71,7 @@ struct pool_walk {
 struct pool {
     struct pool_options options;
     struct pool_counters counters;
+    struct tally tally;
     struct pool_policy *policy; /* in force for what arrives from now on */
 
     struct loop loop;

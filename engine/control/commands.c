@@ -9,6 +9,7 @@
 #include "control/device_list.h"
 #include "control/findings.h"
 #include "control/kernel_rules.h"
+#include "control/metrics.h"
 #include "control/open_flows.h"
 #include "control/pattern_edits.h"
 #include "control/setting_edits.h"
@@ -21,9 +22,22 @@ static void answer_status(struct control *control, struct control_request *reque
 {
     struct jsonw data;
     jsonw_init_growing(&data);
-    stats_write(&data, control->engine, control->edits, clock_ms() - control->started);
+    stats_write(&data, NULL, control->engine, control->edits, clock_ms() - control->started);
     control_reply(request, &data);
     jsonw_fini(&data);
+}
+
+static void answer_metrics(struct control *control, struct control_request *request)
+{
+    struct jsonw data;
+    char *page = metrics_page(control->engine, clock_ms() - control->started);
+    jsonw_init_growing(&data);
+    jsonw_object(&data, NULL);
+    jsonw_string(&data, "text", page);
+    jsonw_object_end(&data);
+    control_reply(request, &data);
+    jsonw_fini(&data);
+    free(page);
 }
 
 static void answer_events(struct control *control, struct control_request *request)
@@ -93,6 +107,7 @@ static const struct command {
     void (*run)(struct control *control, struct control_request *request);
 } commands[] = {
     {"status", 0, "", "how interceptd is", answer_status},
+    {"metrics", 0, "", "the same in numbers, for Prometheus", answer_metrics},
     {"explain", 0, "TARGET... --name NAME --device DEVICE",
      "what happens to host:port, and which pattern decides", asking_explain},
     {"reload", CHANGES, "", "read the configuration again", control_reload},

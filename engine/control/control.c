@@ -7,6 +7,7 @@
 #include "control/naming.h"
 #include "control/notify.h"
 #include "control/socket.h"
+#include "control/stats_events.h"
 #include "core/log.h"
 #include "core/version.h"
 
@@ -165,6 +166,7 @@ void control_changed(struct control *control)
 {
     tell_status(control);
     naming_reload(control->naming);
+    stats_events_start(control);
     timer_stop(&control->expiry);
     look_at_expiry(&control->expiry);
 }
@@ -346,6 +348,7 @@ static bool set_up(struct control *control, int *signals)
     }
     timeout_class_init(&control->drain_check_time, &control->loop.timeouts, DRAIN_CHECK_MS);
     timeout_class_init(&control->expiry_time, &control->loop.timeouts, EXPIRY_CHECK_MS);
+    timeout_class_init(&control->stats_time, &control->loop.timeouts, 0);
     streams_init(&control->streams, &control->loop, control->engine->recorder);
     if (!open_socket(control))
         return false;

@@ -35,10 +35,12 @@ struct control {
 
     struct timeout_class watchdog_time, drain_check_time;
     struct timer watchdog, drain_check;
-    size_t unanswered;         /* pings */
-    size_t unanswered_flushes; /* of the kernel's rules */
-    size_t rounds;             /* questions that are on their way through the engine's threads */
-    uint64_t drain_until;      /* ms; 0: not draining */
+    struct timeout_class stats_time; /* 0 ms: there are none */
+    struct timer stats;              /* of `stats` events */
+    size_t unanswered;               /* pings */
+    size_t unanswered_flushes;       /* of the kernel's rules */
+    size_t rounds;        /* questions that are on their way through the engine's threads */
+    uint64_t drain_until; /* ms; 0: not draining */
 };
 
 /* The signals that control_run() takes; to be blocked before any thread is started. */

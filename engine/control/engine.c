@@ -171,6 +171,7 @@ static struct recorder_paths record_paths(const struct config *config)
         .events = config->events_file,
         .keylog = config->tls.keylog,
         .store = {config->store.file, config->store.keep, config->store.size},
+        .rotation = {.size = config->rotate_size, .keep = config->rotate_keep},
     };
 }
 

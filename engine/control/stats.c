@@ -3,6 +3,7 @@
 
 #include "core/version.h"
 
+#include <inttypes.h>
 #include <unistd.h>
 
 static void write_policy(struct jsonw *json, const struct policy *policy, const struct edits *edits)
@@ -19,22 +20,28 @@ static void write_policy(struct jsonw *json, const struct policy *policy, const 
     jsonw_object_end(json);
 }
 
-/* The kernel's own count of packets that found the queue full: column 6 of its table. */
-static uint64_t queue_dropped(const struct gate *gate)
+/* The kernel's own counts: columns 6 and 7 of its table. */
+bool stats_queue_losses(const struct gate *gate, uint64_t *full, uint64_t *user)
 {
-    if (gate_queue_kind(gate) == QUEUE_NONE)
-        return 0;
-    FILE *table = fopen("/proc/net/netfilter/nfnetlink_queue", "re");
     const unsigned queue = gate_queue_number(gate);
     unsigned number;
-    unsigned long long full, user, dropped = 0;
+    bool found = false;
+    FILE *table = gate_queue_kind(gate) != QUEUE_NONE
+                      ? fopen("/proc/net/netfilter/nfnetlink_queue", "re")
+                      : NULL;
     if (table == NULL)
-        return 0;
-    while (fscanf(table, "%u %*u %*u %*u %*u %llu %llu %*u %*u", &number, &full, &user) == 3)
-        if (number == queue)
-            dropped = full + user;
+        return false;
+    while (!found && fscanf(table, "%u %*u %*u %*u %*u %" SCNu64 " %" SCNu64 " %*u %*u", &number,
+                            full, user) == 3)
+        found = number == queue;
     fclose(table);
-    return dropped;
+    return found;
+}
+
+static uint64_t queue_dropped(const struct gate *gate)
+{
+    uint64_t full, user;
+    return stats_queue_losses(gate, &full, &user) ? full + user : 0;
 }
 
 static void write_gate(struct jsonw *json, const struct engine *engine)
@@ -114,6 +121,7 @@ static void write_records(struct jsonw *json, const struct engine *engine)
     jsonw_string(json, "file", policy_config(engine->policy)->events_file);
     jsonw_uint(json, "written", counter_read(&counters->written));
     jsonw_uint(json, "lost", counter_read(&counters->lost) + recorder_dropped(engine->recorder));
+    jsonw_bool(json, "paused", recorder_fails(engine->recorder, OUTPUT_EVENTS));
     jsonw_object_end(json);
 }
 
@@ -128,10 +136,10 @@ static void write_store(struct jsonw *json, const struct engine *engine)
     jsonw_object_end(json);
 }
 
-void stats_write(struct jsonw *json, struct engine *engine, const struct edits *edits,
-                 uint64_t uptime_ms)
+void stats_write(struct jsonw *json, const char *key, struct engine *engine,
+                 const struct edits *edits, uint64_t uptime_ms)
 {
-    jsonw_object(json, NULL);
+    jsonw_object(json, key);
     jsonw_string(json, "version", INTERCEPTD_VERSION);
     jsonw_uint(json, "pid", (uint64_t)getpid());
     jsonw_uint(json, "uptime", uptime_ms / 1000);

@@ -68,6 +68,7 @@ enum ending {
     ENDINGS
 #undef ENDING
 };
+#define ENDING_COUNT (ENDING_SHUTDOWN + 1)
 
 static inline const char *ending_name(enum ending ending)
 {

@@ -32,6 +32,7 @@ static const char usage[] =
     "be changed where they are seen.\n"
     "\n"
     "  status                               how interceptd is\n"
+    "  metrics                              the same in numbers, in Prometheus' text format\n"
     "  explain TARGET...                    what happens to host:port, and which pattern decides;\n"
     "                                       with -c by that configuration, without a running\n"
     "                                       interceptd; - reads targets from standard input\n"
@@ -92,6 +93,17 @@ static enum status run_status(const struct options *options, int count, char **a
 {
     return count > 0 ? options_complain("unexpected argument ", arguments[0])
                      : options_show(options, "status", NULL, show_status);
+}
+
+static void print_metrics(const json_t *data)
+{
+    fputs(json_string_value(json_object_get(data, "text")), stdout);
+}
+
+static enum status run_metrics(const struct options *options, int count, char **arguments)
+{
+    return count > 0 ? options_complain("unexpected argument ", arguments[0])
+                     : options_show(options, "metrics", NULL, print_metrics);
 }
 
 static enum status run_devices(const struct options *options, int count, char **arguments)
@@ -222,6 +234,7 @@ static const struct {
     enum status (*run)(const struct options *options, int count, char **arguments);
 } commands[] = {
     {"status", run_status},
+    {"metrics", run_metrics},
     {"explain", run_explain},
     {"flows", run_flows},
     {"har", run_har},

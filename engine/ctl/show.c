@@ -74,9 +74,10 @@ void show_status(const json_t *data)
     printf("certificates  %" PRIu64 " kept; %" PRIu64 " forged, %" PRIu64 " used again\n",
            text_number(certificates, "kept"), text_number(certificates, "forged"),
            text_number(certificates, "reused"));
-    printf("records       %" PRIu64 " written, %" PRIu64 " lost%s%s\n",
+    printf("records       %" PRIu64 " written, %" PRIu64 " lost%s%s%s\n",
            text_number(records, "written"), text_number(records, "lost"),
-           text_of(records, "file")[0] != '\0' ? ", to " : "", text_of(records, "file"));
+           text_of(records, "file")[0] != '\0' ? ", to " : "", text_of(records, "file"),
+           json_is_true(json_object_get(records, "paused")) ? ": paused, it takes none" : "");
     show_store(json_object_get(data, "store"));
 }
 

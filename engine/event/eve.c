@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "event/eve.h"
 
+#include "event/community_id.h"
+
 #include <string.h>
 #include <time.h>
 
 /* The longest event: a hundred names of a certificate at their longest. */
 #define EVENT_SIZE ((size_t)48 << 10)
 /* Two IPv6 addresses, and the name of an interface that has to be escaped. */
-#define HEAD_SIZE 400
+#define HEAD_SIZE 448
 
 /* "2026-11-23T12:00:00.123456+0000", with no colon in the offset: EVE's form. */
 void eve_write_time(struct jsonw *json, const char *key, const struct timeval *time)
@@ -37,6 +39,18 @@ void eve_begin(struct jsonw *json, const char *type)
     jsonw_string(json, "event_type", type);
 }
 
+static void write_community_id(struct jsonw *json, const struct record *record)
+{
+    const struct flow *flow = record->flow;
+    char id[COMMUNITY_ID_SIZE];
+    if (record->community_id != NULL)
+        jsonw_string(json, "community_id", record->community_id);
+    else
+        jsonw_string(json, "community_id",
+                     community_id(flow->protocol == IPPROTO_UDP ? IPPROTO_UDP : IPPROTO_TCP,
+                                  &flow->device, &flow->origin, id));
+}
+
 /* Who it is, which is the same in all events of a connection. */
 static void write_head(struct jsonw *json, const struct record *record)
 {
@@ -50,6 +64,7 @@ static void write_head(struct jsonw *json, const struct record *record)
     jsonw_string(json, "dest_ip", address_ip_text(&flow->origin, ip));
     jsonw_uint(json, "dest_port", flow->origin.port);
     jsonw_string(json, "proto", flow->protocol == IPPROTO_UDP ? "UDP" : "TCP");
+    write_community_id(json, record);
 }
 
 const char *eve_make_head(const struct record *record, struct arena *arena)
@@ -83,14 +98,19 @@ static void write_list(struct jsonw *json, const char *key, const char *const *i
     jsonw_array_end(json);
 }
 
+static void write_hash(struct jsonw *json, const char *key, const char *hash)
+{
+    if (hash == NULL)
+        return;
+    jsonw_object(json, key);
+    jsonw_string(json, "hash", hash);
+    jsonw_object_end(json);
+}
+
 static void write_fingerprints(struct jsonw *json, const char *ja4, const char *ja3)
 {
     jsonw_string(json, "ja4", ja4);
-    if (ja3 == NULL)
-        return;
-    jsonw_object(json, "ja3");
-    jsonw_string(json, "hash", ja3);
-    jsonw_object_end(json);
+    write_hash(json, "ja3", ja3);
 }
 
 static void write_tls(struct jsonw *json, const struct record *record)
@@ -107,6 +127,9 @@ static void write_tls(struct jsonw *json, const struct record *record)
     jsonw_string(json, "notbefore", certificate->not_before);
     jsonw_string(json, "notafter", certificate->not_after);
     write_fingerprints(json, record->ja4, record->ja3);
+    write_hash(json, "ja3s", record->upstream.ja3s);
+    if (record->client.resumed)
+        jsonw_bool(json, "session_resumed", true);
     write_list(json, "client_alpns", record->client_alpns, record->client_alpn_count);
     if (record->upstream.alpn != NULL)
         write_list(json, "server_alpns", &record->upstream.alpn, 1);
@@ -155,9 +178,23 @@ static void write_flow(struct jsonw *json, const struct record *record)
         jsonw_uint(json, "age", age_of(record));
     jsonw_string(json, "state", record->state != NULL ? record->state : "closed");
     jsonw_string(json, "reason", flow_reason(record->ending));
-    jsonw_bool(json, "alerted", false);
+    jsonw_bool(json, "alerted", record->alerted);
     if (record->protocol != NULL)
         jsonw_uint(json, "tx_cnt", record->transactions);
+    jsonw_object_end(json);
+}
+
+static void write_alert(struct jsonw *json, const struct record *record)
+{
+    const struct alert_kind kind = alert_kind(record->alert);
+    jsonw_object(json, "alert");
+    jsonw_string(json, "action", record->blocked ? "blocked" : "allowed");
+    jsonw_uint(json, "gid", ALERT_GENERATOR);
+    jsonw_uint(json, "signature_id", kind.number);
+    jsonw_uint(json, "rev", 1);
+    jsonw_string(json, "signature", kind.signature);
+    jsonw_string(json, "category", kind.category);
+    jsonw_uint(json, "severity", kind.severity);
     jsonw_object_end(json);
 }
 
@@ -168,6 +205,7 @@ static void write_session(struct jsonw *json, const struct record_session *sessi
     jsonw_string(json, "group", session->group);
     jsonw_string(json, "alpn", session->alpn);
     write_fingerprints(json, session->ja4, session->ja3);
+    write_hash(json, "ja3s", session->ja3s);
     if (session->version != NULL) {
         jsonw_bool(json, "resumed", session->resumed);
         jsonw_uint(json, "handshake_ms", session->handshake_ms);
@@ -207,6 +245,7 @@ static void write_upstream(struct jsonw *json, const struct record *record)
     jsonw_object(json, "upstream");
     jsonw_string(json, "ip", address_ip_text(&record->flow->origin, ip));
     jsonw_uint(json, "port", record->flow->origin.port);
+    jsonw_string(json, "community_id", record->upstream_community_id);
     write_session(json, &record->upstream);
     if (record->verified) {
         jsonw_string(json, "verify", record->verify);
@@ -299,7 +338,7 @@ static void write_intercept(struct jsonw *json, const struct record *record)
         write_session(json, &record->client);
         jsonw_object_end(json);
     }
-    if (has_session(&record->upstream))
+    if (has_session(&record->upstream) || record->upstream_community_id != NULL)
         write_upstream(json, record);
     if (record->forged_fingerprint != NULL) {
         jsonw_object(json, "forged");
@@ -316,10 +355,14 @@ static void write_intercept(struct jsonw *json, const struct record *record)
 
 void eve_compose(struct jsonw *json, enum eve_type type, const struct record *record)
 {
-    static const char *const names[] = {
-        [EVE_INTERCEPT] = "intercept", [EVE_TLS] = "tls", [EVE_FLOW] = "flow"};
+    static const char *const names[] = {[EVE_INTERCEPT] = "intercept",
+                                        [EVE_TLS] = "tls",
+                                        [EVE_FLOW] = "flow",
+                                        [EVE_ALERT] = "alert"};
     eve_write_header(json, names[type], record->app_proto, record);
-    if (type == EVE_TLS)
+    if (type == EVE_ALERT)
+        write_alert(json, record);
+    if (type == EVE_TLS || (type == EVE_ALERT && record->flow->opened))
         write_tls(json, record);
     if (type == EVE_FLOW)
         write_flow(json, record);

@@ -18,6 +18,7 @@ enum eve_type {
     EVE_INTERCEPT, /* a decision has fallen */
     EVE_TLS,       /* the handshakes are over, one way or the other */
     EVE_FLOW,      /* the connection has ended */
+    EVE_ALERT,     /* the record's alert */
 };
 
 /* "2026-11-23T12:00:00.123456+0000": EVE's form, with no colon in the offset. */

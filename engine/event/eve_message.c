@@ -91,9 +91,10 @@ static void write_http2_side(struct jsonw *json, const char *key, const struct h
                              bool is_server)
 {
     char text[16];
+    if (!http->is_reset || http->reset_by_server != is_server)
+        return; /* Suricata's schema wants no empty one */
     jsonw_object(json, key);
-    if (http->is_reset && http->reset_by_server == is_server)
-        jsonw_string(json, "error_code", error_name(http->reset_code, text));
+    jsonw_string(json, "error_code", error_name(http->reset_code, text));
     jsonw_object_end(json);
 }
 
@@ -136,7 +137,6 @@ static void write_http(struct writing *writing)
     if (!writing->briefly) {
         write_headers(writing, "request_headers", &http->request);
         write_headers(writing, "response_headers", &http->response);
-        write_body(json, "http_request_body", &http->request.body);
         write_body(json, "http_response_body", &http->response.body);
     }
     if (http->version == 20)
@@ -164,12 +164,15 @@ static void write_grpc(struct jsonw *json, const struct http_exchange *http)
     jsonw_object_end(json);
 }
 
+/* Suricata's schema has a place for a response's body, and for a request's none: that is here. */
 static void write_body_facts(struct jsonw *json, const char *key, const struct http_body *body,
-                             uint64_t length)
+                             uint64_t length, bool with_text)
 {
-    if (body->text.at == NULL || (!body->cut && !body->encoded))
+    if (body->text.at == NULL || (!body->cut && !body->encoded && !with_text))
         return;
     jsonw_object(json, key);
+    if (with_text)
+        write_body(json, "base64", body);
     if (body->cut)
         jsonw_bool(json, "cut", true);
     if (body->encoded)
@@ -219,8 +222,9 @@ static void write_http_extras(struct writing *writing)
     if (writing->briefly || writing->has_cut || http->request.headers_cut ||
         http->response.headers_cut)
         jsonw_bool(json, "headers_cut", true);
-    write_body_facts(json, "request_body", &http->request.body, http->request.length);
-    write_body_facts(json, "response_body", &http->response.body, http->response.length);
+    write_body_facts(json, "request_body", &http->request.body, http->request.length,
+                     !writing->briefly);
+    write_body_facts(json, "response_body", &http->response.body, http->response.length, false);
     write_times(json, http);
     jsonw_object_end(json);
     if (http->is_grpc)

@@ -9,6 +9,7 @@
 
 #include "core/ending.h"
 #include "core/flow.h"
+#include "event/alert.h"
 
 #include <sys/time.h>
 
@@ -21,7 +22,8 @@ struct record_session {
     const char *cipher;  /* "TLS_AES_256_GCM_SHA384" */
     const char *group;   /* "X25519" */
     const char *alpn;
-    const char *ja4, *ja3; /* of our own ClientHello, upstream */
+    const char *ja4, *ja3; /* of our own ClientHello, upstream; */
+    const char *ja3s;      /* and of the origin's ServerHello */
     bool resumed;
     uint32_t handshake_ms;
     int alert_in, alert_out; /* TLS alerts received and sent */
@@ -45,7 +47,9 @@ struct record_certificate {
 struct record {
     uint64_t flow_id;
     const struct flow *flow;
-    struct timeval start, end; /* a start of 0: unknown */
+    const char *community_id;          /* NULL: it is computed with each event */
+    const char *upstream_community_id; /* of our connection to the origin; NULL: unknown */
+    struct timeval start, end;         /* a start of 0: unknown */
 
     const char *action; /* "intercept", "passthrough", "bypass", "refuse" (of QUIC) */
     const char *reason;
@@ -79,6 +83,10 @@ struct record {
     const char *protocol;  /* that was spoken inside TLS, by Suricata's name; NULL if unknown */
     uint64_t transactions; /* of it that were seen */
     uint64_t untold;       /* of them that are in no record, for lack of memory */
+
+    enum alert alert; /* of an `alert` event: */
+    bool blocked;     /* and that was the end */
+    bool alerted;     /* there was one */
 
     const char *state; /* of the flow, in Suricata's words; NULL: "closed" */
     bool uncounted;    /* of the next four nothing is known */

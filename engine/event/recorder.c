@@ -1,24 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "event/recorder.h"
 
-#include "core/file.h"
 #include "core/log.h"
 #include "core/loop.h"
 #include "core/mailbox.h"
 #include "core/ring.h"
 #include "event/followed.h"
+#include "event/line_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define RING_SIZE ((size_t)1 << 20)
-#define BUFFER_SIZE RECORDER_LINE_LIMIT
 #define RECORDS_A_TURN 4096
 /* Where one line was more will come: for so long, in ms, nobody has to ring for them. */
 #define NAP 2
@@ -34,15 +30,10 @@ struct recorder_feed {
 /* Who wants an output's lines. */
 enum { WANTED_BY_FILE = 1, WANTED_BY_FOLLOWER = 2, WANTED_BY_STORE = 4 };
 
-/* One file. Only the recorder's thread touches it, but for `wanted`. */
+/* Only the recorder's thread touches it, but for `wanted`. */
 struct file_output {
-    char *path; /* NULL: standard error, or not wanted */
-    int fd;
     atomic_uint wanted;
-    bool failing;
-    bool torn; /* the last line was cut: the next must start on a line of its own */
-    size_t length, lines;
-    char buffer[BUFFER_SIZE];
+    struct line_file file;
 };
 
 struct recorder {
@@ -68,101 +59,30 @@ struct recorder {
 static const mode_t modes[OUTPUTS] = {
     [OUTPUT_EVENTS] = 0640, [OUTPUT_KEYLOG] = 0600, [OUTPUT_LOG] = 0};
 
-static void tell_failure(struct file_output *output)
+static void count(struct recorder *recorder, struct line_counts counts)
 {
-    if (!output->failing)
-        log_warning("%s: %m: paused; lines are counted as lost until it works again",
-                    output->path != NULL ? output->path : "standard error");
-    output->failing = true;
+    if (counts.written > 0)
+        counter_add(&recorder->counters.written, counts.written);
+    if (counts.lost > 0)
+        counter_add(&recorder->counters.lost, counts.lost);
 }
 
-static void tell_recovery(struct file_output *output)
-{
-    if (output->failing && output->path != NULL)
-        log_info("%s: works again", output->path);
-    output->failing = false;
-}
-
-/* Whoever wrote it before us was stopped by a full disk, or by the end of the machine. */
-static bool ends_in_mid_line(int fd)
-{
-    struct stat status;
-    char last;
-    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0 &&
-           pread(fd, &last, 1, status.st_size - 1) == 1 && last != '\n';
-}
-
-static bool open_output(struct file_output *output, mode_t mode)
-{
-    if (output->path == NULL)
-        return true;
-    if (!file_make_parents(output->path, 0755))
-        return false;
-    /* A FIFO is opened though nobody reads it, and does not stop us when it is full. */
-    const int flags = O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-    output->fd = open(output->path, O_RDWR | flags, mode);
-    if (output->fd < 0 && errno == EACCES)
-        output->fd = open(output->path, O_WRONLY | flags, mode);
-    output->torn = output->fd >= 0 && ends_in_mid_line(output->fd);
-    return output->fd >= 0;
-}
-
-static void close_output(struct file_output *output)
-{
-    if (output->path != NULL && output->fd >= 0)
-        close(output->fd);
-    output->fd = -1;
-    output->torn = false;
-}
-
-/* Writes the buffer out. What cannot be written is lost, and counted. */
 static void flush_output(struct recorder *recorder, enum output which)
 {
-    struct file_output *output = &recorder->outputs[which];
-    size_t at = 0;
-    if (output->length == 0)
-        return;
-    if (output->fd < 0 && !open_output(output, modes[which]))
-        tell_failure(output);
-    while (output->fd >= 0 && at < output->length) {
-        ssize_t count = write(output->fd, output->buffer + at, output->length - at);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0)
-            break;
-        at += (size_t)count;
-    }
-    if (at == output->length) {
-        counter_add(&recorder->counters.written, output->lines);
-        tell_recovery(output);
-    } else {
-        counter_add(&recorder->counters.lost, output->lines);
-        tell_failure(output);
-        if (at > 0)
-            output->torn = output->buffer[at - 1] != '\n';
-    }
-    output->length = output->lines = 0;
+    count(recorder, line_file_flush(&recorder->outputs[which].file));
 }
 
 static void append_line(struct recorder *recorder, enum output which, const char *line,
                         size_t length)
 {
     struct file_output *output = &recorder->outputs[which];
-    if ((atomic_load(&output->wanted) & WANTED_BY_FILE) == 0)
-        return;
-    if (output->length + length + 1 > BUFFER_SIZE)
-        flush_output(recorder, which);
-    if (length + 1 > BUFFER_SIZE) {
-        counter_add(&recorder->counters.lost, 1);
-        return;
-    }
-    if (output->torn) {
-        output->buffer[output->length++] = '\n';
-        output->torn = false;
-    }
-    memcpy(output->buffer + output->length, line, length);
-    output->length += length;
-    output->lines++;
+    if ((atomic_load(&output->wanted) & WANTED_BY_FILE) != 0)
+        count(recorder, line_file_add(&output->file, line, length));
+}
+
+bool recorder_fails(const struct recorder *recorder, enum output output)
+{
+    return atomic_load(&recorder->outputs[output].file.failing);
 }
 
 /* ---- the store ---- */
@@ -341,6 +261,7 @@ struct reopen_message {
     char *paths[OUTPUTS];
     char *store_file;
     struct store_settings store;
+    struct line_rotation rotations[OUTPUTS];
 };
 
 static void set_wanted(struct file_output *output, bool wanted)
@@ -359,12 +280,9 @@ static void deliver_reopen(struct message *message, void *receiver)
     for (enum output which = 0; which < OUTPUT_LOG; which++) {
         struct file_output *output = &recorder->outputs[which];
         flush_output(recorder, which);
-        close_output(output);
-        free(output->path);
-        output->path = reopen->paths[which];
-        set_wanted(output, output->path != NULL);
-        if (!open_output(output, modes[which]))
-            tell_failure(output);
+        set_wanted(output, reopen->paths[which] != NULL);
+        if (!line_file_open(&output->file, reopen->paths[which], &reopen->rotations[which]))
+            line_file_complain(&output->file);
     }
     store_open(&recorder->store, &reopen->store);
     want_store(recorder, reopen->store.file != NULL);
@@ -390,6 +308,7 @@ void recorder_reopen(struct recorder *recorder, const struct recorder_paths *pat
     reopen->paths[OUTPUT_KEYLOG] = copy_path(paths->keylog);
     reopen->store = paths->store;
     reopen->store.file = reopen->store_file = copy_path(paths->store.file);
+    reopen->rotations[OUTPUT_EVENTS] = paths->rotation;
     mailbox_post(&recorder->mailbox, &reopen->message);
 }
 
@@ -432,20 +351,26 @@ static void *run(void *context)
     return NULL;
 }
 
+static bool open_output(struct recorder *recorder, enum output which, const char *path,
+                        const struct line_rotation *rotation)
+{
+    struct file_output *output = &recorder->outputs[which];
+    atomic_init(&output->wanted, path != NULL ? WANTED_BY_FILE : 0);
+    if (line_file_open(&output->file, copy_path(path), rotation))
+        return true;
+    log_error("%s: %m", path);
+    return false;
+}
+
 static bool open_outputs(struct recorder *recorder, const struct recorder_paths *paths)
 {
-    recorder->outputs[OUTPUT_EVENTS].path = copy_path(paths->events);
-    recorder->outputs[OUTPUT_KEYLOG].path = copy_path(paths->keylog);
-    for (enum output which = 0; which < OUTPUTS; which++) {
-        struct file_output *output = &recorder->outputs[which];
-        output->fd = which == OUTPUT_LOG ? STDERR_FILENO : -1;
-        atomic_init(&output->wanted,
-                    which == OUTPUT_LOG || output->path != NULL ? WANTED_BY_FILE : 0);
-        if (!open_output(output, modes[which])) {
-            log_error("%s: %m", output->path);
-            return false;
-        }
-    }
+    const struct line_rotation never = {0};
+    struct file_output *log = &recorder->outputs[OUTPUT_LOG];
+    log->file.fd = STDERR_FILENO;
+    atomic_init(&log->wanted, WANTED_BY_FILE);
+    if (!open_output(recorder, OUTPUT_EVENTS, paths->events, &paths->rotation) ||
+        !open_output(recorder, OUTPUT_KEYLOG, paths->keylog, &never))
+        return false;
     store_open(&recorder->store, &paths->store);
     want_store(recorder, paths->store.file != NULL);
     return true;
@@ -455,10 +380,8 @@ static void free_recorder(struct recorder *recorder)
 {
     for (size_t i = 0; i < atomic_load(&recorder->feed_count); i++)
         ring_fini(&recorder->feeds[i].ring);
-    for (enum output which = 0; which < OUTPUT_LOG; which++) {
-        close_output(&recorder->outputs[which]);
-        free(recorder->outputs[which].path);
-    }
+    for (enum output which = 0; which < OUTPUT_LOG; which++)
+        line_file_fini(&recorder->outputs[which].file);
     store_fini(&recorder->store);
     followed_fini(&recorder->followed);
     loop_fini(&recorder->loop);
@@ -473,6 +396,8 @@ struct recorder *recorder_start(const struct recorder_paths *paths, size_t feed_
         calloc(1, sizeof(*recorder) + feed_limit * sizeof(recorder->feeds[0]));
     CHECK(recorder != NULL);
     recorder->feed_limit = feed_limit;
+    for (enum output which = 0; which < OUTPUTS; which++)
+        line_file_init(&recorder->outputs[which].file, modes[which]);
     recorder->data = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (!followed_init(&recorder->followed) || !loop_init(&recorder->loop) || recorder->data < 0 ||
         !mailbox_init(&recorder->mailbox, &recorder->loop, recorder) ||

@@ -10,6 +10,7 @@
 
 #include "core/counter.h"
 #include "core/macros.h"
+#include "event/line_file.h"
 #include "event/store.h"
 
 #include <stdbool.h>
@@ -22,7 +23,7 @@ enum output {
 #define OUTPUTS 3
 
 /* Longer lines are lost. */
-#define RECORDER_LINE_LIMIT ((size_t)256 << 10)
+#define RECORDER_LINE_LIMIT LINE_FILE_BUFFER_SIZE
 
 struct recorder;
 struct recorder_feed;
@@ -30,7 +31,8 @@ struct recorder_feed;
 /* Where lines go: NULL for an output that is not wanted. Copied. */
 struct recorder_paths {
     const char *events, *keylog;
-    struct store_settings store; /* events go there, too */
+    struct line_rotation rotation; /* of events */
+    struct store_settings store;   /* events go there, too */
 };
 
 struct recorder_counters {
@@ -82,6 +84,9 @@ void recorder_drop(struct recorder_feed *feed);
 uint64_t recorder_dropped(const struct recorder *recorder);
 const struct recorder_counters *recorder_counters(const struct recorder *recorder);
 const struct store_counters *recorder_store_counters(const struct recorder *recorder);
+
+/* True while an output takes nothing. Any thread. */
+bool recorder_fails(const struct recorder *recorder, enum output output);
 
 /* A log_sink: makes a feed's thread log through the recorder. `context` is the feed. */
 void recorder_log_sink(void *feed, const char *line, size_t length);

@@ -117,6 +117,7 @@ static void write_record(struct bypassed *bypassed, const struct conntrack_entry
         .bytes_to_server = entry->bytes_to_server,
         .bytes_to_client = entry->bytes_to_client,
     };
+    counter_add(&bypassed->counters.reasons[account.decision.reason], 1);
     eve_write(bypassed->feed, EVE_FLOW, &record);
     arena_fini(&bypassed->arena);
 }
@@ -149,8 +150,7 @@ static bool write_some(struct bypassed *bypassed)
         entry = ring_peek(&bypassed->waiting, &tag, &length);
         if (entry == NULL || !recorder_has_room(bypassed->feed, ROOM))
             return false;
-        if (recorder_wants(bypassed->feed, OUTPUT_EVENTS))
-            write_record(bypassed, entry);
+        write_record(bypassed, entry);
         ring_consume(&bypassed->waiting);
     }
     return true;

@@ -24,8 +24,9 @@ struct bypassed_options {
 
 /* Written by the thread, read by any. */
 struct bypassed_counters {
-    struct counter ended; /* connections that passed, and are over */
-    struct counter lost;  /* likewise, but nothing else is known of them */
+    struct counter ended;            /* connections that passed, and are over */
+    struct counter lost;             /* likewise, but nothing else is known of them */
+    struct counter reasons[REASONS]; /* those that ended, by why they passed */
 };
 
 struct bypassed;

@@ -205,6 +205,9 @@ struct config {
     bool ignored_events;                     /* also of what passes in the kernel */
     bool keep_credentials;                   /* in records; else they are redacted */
     uint32_t bodies;                         /* of which so many bytes are recorded; 0: none */
+    uint64_t rotate_size;                    /* bytes, of the records' file; 0: it grows on */
+    uint32_t rotate_keep;                    /* older ones that are kept */
+    uint32_t stats_interval;                 /* of `stats` events, in s; 0: there are none */
     struct capture_config capture;
     struct store_config store;
     const char *control_socket;

@@ -32,6 +32,7 @@ enum reason {
     REASON_QUIC,        /* QUIC that is let be, where TCP would be intercepted */
     REASON_UNKNOWN,     /* in records: what decided is not known any more */
 };
+#define REASONS (REASON_UNKNOWN + 1)
 const char *reason_name(enum reason reason);
 
 struct decision {

@@ -69,7 +69,7 @@ static const char *parse_workers(const struct value *value, void *field)
     return NULL;
 }
 
-static const char *parse_rejections(const struct value *value, void *field)
+static const char *parse_count(const struct value *value, void *field)
 {
     uint64_t number = 0;
     if (!parse_whole_number(value->text, 1000, &number) || number == 0)
@@ -146,6 +146,16 @@ static const char *parse_store_size(const struct value *value, void *field)
     return NULL;
 }
 
+static const char *parse_rotation(const struct value *value, void *field)
+{
+    uint64_t size = 0;
+    if (strcmp(value->text, "none") != 0 &&
+        (!read_size(value->text, &size) || size < UINT64_C(64) << 10))
+        return "expected none, or a size from 64k on, such as 100m, 1g";
+    *(uint64_t *)field = size;
+    return NULL;
+}
+
 const char *schema_duration(const char *text, uint32_t *seconds)
 {
     static const struct {
@@ -173,6 +183,12 @@ const char *schema_duration(const char *text, uint32_t *seconds)
 static const char *parse_duration(const struct value *value, void *field)
 {
     return schema_duration(value->text, field);
+}
+
+static const char *parse_interval(const struct value *value, void *field)
+{
+    *(uint32_t *)field = 0;
+    return strcmp(value->text, "none") == 0 ? NULL : schema_duration(value->text, field);
 }
 
 /* The index of `text` in a NULL-terminated list of words; -1 if it is none of them. */
@@ -575,7 +591,7 @@ const struct schema_key schema[] = {
     {"ignore", "file", NULL, true, parse_pattern_file, FIELD(ignore.patterns)},
     {"ignore", "match", "address", true, parse_match, FIELD(ignore.match)},
     {"ignore", "learn", "off", false, parse_learn, FIELD(learn.mode)},
-    {"ignore", "after-rejections", "3", false, parse_rejections, FIELD(learn.after)},
+    {"ignore", "after-rejections", "3", false, parse_count, FIELD(learn.after)},
     {"ignore", "rejections-within", "1h", false, parse_duration, FIELD(learn.within)},
     {"ignore", "learned-for", "30d", false, parse_duration, FIELD(learn.keep)},
     {"allow", "pattern", NULL, true, parse_pattern, FIELD(allow.patterns)},
@@ -623,6 +639,9 @@ const struct schema_key schema[] = {
     {"events", "ignored", "yes", false, parse_yes_no, FIELD(ignored_events)},
     {"events", "credentials", "redact", false, parse_redaction, FIELD(keep_credentials)},
     {"events", "bodies", "none", false, parse_bodies, FIELD(bodies)},
+    {"events", "rotate-size", "100m", false, parse_rotation, FIELD(rotate_size)},
+    {"events", "rotate-keep", "5", false, parse_count, FIELD(rotate_keep)},
+    {"events", "stats-interval", "1m", false, parse_interval, FIELD(stats_interval)},
 
     {"capture", "directory", NULL, false, parse_path, FIELD(capture.directory)},
     {"capture", "limit", "1g", false, parse_capture_limit, FIELD(capture.limit)},

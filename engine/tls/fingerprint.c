@@ -28,10 +28,9 @@ static struct values values_of(struct reader list)
     return values;
 }
 
-static struct values extension_types(const struct hello *hello)
+static struct values extension_types(struct reader extensions)
 {
     struct values types = {0};
-    struct reader extensions = hello->extensions;
     while (extensions.left > 0 && !extensions.failed) {
         uint16_t type = read_u16(&extensions);
         (void)read_vector(&extensions, 2);
@@ -113,7 +112,7 @@ void fingerprint_ja4(const struct hello *hello, char text[static JA4_SIZE])
     char joined[2 * VALUES_LIMIT * 5];
     char cipher_hash[HASH_TEXT_SIZE], extension_hash[HASH_TEXT_SIZE], alpn[3];
     struct values ciphers = values_of(hello->ciphers);
-    struct values types = extension_types(hello);
+    struct values types = extension_types(hello->extensions);
     struct values signatures = values_of(hello->signatures);
     size_t type_count = types.count;
 
@@ -160,18 +159,33 @@ static struct values point_formats(struct reader list)
     return formats;
 }
 
-bool fingerprint_ja3(const struct hello *hello, char text[static JA3_SIZE])
+/* The MD5, in hexadecimal. */
+static bool hash_ja3(const char *joined, size_t length, char text[static JA3_SIZE])
 {
-    const struct values parts[] = {values_of(hello->ciphers), extension_types(hello),
-                                   values_of(hello->groups), point_formats(hello->point_formats)};
-    char joined[JA3_TEXT_SIZE];
     unsigned char digest[EVP_MAX_MD_SIZE];
-    size_t length = (size_t)sprintf(joined, "%u", hello->legacy_version);
-    for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-        length += join_decimals(&parts[i], joined + length);
     if (!EVP_Q_digest(NULL, "MD5", NULL, joined, length, digest, &length))
         return false;
     for (size_t i = 0; i < length; i++)
         sprintf(text + 2 * i, "%02x", digest[i]);
     return true;
+}
+
+bool fingerprint_ja3(const struct hello *hello, char text[static JA3_SIZE])
+{
+    const struct values parts[] = {values_of(hello->ciphers), extension_types(hello->extensions),
+                                   values_of(hello->groups), point_formats(hello->point_formats)};
+    char joined[JA3_TEXT_SIZE];
+    size_t length = (size_t)sprintf(joined, "%u", hello->legacy_version);
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+        length += join_decimals(&parts[i], joined + length);
+    return hash_ja3(joined, length, text);
+}
+
+bool fingerprint_ja3s(const struct server_hello *hello, char text[static JA3_SIZE])
+{
+    const struct values types = extension_types(hello->extensions);
+    char joined[JA3_TEXT_SIZE];
+    size_t length = (size_t)sprintf(joined, "%u,%u", hello->legacy_version, hello->cipher);
+    length += join_decimals(&types, joined + length);
+    return hash_ja3(joined, length, text);
 }

@@ -5,7 +5,7 @@
 # and first words.
 _interceptctl_commands() {
     interceptctl "$@" -t 2 command-list 2>/dev/null && return
-    printf '%s\n' 'explain TARGET...' 'import FILE' status reload cut devices 'flows --limit --follow --store' 'har --store' \
+    printf '%s\n' 'explain TARGET...' 'import FILE' status metrics reload cut devices 'flows --limit --follow --store' 'har --store' \
         'curl ID --store' 'ignored flush' \
         learned\ {list,forget,keep} pcap\ {list,'start FILE',stop} get set unset undo \
         {ignore,allow,tcp}\ {list,add,del,replace,edit,test} device\ {list,show,name,set} log-level command-list

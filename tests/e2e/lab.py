@@ -279,8 +279,9 @@ class Engine:
             "control": {"socket": self.directory / "run/control.sock",
                         "state": self.directory / "state", "user": ENGINE_USER},
             "tls": {"ca": self.directory / "state/ca.pem", "trust": self.lab.origin_ca},
-            # Off, since what ends in the kernel ends there minutes later, when other tests look.
-            "events": {"file": self.events_path, "ignored": "no"},
+            # Off, since what ends in the kernel ends there minutes later, when other tests look; as
+            # they do when it is time for statistics.
+            "events": {"file": self.events_path, "ignored": "no", "stats-interval": "none"},
         }
         lines = []
         let_in(self.directory)
@@ -411,3 +412,11 @@ class Engine:
         assert "Sanitizer" not in self.log() and "runtime error" not in self.log(), self.log()
         assert self.killed or self.process.returncode == self.expected_status, \
             "exit status %d:\n%s" % (self.process.returncode, self.log())
+        self.check_records()
+
+    def check_records(self):
+        """What it has written is as the schema has it, once it has ended."""
+        import schema  # which needs this module
+        for path in sorted(self.directory.glob("eve.json*")):
+            if path.is_file() and path.suffix != ".gz":
+                schema.check_file(path)

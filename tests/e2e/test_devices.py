@@ -277,7 +277,7 @@ def test_every_record_and_every_line_of_a_connection_names_the_device(lab, engin
         device = record["intercept"]["device"]
         assert (device["name"], device["mac"], device["randomized"]) == ("cam", cam.mac, True)
         assert time.time() - 600 < time.mktime(time.strptime(device["first_seen"][:19], "%Y-%m-%dT%H:%M:%S"))
-    assert {record["event_type"] for record in started.records()} == {"intercept", "tls", "flow"}
+    assert {record["event_type"] for record in started.records()} == {"intercept", "tls", "alert", "flow"}
 
 
 def run_dhcp(lab, directory, device, name):

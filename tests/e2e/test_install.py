@@ -38,6 +38,7 @@ def test_everything_has_its_place(tmp_path, prefix, sysconf, unit):
         sysconf[1:] + "/interceptd.conf", unit, base + "/sbin/interceptd", base + "/sbin/interceptctl",
         base + "/share/man/man8/interceptd.8", base + "/share/man/man8/interceptctl.8",
         base + "/share/man/man5/interceptd.conf.5", base + "/share/interceptd/interceptd.nft",
+        base + "/share/interceptd/eve-schema.json",
         base + "/share/bash-completion/completions/interceptctl",
         base + "/lib/sysusers.d/interceptd.conf", base + "/lib/sysctl.d/interceptd.conf",
         base + "/share/bash-completion/completions/interceptd",

@@ -692,8 +692,9 @@ def test_who_has_forgotten_or_kept_it_is_recorded(lab, engine):
     refuse(lab, started, 2)
     started.ctl("learned", "keep", "1")
     started.ctl("learned", "forget", "1")
-    changes = [record["intercept"] for record in started.records("intercept")
-               if record["intercept"]["action"] == "change"]
+    told = lambda: [record["intercept"] for record in started.records("intercept")
+                    if record["intercept"]["action"] == "change"]
+    changes = wait_for(lambda: told() if len(told()) == 2 else None, "both to be recorded")
     assert [change["changes"] for change in changes] == [
         [{"what": "learned origin.test:443", "old": "passing", "new": "kept"}],
         [{"what": "learned origin.test:443", "old": "kept"}]]

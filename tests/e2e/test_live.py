@@ -656,9 +656,10 @@ def test_flows_are_followed_as_they_happen(lab, engine):
     started.ctl("ignore", "add", "^x")
     all_lines.wait(r"change    revision 2: ignore: nothing -> \^x")
     as_json.wait('"bypass"')
-    assert all("203.0.113.1:443 origin.test" in line for line in some.stop()) and len(some.lines) == 2
+    assert all("203.0.113.1:443 origin.test" in line for line in some.stop()) and len(some.lines) == 3
+    assert "interceptd: our CA is not on the device" in some.lines[1]
     assert all(json.loads(line)["dest_ip"] == "203.0.113.2" for line in as_json.stop())
-    assert len(all_lines.stop()) == 4
+    assert len(all_lines.stop()) == 5
 
 
 def following(lab, started):
@@ -676,8 +677,8 @@ def test_events_are_followed_where_none_are_written(lab, engine):
     with control(started) as client:
         client.do("events.follow")
         lab.issuer(ORIGIN4[0])
-        types = [client.line()["event_type"] for _ in range(3)]
-        assert types == ["intercept", "tls", "flow"]
+        types = [client.line()["event_type"] for _ in range(4)]
+        assert types == ["intercept", "tls", "alert", "flow"]
         client.do("status")
     size = started.events_path.stat().st_size
     written = started.status()["records"]["written"]

@@ -234,7 +234,7 @@ def test_T5_bodies_are_recorded_decoded_up_to_the_size_asked_for(lab, engine):
                 while left > 0:
                     left -= len(connection.recv(left))
     short, long = started.wait_records("http", 2)
-    assert base64.b64decode(short["http"]["http_request_body"]) == b"body"
+    assert base64.b64decode(short["intercept"]["http"]["request_body"]["base64"]) == b"body"
     assert base64.b64decode(short["http"]["http_response_body"]) == BODY[:500]
     assert base64.b64decode(long["http"]["http_response_body"]) == BODY[:1000]
     assert "response_body" not in short["intercept"]["http"]

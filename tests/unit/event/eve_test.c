@@ -83,10 +83,12 @@ static void fill_case(struct case_file *file)
     record->sni = "example.com";
     record->ja4 = "t13d1516h2_8daaf6152771_e5627efa2ab1";
     record->ja3 = "ada70206e40642a3e4461f35503241d5";
+    record->upstream_community_id = "1:LQU9qZlK+B5F3KDmev6m5PMibrg=";
     record->client_alpns = alpns;
     record->client_alpn_count = 2;
     fill_session(&record->client, "h2");
     fill_session(&record->upstream, "h2");
+    record->upstream.ja3s = "4835b19f14997673071435cb321f5445";
     record->certificate = (struct record_certificate){
         .subject = "CN=example.com",
         .issuer = "C=US, O=Example CA",
@@ -177,6 +179,7 @@ static void what_is_not_known_is_left_out(void **state)
                  " 'src_ip': '10.0.0.7', 'src_port': 50012,"
                  " 'dest_ip': '93.184.216.34', 'dest_port': 443,"
                  " 'proto': 'TCP', 'app_proto': 'tls',"
+                 " 'community_id': '1:MoAp/HioqQM0Tle2uf2o9CMfH+w=',"
                  " 'intercept': {'action': 'intercept', 'reason': 'default', 'policy_rev': 3}}");
 }
 
@@ -193,6 +196,7 @@ static void ipv6_udp_and_the_interface_are_told(void **state)
                  "{'flow_id': 1234567890123456, 'event_type': 'intercept', 'in_iface': 'br-lan',"
                  " 'src_ip': '2001:db8::7', 'src_port': 50012,"
                  " 'dest_ip': '2001:db8:1::1', 'dest_port': 443, 'proto': 'UDP',"
+                 " 'community_id': '1:35yTaseZ+KFk7DikMcr3gMgnFwU=',"
                  " 'intercept': {'action': 'passthrough', 'reason': 'default', 'policy_rev': 3}}");
 }
 
@@ -313,7 +317,10 @@ static void both_sessions_and_both_certificates_are_told(void **state)
                 " 'client': {'version': 'TLS 1.3', 'cipher': 'TLS_AES_256_GCM_SHA384',"
                 "            'group': 'X25519', 'alpn': 'h2', 'resumed': true,"
                 "            'handshake_ms': 17},"
-                " 'upstream': {'ip': '93.184.216.34', 'port': 443, 'version': 'TLS 1.3',"
+                " 'upstream': {'ip': '93.184.216.34', 'port': 443,"
+                "              'community_id': '1:LQU9qZlK+B5F3KDmev6m5PMibrg=',"
+                "              'ja3s': {'hash': '4835b19f14997673071435cb321f5445'},"
+                "              'version': 'TLS 1.3',"
                 "              'cipher': 'TLS_AES_256_GCM_SHA384', 'group': 'X25519',"
                 "              'resumed': false, 'handshake_ms': 17, 'verify': 'ok',"
                 "              'verify_code': 0, 'fingerprint': 'aa:bb:cc', 'sha256': '4567cdef'},"
@@ -377,6 +384,56 @@ static void only_an_ended_connection_has_an_ending(void **state)
     }
 }
 
+/* ---- under `alert` ---- */
+
+static void an_alert_has_suricatas_fields(void **state)
+{
+    struct case_file *file = *state;
+    file->record.alert = ALERT_REVOKED;
+    file->record.blocked = true;
+    assert_part(file, EVE_ALERT, "alert",
+                "{'action': 'blocked', 'gid': 77, 'signature_id': 2, 'rev': 1,"
+                " 'signature': 'interceptd: the origin\\u0027s certificate is revoked',"
+                " 'category': 'Potentially Bad Traffic', 'severity': 1}");
+}
+
+static void an_alert_comes_with_the_handshake_if_there_was_one(void **state)
+{
+    struct case_file *file = *state;
+    fill_case(file);
+    file->record.alert = ALERT_NO_CA;
+    json_t *event = written_event(file, EVE_ALERT);
+    assert_null(json_object_get(event, "tls"));
+    json_decref(event);
+    assert_int_equal(unlink(path_in(&file->folder, "eve.json").text), 0);
+    file->flow.opened = true;
+    event = written_event(file, EVE_ALERT);
+    const json_t *sni = json_object_get(json_object_get(event, "tls"), "sni");
+    assert_string_equal(json_string_value(sni), "example.com");
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(event, "alert"), "action")), "allowed");
+    json_decref(event);
+}
+
+static void a_flow_tells_whether_there_was_an_alert(void **state)
+{
+    struct case_file *file = *state;
+    file->record.alerted = true;
+    json_t *event = written_event(file, EVE_FLOW);
+    assert_true(json_is_true(json_object_get(json_object_get(event, "flow"), "alerted")));
+    json_decref(event);
+}
+
+/* What is in the records of others refers to it. */
+static void an_alerts_number_stays(void **state)
+{
+    (void)state;
+    assert_int_equal(alert_kind(ALERT_UNVERIFIED).number, 1);
+    assert_int_equal(alert_kind(ALERT_REVOKED).number, 2);
+    assert_int_equal(alert_kind(ALERT_PINNED).number, 3);
+    assert_int_equal(alert_kind(ALERT_NO_CA).number, 4);
+}
+
 /* ---- under `tls` ---- */
 
 static void a_tls_event_has_suricatas_fields(void **state)
@@ -390,6 +447,8 @@ static void a_tls_event_has_suricatas_fields(void **state)
                 " 'notafter': '2027-01-01T00:00:00',"
                 " 'ja4': 't13d1516h2_8daaf6152771_e5627efa2ab1',"
                 " 'ja3': {'hash': 'ada70206e40642a3e4461f35503241d5'},"
+                " 'ja3s': {'hash': '4835b19f14997673071435cb321f5445'},"
+                " 'session_resumed': true,"
                 " 'client_alpns': ['h2', 'http/1.1'], 'server_alpns': ['h2'],"
                 " 'subjectaltname': ['example.com', '*.example.com', '192.0.2.1']}");
 }
@@ -474,6 +533,7 @@ static void what_passed_in_the_kernel_is_bypassed_and_has_its_name(void **state)
     assert_event(file, EVE_FLOW,
                  "{'flow_id': 1234567890123456, 'event_type': 'flow', 'src_ip': '10.0.0.7',"
                  " 'src_port': 50012, 'dest_ip': '93.184.216.34', 'dest_port': 443, 'proto': 'TCP',"
+                 " 'community_id': '1:MoAp/HioqQM0Tle2uf2o9CMfH+w=',"
                  " 'flow': {'pkts_toserver': 4, 'pkts_toclient': 0, 'bytes_toserver': 0,"
                  "          'bytes_toclient': 0, 'start': '2026-11-23T12:00:00.000000+0000',"
                  "          'end': '2026-11-23T12:00:00.000000+0000', 'age': 0,"
@@ -651,6 +711,10 @@ int main(void)
         with_case(starttls_and_ech_are_told_where_there_are_any),
         with_case(alerts_are_told_also_of_a_handshake_that_failed),
         with_case(only_an_ended_connection_has_an_ending),
+        with_case(an_alert_has_suricatas_fields),
+        with_case(an_alert_comes_with_the_handshake_if_there_was_one),
+        with_case(a_flow_tells_whether_there_was_an_alert),
+        cmocka_unit_test(an_alerts_number_stays),
         with_case(a_tls_event_has_suricatas_fields),
         with_case(a_handshake_that_failed_early_has_an_undetermined_version),
         with_case(the_forged_certificate_is_not_under_tls),

@@ -417,6 +417,24 @@ static void the_paths_are_the_recorders_own(void **state)
     assert_file(studio, "events.json", "event\n");
 }
 
+static void events_are_rotated_and_keys_are_not(void **state)
+{
+    struct studio *studio = *state;
+    const struct recorder_paths paths = {.events = studio->events.text,
+                                         .keylog = studio->keys.text,
+                                         .rotation = {.size = 5, .keep = 1}};
+    recorder_reopen(studio->recorder, &paths);
+    settle(studio->recorder);
+    put(studio, OUTPUT_EVENTS, "event\n");
+    put(studio, OUTPUT_KEYLOG, "first key\n");
+    settle(studio->recorder);
+    put(studio, OUTPUT_EVENTS, "next\n");
+    put(studio, OUTPUT_KEYLOG, "next key\n");
+    stop(studio);
+    assert_file(studio, "events.json.1", "next\n");
+    assert_file(studio, "keys", "first key\nnext key\n");
+}
+
 /* ---- full disks ---- */
 
 static void lines_for_a_full_disk_are_lost_and_counted(void **state)
@@ -433,6 +451,8 @@ static void lines_for_a_full_disk_are_lost_and_counted(void **state)
     }
     uint64_t written = counter_read(&recorder_counters(studio->recorder)->written);
     uint64_t lost = counter_read(&recorder_counters(studio->recorder)->lost);
+    assert_true(recorder_fails(studio->recorder, OUTPUT_EVENTS));
+    assert_false(recorder_fails(studio->recorder, OUTPUT_KEYLOG));
     stop(studio);
     restore_stderr(&file, told, sizeof(told));
     assert_int_equal(lost, 3);
@@ -483,7 +503,7 @@ static void a_disk_that_has_room_again_is_written_again(void **state)
     assert_non_null(strstr(told, "works again"));
 }
 
-static void a_line_that_was_cut_does_not_spoil_the_next(void **state)
+static void a_line_that_was_cut_is_taken_back(void **state)
 {
     struct studio *studio = *state;
     struct stand_in file;
@@ -494,7 +514,7 @@ static void a_line_that_was_cut_does_not_spoil_the_next(void **state)
     put(studio, OUTPUT_EVENTS, "next\n");
     stop(studio);
     restore_stderr(&file, told, sizeof(told));
-    assert_file(studio, "events.json", "cut here\nwhole\nnext\n");
+    assert_file(studio, "events.json", "whole\nnext\n");
 }
 
 /* ---- feeds ---- */
@@ -691,9 +711,10 @@ int main(void)
         with_studio(a_reopened_file_is_there_before_the_first_line),
         with_studio(reopening_may_change_what_is_wanted),
         with_folder(the_paths_are_the_recorders_own),
+        with_studio(events_are_rotated_and_keys_are_not),
         with_folder(lines_for_a_full_disk_are_lost_and_counted),
         with_studio(a_disk_that_has_room_again_is_written_again),
-        with_studio(a_line_that_was_cut_does_not_spoil_the_next),
+        with_studio(a_line_that_was_cut_is_taken_back),
         with_studio(what_does_not_fit_into_a_feed_is_dropped_and_counted),
         with_studio(a_full_feed_leaves_the_others_alone),
         with_studio(threads_write_through_their_own_feeds),

@@ -367,7 +367,7 @@ static void each_mistake_is_told_with_its_line(void **state)
          "/etc/test.conf:3: [device a] intercept = maybe: expected yes or no"},
         {"[events]\nfiles = /x\n",
          "/etc/test.conf:2: unknown key files in [events]; known are: file, ignored, "
-         "credentials, bodies"},
+         "credentials, bodies, rotate-size, rotate-keep, stats-interval"},
         {"[device a]\naddress = ::1\nmca = 1\n",
          "/etc/test.conf:3: unknown key mca in [device]; known are: mac, address, interface, "
          "intercept, quic, pattern, file, match, upstream, min-version, legacy-server, "
@@ -422,8 +422,8 @@ static void everything_that_is_wrong_is_told_in_the_order_of_the_file(void **sta
         "/etc/test.conf:2: expected key = value",
         "/etc/test.conf:3: [network] listen-port = 0: expected a port from 1 to 65535",
         "/etc/test.conf:4: unknown section [nets]",
-        "/etc/test.conf:8: unknown key files in [events]; known are: file, ignored, "
-        "credentials, bodies",
+        ("/etc/test.conf:8: unknown key files in [events]; known are: file, ignored, "
+         "credentials, bodies, rotate-size, rotate-keep, stats-interval"),
         "/etc/test.conf:10: expected key = value",
     };
     struct report report = {0};

@@ -517,6 +517,41 @@ static void captures_have_a_limit_a_directory_and_places_to_go(void **state)
     discard(&stored);
 }
 
+static void records_are_rotated_by_size(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    static const char expected[] = "expected none, or a size from 64k on, such as 100m, 1g";
+    store_good(&stored, "events", "rotate-size", "65536");
+    assert_int_equal(stored.config.rotate_size, 65536);
+    store_good(&stored, "events", "rotate-size", "3m");
+    assert_int_equal(stored.config.rotate_size, 3 << 20);
+    store_good(&stored, "events", "rotate-size", "1024g");
+    assert_int_equal(stored.config.rotate_size, UINT64_C(1) << 40);
+    store_good(&stored, "events", "rotate-size", "none");
+    assert_int_equal(stored.config.rotate_size, 0);
+    assert_refused("events", "rotate-size", expected,
+                   TEXTS("0", "63k", "65535", "1025g", "1099511627777", "4 m", "4M", "1mb", "-1m",
+                         "18014398509481984k"));
+    store_good(&stored, "events", "rotate-keep", "7");
+    assert_int_equal(stored.config.rotate_keep, 7);
+    assert_refused("events", "rotate-keep", "expected a number from 1 to 1000",
+                   TEXTS("0", "1001", "all", "5 "));
+}
+
+static void statistics_come_at_an_interval(void **state)
+{
+    (void)state;
+    struct stored stored = {0};
+    store_good(&stored, "events", "stats-interval", "8s");
+    assert_int_equal(stored.config.stats_interval, 8);
+    store_good(&stored, "events", "stats-interval", "none");
+    assert_int_equal(stored.config.stats_interval, 0);
+    assert_refused("events", "stats-interval",
+                   "expected a time from 1s to 365d, such as 30s, 10m, 1h, 7d",
+                   TEXTS("0s", "8", "never"));
+}
+
 static void refusals_are_learned_from_as_configured(void **state)
 {
     (void)state;
@@ -702,6 +737,8 @@ int main(void)
         cmocka_unit_test(a_queue_has_a_number_or_is_none),
         cmocka_unit_test(durations_have_a_unit),
         cmocka_unit_test(a_store_has_a_file_an_age_and_a_size),
+        cmocka_unit_test(records_are_rotated_by_size),
+        cmocka_unit_test(statistics_come_at_an_interval),
         cmocka_unit_test(bodies_are_recorded_up_to_a_size_and_credentials_if_that_is_said),
         cmocka_unit_test(the_mark_lies_in_its_mask_and_leaves_room_in_it),
         cmocka_unit_test(tls_versions_are_the_four_that_there_are),
