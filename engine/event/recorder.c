@@ -171,7 +171,7 @@ static void nap_over(struct timer *timer)
 {
     struct recorder *recorder = container_of(timer, struct recorder, nap);
     if (drain_feeds(recorder)) {
-        timer_start(timer, &recorder->nap_time, clock_ms(), nap_over);
+        timer_start(timer, &recorder->nap_time, recorder->loop.now, nap_over);
         return;
     }
     /* A feed that saw us awake does not ring: so look once more after lying down. Both sides
@@ -179,7 +179,7 @@ static void nap_over(struct timer *timer)
     (void)atomic_exchange(&recorder->asleep, true);
     if (drain_feeds(recorder)) {
         atomic_store(&recorder->asleep, false);
-        timer_start(timer, &recorder->nap_time, clock_ms(), nap_over);
+        timer_start(timer, &recorder->nap_time, recorder->loop.now, nap_over);
     }
 }
 
@@ -191,7 +191,7 @@ static void data_ready(struct watch *watch, uint32_t events)
     (void)!read(recorder->data, &count, sizeof(count));
     atomic_store(&recorder->asleep, false);
     (void)drain_feeds(recorder);
-    timer_start(&recorder->nap, &recorder->nap_time, clock_ms(), nap_over);
+    timer_start(&recorder->nap, &recorder->nap_time, recorder->loop.now, nap_over);
 }
 
 void recorder_drop(struct recorder_feed *feed)
