@@ -60,12 +60,8 @@ static size_t record_some(struct recorder_feed *feed, const struct audit *audit,
     jsonw_array_end(&json);
     jsonw_object_end(&json);
     jsonw_object_end(&json);
-    if (jsonw_text(&json) != NULL) {
-        json.text[json.length] = '\n'; /* in the NUL's place */
-        recorder_put(feed, OUTPUT_EVENTS, json.text, json.length + 1);
-    } else {
+    if (!eve_put(feed, &json))
         recorder_drop(feed);
-    }
     jsonw_fini(&json);
     return index;
 }

@@ -165,12 +165,8 @@ static void record(const struct learning *learning, const struct learned_finding
     eve_begin(&json, "intercept");
     learned_tell_change(&json, finding, learning->engine->known, policy_config(policy), reason);
     jsonw_object_end(&json);
-    if (jsonw_text(&json) != NULL) {
-        json.text[json.length] = '\n'; /* in the NUL's place */
-        recorder_put(feed, OUTPUT_EVENTS, json.text, json.length + 1);
-    } else {
+    if (!eve_put(feed, &json))
         recorder_drop(feed);
-    }
     jsonw_fini(&json);
 }
 

@@ -144,8 +144,7 @@ static bool prepare_all(const struct config *config)
 {
     return prepare_file(config->events_file, 0640, config) &&
            prepare_file(config->tls.keylog, 0600, config) && prepare_captures(config) &&
-           prepare_store(config) &&
-           prepare_directory_of(config->control_socket, config) &&
+           prepare_store(config) && prepare_directory_of(config->control_socket, config) &&
            (config->read_socket == NULL || prepare_directory_of(config->read_socket, config)) &&
            prepare_state(config);
 }

@@ -35,7 +35,8 @@ FLOW = " ".join("flow." + key for key in """pkts_toserver pkts_toclient bytes_to
 FORGED = "intercept.forged.fingerprint intercept.forged.sha256 intercept.forged.cached"
 HTTP = " ".join("http." + key for key in """version hostname url http_user_agent http_content_type http_method
     protocol status length request_headers response_headers http2.stream_id""".split())
-TOLD = " ".join("intercept.http." + key for key in "scheme request_length complete start send_ms wait_ms total_ms".split())
+TOLD = " ".join("intercept.http." + key for key in """scheme request_length complete start send_ms
+    wait_ms total_ms""".split())
 KEYS = {"intercept": [HEADER, DECIDED], "http": [HEADER, "tx_id", HTTP, TOLD],
         "tls": [HEADER, DECIDED, SESSIONS, UPSTREAM, TLS, FORGED],
         "flow": [HEADER, DECIDED, SESSIONS, UPSTREAM, FLOW, FORGED,
