@@ -18,6 +18,7 @@ from lab import BUILD, DEVICE4, ORIGIN4, ORIGIN6, PATIENCE, ROOT, wait_for
 
 FAMILIES = pytest.mark.parametrize("origin,pattern", [
     (ORIGIN4[1], r"^203\.0\.113\.2:443$"), (ORIGIN6[1], r"^\[2001:db8:113::2\]:443$")], ids=["ipv4", "ipv6"])
+SOON = "%ds" % (2 * PATIENCE)
 SECOND = r"^203\.0\.113\.2:443$"
 
 
@@ -242,9 +243,9 @@ def test_an_edit_loses_to_a_change_that_was_made_meanwhile(engine, tmp_path):
 
 def test_a_change_expires_by_itself_and_takes_the_kernels_rules_with_it(lab, engine):
     started = engine({"ignore": {"pattern": r"^203\.0\.113\.3:443$"}})
-    started.ctl("ignore", "add", SECOND, "--for", "2s")
-    started.ctl("ignore", "del", r"^203\.0\.113\.3:443$", "--for", "2s")
-    started.ctl("set", "tls.upstream", "verify", "--for", "2s")
+    started.ctl("ignore", "add", SECOND, "--for", SOON)
+    started.ctl("ignore", "del", r"^203\.0\.113\.3:443$", "--for", SOON)
+    started.ctl("set", "tls.upstream", "verify", "--for", SOON)
     assert not is_intercepted(lab, ORIGIN4[1]) and is_intercepted(lab, ORIGIN4[2])
     assert len(started.ignored()) == 1
     wait_for(lambda: started.status()["policy"]["edits"] == 0, "the expiry")
@@ -262,7 +263,7 @@ def test_what_expires_does_so_where_nothing_can_be_written(lab, engine):
     """A full disk must not let pass for ever what was to pass for an hour."""
     started = engine()
     state = started.directory / "state"
-    started.ctl("ignore", "add", SECOND, "--for", "1s", "--persist")
+    started.ctl("ignore", "add", SECOND, "--for", SOON, "--persist")
     assert not is_intercepted(lab, ORIGIN4[1])
     state.chmod(0o1750)  # the engine's group may not write there any more
     try:
