@@ -232,7 +232,9 @@ static void odd_events_are_no_trouble(void **state)
 {
     (void)state;
     static const char *const events[] = {
-        "{}", "[]", "{\"tls\":7,\"http\":[],\"intercept\":null}",
+        "{}",
+        "[]",
+        "{\"tls\":7,\"http\":[],\"intercept\":null}",
         "{\"dest_ip\":7,\"dest_port\":\"x\",\"http\":{\"url\":1}}",
         ("{\"http\":{\"request_headers\":[7,{}],\"response_headers\":{},\"http_request_body\":7,"
          "\"http_response_body\":\"x\"},\"websocket\":{\"payload_base64\":\"!\"}}"),
