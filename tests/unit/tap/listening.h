@@ -27,7 +27,7 @@ static void write_down(struct listening *listening, const char *format, ...)
     va_end(arguments);
     size_t count = (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1;
     if (listening->size - listening->length <= count) {
-        listening->size = (listening->size + count) * 2;
+        listening->size = (listening->size + count + 1) * 2;
         listening->told = realloc(listening->told, listening->size);
         CHECK(listening->told != NULL);
     }
