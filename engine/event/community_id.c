@@ -9,7 +9,7 @@
 #define PREFIX_LENGTH (sizeof(VERSION_PREFIX) - 1)
 
 /* Seed, two addresses, protocol, padding, two ports. */
-#define MESSAGE_LIMIT (2 + 2 * sizeof(struct in6_addr) + 2 + 2 * 2)
+#define MESSAGE_LIMIT (2 + 2 * sizeof(struct in6_addr) + 2 + 2 * sizeof(uint16_t))
 
 /* By their bytes on the wire, the addresses before the ports. */
 static bool is_first(const struct address *a, const struct address *b)
