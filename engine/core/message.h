@@ -91,6 +91,96 @@ struct sse_event {
     bool cut;
 };
 
+/* ---- MQTT 3.1, 3.1.1 and 5 ---- */
+
+enum mqtt_type {
+    MQTT_CONNECT = 1,
+    MQTT_CONNACK,
+    MQTT_PUBLISH,
+    MQTT_PUBACK,
+    MQTT_PUBREC,
+    MQTT_PUBREL,
+    MQTT_PUBCOMP,
+    MQTT_SUBSCRIBE,
+    MQTT_SUBACK,
+    MQTT_UNSUBSCRIBE,
+    MQTT_UNSUBACK,
+    MQTT_PINGREQ,
+    MQTT_PINGRESP,
+    MQTT_DISCONNECT,
+    MQTT_AUTH,
+};
+
+/* Of MQTT 5: a number, or a text, which may be any bytes. */
+struct mqtt_property {
+    struct text name;
+    bool is_number;
+    uint32_t number;
+    struct text value;
+};
+
+struct mqtt_properties {
+    const struct mqtt_property *list;
+    size_t count;
+};
+
+struct mqtt_topic {
+    struct text filter;
+    unsigned qos; /* that is asked for */
+};
+
+/* Flags of CONNECT (MQTT 3.1.1, section 3.1.2.3). */
+enum {
+    MQTT_CLEAN_SESSION = 0x02,
+    MQTT_WILL = 0x04,
+    MQTT_WILL_RETAIN = 0x20,
+    MQTT_PASSWORD = 0x40,
+    MQTT_USERNAME = 0x80,
+};
+
+/* A control packet; what its type does not have is not known, or 0. */
+struct mqtt_packet {
+    enum mqtt_type type;
+    bool to_server, retain, dup;
+    unsigned qos;
+    uint64_t length; /* of what follows the fixed header */
+    bool truncated;  /* it was longer than is read: nothing below is known */
+    bool cut;        /* of something below there was more */
+    bool has_id;
+    uint16_t id;
+    int code;              /* the return or reason code; -1: none was given */
+    bool session_present;  /* CONNACK */
+    uint8_t connect_flags; /* CONNECT, to `will` */
+    unsigned version;
+    struct text protocol, client_id, username, password, will_topic, will_message;
+    struct mqtt_properties will;
+    struct text topic, message; /* PUBLISH; the message as far as it was asked for */
+    uint64_t message_length;
+    const struct mqtt_topic *topics; /* SUBSCRIBE and UNSUBSCRIBE */
+    size_t topic_count;
+    struct text codes; /* SUBACK and UNSUBACK: a byte for each topic */
+    struct mqtt_properties properties;
+};
+
+/* A packet, and what answers it. */
+struct mqtt_transaction {
+    const struct mqtt_packet *packets;
+    size_t count;
+    bool complete; /* nothing more belongs to it */
+};
+
+/* ---- a protocol that nobody knows ---- */
+
+struct unknown_side {
+    struct text first; /* its first bytes */
+    uint64_t length;   /* of those that were counted; there may be more */
+    unsigned entropy;  /* of these, in thousandths of a bit for each byte: 0 to 8000 */
+};
+
+struct unknown_talk {
+    struct unknown_side to_server, to_client;
+};
+
 /* ---- a tap's last word ---- */
 
 /* It has stopped reading, since it could not understand what it saw. The bytes flow on. */
@@ -104,17 +194,21 @@ enum message_kind {
     MESSAGE_HTTP,
     MESSAGE_WEBSOCKET,
     MESSAGE_SSE,
+    MESSAGE_MQTT,
+    MESSAGE_UNKNOWN,
     MESSAGE_NOTE,
 };
 
 struct message {
     enum message_kind kind;
-    const char *protocol; /* Suricata's name: "http", "http2", "websocket" */
+    const char *protocol; /* Suricata's name: "http", "http2", "mqtt", "failed" */
     uint64_t number;      /* of the transaction in its connection, from 0: Suricata's tx_id */
     union {
         const struct http_exchange *http;
         const struct websocket_message *websocket;
         const struct sse_event *sse;
+        const struct mqtt_transaction *mqtt;
+        const struct unknown_talk *unknown;
         const struct tap_note *note;
     };
 };

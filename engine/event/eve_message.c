@@ -2,6 +2,7 @@
 #include "event/eve_message.h"
 
 #include "core/loop.h"
+#include "event/eve_mqtt.h"
 
 /* Suricata's own limits. */
 #define NAME_LIMIT 256
@@ -301,6 +302,43 @@ static void write_sse_extras(struct writing *writing)
     jsonw_object_end(json);
 }
 
+/* ---- mqtt ---- */
+
+static void write_mqtt(struct writing *writing)
+{
+    eve_mqtt_write(&writing->json, writing->message->mqtt, writing->briefly);
+}
+
+static void write_mqtt_extras(struct writing *writing)
+{
+    eve_mqtt_write_extras(&writing->json, writing->message->mqtt, writing->briefly);
+}
+
+/* ---- unknown ---- */
+
+static void write_side(struct jsonw *json, const char *key, const struct unknown_side *side)
+{
+    char entropy[24];
+    jsonw_object(json, key);
+    jsonw_uint(json, "counted", side->length);
+    if (side->length > 0) {
+        snprintf(entropy, sizeof(entropy), "%u.%03u", side->entropy / 1000, side->entropy % 1000);
+        jsonw_raw(json, "entropy", entropy);
+        jsonw_base64(json, "first_base64", side->first);
+        jsonw_printable(json, "first_printable", side->first);
+    }
+    jsonw_object_end(json);
+}
+
+static void write_unknown_extras(struct writing *writing)
+{
+    struct jsonw *json = &writing->json;
+    jsonw_object(json, "unknown");
+    write_side(json, "to_server", &writing->message->unknown->to_server);
+    write_side(json, "to_client", &writing->message->unknown->to_client);
+    jsonw_object_end(json);
+}
+
 /* ---- anomaly ---- */
 
 static void write_anomaly(struct writing *writing)
@@ -330,15 +368,22 @@ static const struct form {
     [MESSAGE_HTTP] = {"http", write_http, write_http_extras},
     [MESSAGE_WEBSOCKET] = {"websocket", write_websocket, write_websocket_extras},
     [MESSAGE_SSE] = {"sse", NULL, write_sse_extras},
+    [MESSAGE_MQTT] = {"mqtt", write_mqtt, write_mqtt_extras},
+    [MESSAGE_UNKNOWN] = {"unknown", NULL, write_unknown_extras},
     [MESSAGE_NOTE] = {"anomaly", write_anomaly, write_anomaly_extras},
 };
 
-/* In which direction it went: of an exchange it is both. */
+/* In which direction it went; NULL if it is of both. */
 static const char *direction_of(const struct message *message)
 {
-    bool to_server = (message->kind == MESSAGE_WEBSOCKET && message->websocket->to_server) ||
-                     (message->kind == MESSAGE_NOTE && message->note->to_server);
-    if (message->kind == MESSAGE_HTTP)
+    bool to_server = false;
+    if (message->kind == MESSAGE_WEBSOCKET)
+        to_server = message->websocket->to_server;
+    else if (message->kind == MESSAGE_NOTE)
+        to_server = message->note->to_server;
+    else if (message->kind == MESSAGE_MQTT)
+        to_server = message->mqtt->packets[0].to_server;
+    else if (message->kind != MESSAGE_SSE)
         return NULL;
     return to_server ? "to_server" : "to_client";
 }

@@ -80,7 +80,8 @@ struct record {
     bool forged_override; /* it is none: the operator's own certificate was shown */
 
     const char *head;      /* what all its events begin with, as eve.h makes it; or NULL */
-    const char *protocol;  /* that was spoken inside TLS, by Suricata's name; NULL if unknown */
+    const char *protocol;  /* that was spoken inside TLS, by Suricata's name: "failed" if nobody
+                              knows  it; NULL if nothing was read */
     uint64_t transactions; /* of it that were seen */
     uint64_t untold;       /* of them that are in no record, for lack of memory */
 

@@ -80,10 +80,8 @@ const char *detect_protocol(const uint8_t *bytes, size_t length, bool to_server)
 const char *detect_by_alpn(struct text alpn)
 {
     static const struct sign names[] = {
-        {"h2", "http2"},
-        {"grpc-exp", "http2"}, /* gRPC's own name for it */
-        {"http/1.1", "http"},
-        {"http/1.0", "http"},
+        {"h2", "http2"},      {"grpc-exp", "http2"}, /* gRPC's own name for it */
+        {"http/1.1", "http"}, {"http/1.0", "http"},  {"mqtt", "mqtt"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         if (alpn.at != NULL && text_is(alpn, names[i].start))

@@ -4,6 +4,8 @@
 #include "tap/detect.h"
 #include "tap/http1_tap.h"
 #include "tap/http2_tap.h"
+#include "tap/mqtt_tap.h"
+#include "tap/unknown_tap.h"
 
 #include <stdalign.h>
 #include <stdarg.h>
@@ -11,7 +13,7 @@
 /* Fewer first bytes than that may yet be those of another protocol than the port's own. */
 #define HINT_BYTES 8
 
-static const struct tap_kind *const kinds[] = {&http1_tap, &http2_tap};
+static const struct tap_kind *const kinds[] = {&http1_tap, &http2_tap, &mqtt_tap, &unknown_tap};
 
 static const struct tap_kind *find_kind(const char *name)
 {
@@ -163,21 +165,28 @@ static void feed_first(struct tap *tap)
     }
 }
 
-/* By all that was seen of one direction. False if more of it may tell. */
-static bool choose(struct tap *tap, bool to_server, const uint8_t *bytes, size_t length)
+/* There are protocols that are known, but not read. */
+static void use(struct tap *tap, const char *name)
 {
-    const char *name = detect_protocol(bytes, length, to_server);
-    if (strcmp(name, "failed") == 0) {
-        name = length >= HINT_BYTES ? detect_by_port(tap->port) : NULL;
-        if (name == NULL && length < TAP_FIRST_BYTES)
-            return false;
-    }
+    const struct tap_kind *kind = find_kind(name);
     tap->protocol = name;
-    const struct tap_kind *kind = name != NULL ? find_kind(name) : NULL;
     if (kind != NULL)
         begin(tap, kind);
     else
         tap->over = true;
+}
+
+/* By all that was seen of one direction. False if more of it may tell. */
+static bool choose(struct tap *tap, bool to_server, const uint8_t *bytes, size_t length)
+{
+    const char *name = detect_protocol(bytes, length, to_server);
+    if (strcmp(name, unknown_tap.name) == 0) {
+        const char *hint = length >= HINT_BYTES ? detect_by_port(tap->port) : NULL;
+        if (hint == NULL && length < TAP_FIRST_BYTES)
+            return false;
+        name = hint != NULL ? hint : name;
+    }
+    use(tap, name);
     return true;
 }
 
@@ -213,13 +222,8 @@ void tap_listen(struct tap *tap, tap_teller tell, void *context)
 void tap_read(struct tap *tap, bool to_server, const uint8_t *bytes, size_t length, uint64_t now)
 {
     tap->now = now;
-    if (tap->kind == NULL && !tap->over && tap->protocol != NULL) {
-        const struct tap_kind *kind = find_kind(tap->protocol);
-        if (kind != NULL)
-            begin(tap, kind);
-        else
-            tap->over = true;
-    }
+    if (tap->kind == NULL && !tap->over && tap->protocol != NULL)
+        use(tap, tap->protocol);
     if (tap->kind != NULL)
         feed(tap, to_server, bytes, length);
     else if (!tap->over && length > 0)
@@ -236,6 +240,10 @@ void tap_end(struct tap *tap, bool to_server, uint64_t now)
 void tap_fini(struct tap *tap, uint64_t now)
 {
     tap->now = now;
+    if (!tap->over && tap->kind == NULL && tap->first_length[0] + tap->first_length[1] > 0) {
+        use(tap, unknown_tap.name);
+        feed_first(tap);
+    }
     tap->over = true;
     stop(tap);
 }

@@ -7,8 +7,9 @@
  * on without it. One thread.
  *
  * Which reader it is, a struct tap_kind, is chosen by the protocol that was agreed on (ALPN), else
- * by the first bytes (detect.h), else by the port. A reader may hand over to another in
- * mid-connection: HTTP/1 does to WebSocket.
+ * by the first bytes (detect.h), else by the port; of a protocol that nobody knows unknown_tap
+ * tells how it looks. A reader may hand over to another in mid-connection: HTTP/1 does to
+ * WebSocket.
  *
  * Memory: a struct tap and its reader's state live in the connection's arena. All else comes from
  * tap_alloc(), which gives no more than TAP_MEMORY at a time to one connection; a reader states
@@ -78,7 +79,7 @@ struct tap {
     size_t memory;        /* that tap_alloc() has given */
     uint64_t number;      /* of the next transaction */
     uint64_t untold;      /* of which there was no memory to tell */
-    const char *protocol; /* that is spoken, or was last; NULL: not known */
+    const char *protocol; /* that is spoken, or was last; NULL: not known yet */
     char reason[TAP_REASON_SIZE];
     const struct tap_kind *next; /* takes over, with `next_state`, and reads `rest` bytes */
     void *next_state;

@@ -236,6 +236,42 @@ static void what_is_too_long_is_written_without_headers_and_bodies(void **state)
     json_decref(event);
 }
 
+static void an_mqtt_transaction_goes_where_it_began(void **state)
+{
+    (void)state;
+    const struct mqtt_packet packets[] = {{.type = MQTT_PINGREQ, .to_server = true, .code = -1},
+                                          {.type = MQTT_PINGRESP, .code = -1}};
+    struct mqtt_transaction mqtt = {.packets = packets, .count = 1, .complete = true};
+    const struct message message = {.kind = MESSAGE_MQTT, .protocol = "mqtt", .mqtt = &mqtt};
+    json_t *event = written(&message);
+    assert_part(event, "event_type", "'mqtt'");
+    assert_part(event, "direction", "'to_server'");
+    assert_part(event, "mqtt", "{'pingreq':{'qos':0,'retain':false,'dup':false}}");
+    assert_part(event, "intercept", "{'mqtt':{'complete':true}}");
+    json_decref(event);
+    mqtt.packets = &packets[1];
+    event = written(&message);
+    assert_part(event, "direction", "'to_client'");
+    json_decref(event);
+}
+
+static void what_nobody_knows_is_all_ours(void **state)
+{
+    (void)state;
+    const struct unknown_talk unknown = {
+        .to_server = {.first = TEXT("a\0b"), .length = 300, .entropy = 7012}};
+    json_t *event = written(
+        &(struct message){.kind = MESSAGE_UNKNOWN, .protocol = "failed", .unknown = &unknown});
+    assert_part(event, "event_type", "'unknown'");
+    assert_part(event, "app_proto", "'failed'");
+    assert_part(event, "direction", NULL);
+    assert_part(event, "unknown", NULL);
+    assert_part(event, "intercept",
+                "{'unknown':{'to_server':{'counted':300,'entropy':7.012,'first_base64':'YQBi',"
+                "'first_printable':'a.b'},'to_client':{'counted':0}}}");
+    json_decref(event);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +282,8 @@ int main(void)
         cmocka_unit_test(server_sent_events_stand_under_our_own_key),
         cmocka_unit_test(a_taps_last_word_is_an_anomaly),
         cmocka_unit_test(what_is_too_long_is_written_without_headers_and_bodies),
+        cmocka_unit_test(an_mqtt_transaction_goes_where_it_began),
+        cmocka_unit_test(what_nobody_knows_is_all_ours),
     };
     return cmocka_run_group_tests_name("event/eve_message", tests, NULL, NULL);
 }

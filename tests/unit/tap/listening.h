@@ -119,6 +119,86 @@ static void write_sse(struct listening *listening, const struct sse_event *event
                event->cut ? ", cut" : "");
 }
 
+static void write_properties(struct listening *listening, const struct mqtt_properties *properties)
+{
+    for (size_t i = 0; i < properties->count; i++) {
+        const struct mqtt_property *property = &properties->list[i];
+        write_text(listening, " {", property->name);
+        if (property->is_number)
+            write_down(listening, "=%u", (unsigned)property->number);
+        else
+            write_text(listening, "=", property->value);
+        write_down(listening, "}");
+    }
+}
+
+static void write_connect(struct listening *listening, const struct mqtt_packet *packet)
+{
+    write_text(listening, " ", packet->protocol);
+    write_down(listening, " %u flags %02x", packet->version, packet->connect_flags);
+    write_text(listening, " id ", packet->client_id);
+    write_text(listening, " user ", packet->username);
+    write_text(listening, " password ", packet->password);
+    if ((packet->connect_flags & MQTT_WILL) != 0) {
+        write_text(listening, " will ", packet->will_topic);
+        write_text(listening, ": ", packet->will_message);
+        write_properties(listening, &packet->will);
+    }
+}
+
+static void write_packet(struct listening *listening, const struct mqtt_packet *packet)
+{
+    write_down(listening, "%s %d", packet->to_server ? ">" : "<", (int)packet->type);
+    write_down(listening, "%s%s%s",
+               packet->qos == 0   ? ""
+               : packet->qos == 1 ? " qos1"
+                                  : " qos2",
+               packet->retain ? " retain" : "", packet->dup ? " dup" : "");
+    if (packet->truncated)
+        write_down(listening, " truncated %llu", (unsigned long long)packet->length);
+    if (packet->has_id)
+        write_down(listening, " #%u", packet->id);
+    if (packet->code >= 0)
+        write_down(listening, " code %d", packet->code);
+    if (packet->type == MQTT_CONNECT && !packet->truncated)
+        write_connect(listening, packet);
+    if (packet->session_present)
+        write_down(listening, " session");
+    if (packet->type == MQTT_PUBLISH && !packet->truncated) {
+        write_text(listening, " ", packet->topic);
+        write_down(listening, " (%llu)", (unsigned long long)packet->message_length);
+        if (packet->message.at != NULL)
+            write_text(listening, ": ", packet->message);
+    }
+    for (size_t i = 0; i < packet->topic_count; i++) {
+        write_text(listening, " ", packet->topics[i].filter);
+        write_down(listening, "@%u", packet->topics[i].qos);
+    }
+    for (size_t i = 0; i < packet->codes.length; i++)
+        write_down(listening, " %02x", (unsigned)(uint8_t)packet->codes.at[i]);
+    write_properties(listening, &packet->properties);
+    write_down(listening, "%s", packet->cut ? " cut" : "");
+}
+
+static void write_mqtt(struct listening *listening, const struct mqtt_transaction *mqtt)
+{
+    for (size_t i = 0; i < mqtt->count; i++) {
+        write_down(listening, "%s", i > 0 ? " " : "");
+        write_packet(listening, &mqtt->packets[i]);
+    }
+    write_down(listening, "%s\n", mqtt->complete ? "" : " unfinished");
+}
+
+static void write_unknown(struct listening *listening, const struct unknown_talk *unknown)
+{
+    write_text(listening, "> ", unknown->to_server.first);
+    write_down(listening, " (%llu, %u) ", (unsigned long long)unknown->to_server.length,
+               unknown->to_server.entropy);
+    write_text(listening, "< ", unknown->to_client.first);
+    write_down(listening, " (%llu, %u)\n", (unsigned long long)unknown->to_client.length,
+               unknown->to_client.entropy);
+}
+
 static void hear(void *context, const struct message *message)
 {
     struct listening *listening = context;
@@ -132,6 +212,12 @@ static void hear(void *context, const struct message *message)
         break;
     case MESSAGE_SSE:
         write_sse(listening, message->sse);
+        break;
+    case MESSAGE_MQTT:
+        write_mqtt(listening, message->mqtt);
+        break;
+    case MESSAGE_UNKNOWN:
+        write_unknown(listening, message->unknown);
         break;
     case MESSAGE_NOTE:
         write_down(listening, "gives up on the %s: %s\n",

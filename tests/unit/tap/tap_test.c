@@ -40,7 +40,7 @@ static void what_was_agreed_on_comes_before_the_first_bytes_and_they_before_the_
         assert_string_equal(protocol_of("", 8883, true, GET, strlen(GET), piece), "http");
         assert_string_equal(protocol_of("", 853, true, zeros, sizeof(zeros), piece), "dns");
         assert_string_equal(protocol_of("", 443, false, "* OK ready\r\n", 12, piece), "imap");
-        assert_null(protocol_of("", 443, true, zeros, sizeof(zeros), piece));
+        assert_string_equal(protocol_of("", 443, true, zeros, sizeof(zeros), piece), "failed");
     }
 }
 
@@ -58,14 +58,32 @@ static void what_came_before_the_choice_is_read_too(void **state)
     }
 }
 
-static void of_what_is_not_known_nothing_is_kept(void **state)
+static void of_what_is_known_and_not_read_nothing_is_kept(void **state)
 {
     (void)state;
     struct listening listening = {0};
     listen_start(&listening, &plain, "", 443);
-    for (int i = 0; i < 1000; i++)
-        listen_to(&listening, i % 2 == 0, "no protocol that anybody knows", 30, 7);
+    listen_to(&listening, true, "SSH-2.0-OpenSSH_9.2\r\n", 21, 7);
     assert_true(listening.tap->over && listening.tap->kind == NULL);
+    listen_end(&listening);
+    assert_string_equal(listening.told, "");
+    free(listening.told);
+}
+
+static void what_is_too_short_to_be_known_is_told_at_the_end(void **state)
+{
+    (void)state;
+    struct listening listening = {0};
+    listen_start(&listening, &plain, "", 443);
+    listen_to(&listening, true, "hi", 2, 1);
+    listen_to(&listening, false, "ho", 2, 1);
+    assert_null(listening.tap->kind);
+    tap_fini(listening.tap, 1);
+    listen_end(&listening); /* once more */
+    assert_string_equal(listening.told, "0 failed > hi (2, 1000) < ho (2, 1000)\n");
+    free(listening.told);
+    listening = (struct listening){0};
+    listen_start(&listening, &plain, "", 443);
     listen_end(&listening);
     assert_string_equal(listening.told, "");
     free(listening.told);
@@ -116,7 +134,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_agreed_on_comes_before_the_first_bytes_and_they_before_the_port),
         cmocka_unit_test(what_came_before_the_choice_is_read_too),
-        cmocka_unit_test(of_what_is_not_known_nothing_is_kept),
+        cmocka_unit_test(of_what_is_known_and_not_read_nothing_is_kept),
+        cmocka_unit_test(what_is_too_short_to_be_known_is_told_at_the_end),
         cmocka_unit_test(after_a_note_nothing_more_is_told),
         cmocka_unit_test(memory_is_given_up_to_a_limit_and_counted),
     };

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What devices speak beside HTTP is read, and told as their peers have understood it."""
+
+import base64
+import contextlib
+import os
+import re
+import subprocess
+
+import pytest
+
+import peers
+from lab import ORIGIN4, PATIENCE, wait_for
+from test_protocols import PORT, connect_tls, read_until, serve_tls
+from test_records import HEADER, check
+
+# The forms that Suricata documents for the keys that we write.
+FIXED = {"qos": int, "retain": bool, "dup": bool, "message_id": int, "properties": dict}
+MQTT = {"connect": {**FIXED, "protocol_string": "MQTT|MQIsdp", "protocol_version": int, "client_id": str,
+                    "flags": {key: bool for key in ("username", "password", "will_retain", "will",
+                                                    "clean_session")},
+                    "username": str, "password": str,
+                    "will": {"topic": str, "message": str, "properties": dict}},
+        "connack": {**FIXED, "session_present": bool, "return_code": int},
+        "publish": {**FIXED, "topic": str, "message": str},
+        "subscribe": {**FIXED, "topics": list}, "suback": {**FIXED, "qos_granted": list},
+        "unsubscribe": {**FIXED, "topics": list}, "unsuback": {**FIXED, "reason_codes": list},
+        "disconnect": {**FIXED, "reason_code": int}, "pingreq": FIXED, "pingresp": FIXED,
+        **{kind: {**FIXED, "reason_code": int} for kind in ("puback", "pubrec", "pubrel", "pubcomp")}}
+DEVICE = {"mac": str, "name": str}
+
+
+def checked(records, event_type, shape, ours):
+    """The events, in the documented form."""
+    for record in records:
+        check(record, {**HEADER, "tx_id": int, "direction": "to_server|to_client", event_type: shape,
+                       "intercept": {"device": DEVICE, **ours}})
+    return [record[event_type] for record in records]
+
+
+# ---- MQTT ----
+
+MQTT_OURS = {"mqtt": {"length": int, "complete": bool, "cut": bool, "message_base64": str}}
+KINDS = "CONNECT|CONNACK|PUBLISH|PUBACK|PUBREC|PUBREL|PUBCOMP|SUBSCRIBE|SUBACK|UNSUBSCRIBE|UNSUBACK|PINGREQ"
+# What the broker says of its packets. Of those that end a connection it says nothing in so many words.
+LOGGED = re.compile(r"(Received|Sending) (%s)\b" % KINDS)
+
+
+@contextlib.contextmanager
+def broker(lab, tmp_path, port, tls=True):
+    """mosquitto, and the file that it writes down all its packets in."""
+    files, configuration, log = lab.origin_directory, tmp_path / "mosquitto.conf", tmp_path / "mosquitto.log"
+    passwords = tmp_path / "passwords"
+    passwords.write_text("user:pass-w0rd\n")
+    subprocess.run(["mosquitto_passwd", "-U", passwords], check=True)
+    configuration.write_text(
+        "listener %d\nallow_anonymous true\npassword_file %s\nuser root\nlog_type all\nlog_dest file %s\n%s" % (
+            port, passwords, log,
+            "certfile %s\nkeyfile %s\n" % (files / "origin.pem", files / "origin.key") if tls else ""))
+    process = lab.origin.spawn("mosquitto", "-c", configuration, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    wait_for(lambda: peers.port_is_open(lab, port), "the broker")
+    try:
+        yield log
+    finally:
+        process.terminate()
+        process.wait(timeout=20 * PATIENCE)
+
+
+def as_logged(log):
+    """Of each kind of packet, how many came and went."""
+    found = [(verb == "Received", kind.lower()) for verb, kind in LOGGED.findall(log.read_text())]
+    # "New client connected", and "Client … disconnected", are what it says of the others.
+    found += [(True, "connect")] * log.read_text().count("New client connected")
+    return sorted(found)
+
+
+def as_told(records):
+    """The same, by our records; and what only ends a connection is left out."""
+    answers = {"connack", "suback", "unsuback", "puback", "pubrec", "pubcomp"}
+    found = []
+    for record in records:
+        up = record["direction"] == "to_server"
+        for kind in record["mqtt"]:
+            if kind != "disconnect":
+                found.append((up != (kind in answers and len(record["mqtt"]) > 1), kind))
+    return sorted(found)
+
+
+def talk_mqtt(lab, started, port, version, options=()):
+    """One client hears what three others say, in each quality of service; the last has a will."""
+    tls = ["--cafile", started.ca] if started else []
+    common = ["-h", ORIGIN4[0], "-p", port, "-V", version, *tls, *options]
+    listener = lab.device.spawn(*map(str, ["mosquitto_sub", *common, "-t", "a/#", "-t", "b", "-q", "2", "-C", "4",
+                                           "-i", "listener", "-U", "c"]), stdout=subprocess.PIPE, text=True)
+    yield listener
+    said = lambda *more: lab.device.run("mosquitto_pub", *common, *more)
+    said("-t", "a/zero", "-m", "first", "-i", "zero")
+    said("-t", "a/one", "-m", "second", "-q", "1", "-r", "-i", "one", "-u", "user", "-P", "pass-w0rd")
+    said("-t", "a/two", "-m", "x" * 1000, "-q", "2", "-i", "two", "--will-topic", "gone", "--will-payload", "bye")
+    said("-t", "b", "-n", "-i", "three")
+    assert listener.communicate(timeout=20 * PATIENCE)[0].splitlines() == ["first", "second", "x" * 1000]
+
+
+@pytest.mark.parametrize("version,number", [("mqttv31", 3), ("mqttv311", 4), ("mqttv5", 5)])
+def test_T10_mqtt_is_told_as_the_broker_has_understood_it(lab, engine, tmp_path, version, number):
+    started = engine({"network": {"port": 8883}, "events": {"bodies": "100"}})
+    with broker(lab, tmp_path, 8883) as log:
+        talk = talk_mqtt(lab, started, 8883, version)
+        next(talk)
+        wait_for(lambda: "Sending SUBACK" in log.read_text(), "the subscription")
+        assert next(talk, None) is None
+        started.wait_records("flow", 5)
+        records = started.records("mqtt")
+        told = checked(records, "mqtt", MQTT, MQTT_OURS)
+        assert as_told(records) == as_logged(log)
+    assert {record["app_proto"] for record in records} == {"mqtt"}
+    connects = {one["connect"]["client_id"]: one for one in told if "connect" in one}
+    assert set(connects) == {"listener", "zero", "one", "two", "three"}
+    assert {one["connect"]["protocol_version"] for one in connects.values()} == {number}
+    assert all(one["connack"]["return_code"] == 0 for one in connects.values())
+    assert connects["one"]["connect"]["username"] == "user"
+    assert connects["two"]["connect"]["will"] == {"topic": "gone", "message": "bye"}
+    assert sorted((one["publish"]["topic"], one["publish"]["qos"], one["publish"]["retain"],
+                   one["publish"]["message"]) for one, record in zip(told, records)
+                  if "publish" in one and record["direction"] == "to_server") == [
+        ("a/one", 1, True, "second"), ("a/two", 2, False, "x" * 100), ("a/zero", 0, False, "first"),
+        ("b", 0, False, "")]
+    (two,) = [record for record in records if record["mqtt"].get("publish", {}).get("topic") == "a/two"
+              and record["direction"] == "to_server"]
+    assert set(two["mqtt"]) == {"publish", "pubrec", "pubrel", "pubcomp"}
+    assert two["intercept"]["mqtt"] == {"length": 1000, "complete": True, "cut": True}
+    (subscribed,) = [one for one in told if "subscribe" in one]
+    assert subscribed["subscribe"]["topics"] == [{"topic": "a/#", "qos": 2}, {"topic": "b", "qos": 2}]
+    assert subscribed["suback"]["qos_granted"] == [2, 2]
+    assert "pass-w0rd" not in started.events_path.read_text() + started.log()
+    assert not started.records("anomaly")
+
+
+def test_T10_properties_of_mqtt_5_have_suricatas_names(lab, engine, tmp_path):
+    started = engine({"network": {"port": PORT}})
+    with broker(lab, tmp_path, PORT):
+        lab.device.run("mosquitto_pub", "-h", ORIGIN4[0], "-p", PORT, "-V", "mqttv5", "--cafile", started.ca,
+                       "-t", "t", "-m", "a secret of somebody's", "-x", "60",
+                       "-D", "connect", "user-property", "colour", "red",
+                       "-D", "publish", "content-type", "text/plain",
+                       "-D", "publish", "user-property", "x-api-key", "s3cret")
+        started.wait_records("flow")
+    told = checked(started.records("mqtt"), "mqtt", MQTT, MQTT_OURS)
+    assert told[0]["connect"]["properties"] == {"receive_maximum": 20, "session_expiry_interval": 60,
+                                                "colour": "red"}
+    assert told[1]["publish"]["properties"] == {"content_type": "text/plain", "x-api-key": "(redacted)"}
+    assert [next(iter(one)) for one in told] == ["connect", "publish", "disconnect"]
+    text = started.events_path.read_text()
+    assert "s3cret" not in text and "somebody" not in text  # messages are bodies: only on request
+
+
+def test_T10_what_is_no_mqtt_flows_on_with_a_note(lab, engine):
+    started = engine({"network": {"port": PORT}})
+    connect, garbage = b"\x10\x0e\0\4MQTT\4\2\0\x3c\0\2id", b"\xf7" + os.urandom(50000)
+
+    def answer(connection):
+        read_until(connection, b"id")
+        connection.sendall(b"\0\0" + garbage)
+
+    with serve_tls(lab, answer), connect_tls(lab) as connection:
+        connection.sendall(connect)
+        assert peers.read_all(connection) == b"\0\0" + garbage
+    (note,) = started.wait_records("anomaly")
+    assert note["anomaly"]["app_proto"] == "mqtt"
+    assert note["intercept"]["note"] == "an MQTT packet of type 0"
+    (record,) = started.records("mqtt")
+    assert record["mqtt"]["connect"]["client_id"] == "id" and not record["intercept"]["mqtt"]["complete"]
+
+
+# ---- what nobody knows ----
+
+SIDE = {"counted": int, "entropy": (int, float), "first_base64": str, "first_printable": str}
+UNKNOWN_OURS = {"unknown": {"to_server": SIDE, "to_client": SIDE}}
+
+
+@pytest.mark.parametrize("bodies", [None, "1"])
+def test_T11_of_what_nobody_knows_the_start_and_the_entropy_are_told(lab, engine, bodies):
+    started = engine({"network": {"port": PORT}, **({"events": {"bodies": bodies}} if bodies else {})})
+    garbage = os.urandom(40000)
+
+    def answer(connection):
+        read_until(connection, b"\n")
+        connection.sendall(garbage)
+
+    with serve_tls(lab, answer), connect_tls(lab) as connection:
+        connection.sendall(b"what is this, if it is anything at all, and not a password?\n")
+        assert peers.read_all(connection) == garbage
+    (flow,) = started.wait_records("flow")
+    (record,) = started.records("unknown")
+    check(record, {**HEADER, "tx_id": int, "intercept": {"device": DEVICE, **UNKNOWN_OURS}})
+    assert record["app_proto"] == "failed" and flow["intercept"]["protocol"] == "failed"
+    unknown = record["intercept"]["unknown"]
+    shown = 60 if bodies else 16
+    assert unknown["to_server"]["first_printable"] == "what is this, if it is anything at all, and not a " \
+        "password?."[:shown]
+    assert unknown["to_server"]["counted"] == 60 and 3 < unknown["to_server"]["entropy"] < 5
+    assert base64.b64decode(unknown["to_client"]["first_base64"]) == garbage[:64 if bodies else 16]
+    assert unknown["to_client"]["counted"] == 16384 and 7.9 < unknown["to_client"]["entropy"] <= 8
+    assert not started.records("anomaly")
