@@ -169,6 +169,30 @@ struct mqtt_transaction {
     bool complete; /* nothing more belongs to it */
 };
 
+/* ---- DNS (RFC 1035) ---- */
+
+struct dns_record {
+    struct text name, type; /* without the last dot; "AAAA" */
+    uint32_t ttl;
+    struct text data;     /* in the form of master files; of MX the name alone */
+    uint32_t numbers[5];  /* SOA: serial to minimum. SRV: priority, weight, port */
+    struct text names[2]; /* SOA: mname, rname. SRV: the target. No `data` then */
+};
+
+/* A query, or an answer. */
+struct dns_event {
+    bool is_answer;
+    uint16_t id, flags; /* all 16 bits: RFC 1035, section 4.1.1 */
+    struct text name, type;
+    const struct dns_record *answers, *authorities;
+    size_t answer_count, authority_count;
+    bool cut;        /* there were more, or they were too long to be read */
+    bool is_https;   /* in HTTP (RFC 8484), else in TLS (RFC 7858) */
+    uint32_t stream; /* HTTP/2's */
+    bool has_query;  /* of an answer: its query was seen, */
+    uint64_t wait;   /* so many ms before */
+};
+
 /* ---- a protocol that nobody knows ---- */
 
 struct unknown_side {
@@ -195,6 +219,7 @@ enum message_kind {
     MESSAGE_WEBSOCKET,
     MESSAGE_SSE,
     MESSAGE_MQTT,
+    MESSAGE_DNS,
     MESSAGE_UNKNOWN,
     MESSAGE_NOTE,
 };
@@ -208,6 +233,7 @@ struct message {
         const struct websocket_message *websocket;
         const struct sse_event *sse;
         const struct mqtt_transaction *mqtt;
+        const struct dns_event *dns;
         const struct unknown_talk *unknown;
         const struct tap_note *note;
     };

@@ -2,6 +2,7 @@
 #include "event/eve_message.h"
 
 #include "core/loop.h"
+#include "event/eve_dns.h"
 #include "event/eve_mqtt.h"
 
 /* Suricata's own limits. */
@@ -314,6 +315,18 @@ static void write_mqtt_extras(struct writing *writing)
     eve_mqtt_write_extras(&writing->json, writing->message->mqtt, writing->briefly);
 }
 
+/* ---- dns ---- */
+
+static void write_dns(struct writing *writing)
+{
+    eve_dns_write(&writing->json, writing->message->dns, writing->message->number);
+}
+
+static void write_dns_extras(struct writing *writing)
+{
+    eve_dns_write_extras(&writing->json, writing->message->dns);
+}
+
 /* ---- unknown ---- */
 
 static void write_side(struct jsonw *json, const char *key, const struct unknown_side *side)
@@ -369,6 +382,7 @@ static const struct form {
     [MESSAGE_WEBSOCKET] = {"websocket", write_websocket, write_websocket_extras},
     [MESSAGE_SSE] = {"sse", NULL, write_sse_extras},
     [MESSAGE_MQTT] = {"mqtt", write_mqtt, write_mqtt_extras},
+    [MESSAGE_DNS] = {"dns", write_dns, write_dns_extras},
     [MESSAGE_UNKNOWN] = {"unknown", NULL, write_unknown_extras},
     [MESSAGE_NOTE] = {"anomaly", write_anomaly, write_anomaly_extras},
 };
@@ -383,6 +397,8 @@ static const char *direction_of(const struct message *message)
         to_server = message->note->to_server;
     else if (message->kind == MESSAGE_MQTT)
         to_server = message->mqtt->packets[0].to_server;
+    else if (message->kind == MESSAGE_DNS)
+        to_server = !message->dns->is_answer;
     else if (message->kind != MESSAGE_SSE)
         return NULL;
     return to_server ? "to_server" : "to_client";

@@ -2,9 +2,9 @@
  *
  * eve_message.h - what taps tell (core/message.h), as events of their connection.
  *
- * `http`, `websocket` and `mqtt` events are Suricata's. `sse` and `unknown` events are ours: all
- * that is in them stands under `intercept`. A tap's last word is an `anomaly`, as Suricata tells of
- * parsers that fail. */
+ * `http`, `websocket`, `mqtt` and `dns` events are Suricata's. `sse` and `unknown` events are ours:
+ * all that is in them stands under `intercept`. A tap's last word is an `anomaly`, as Suricata
+ * tells of parsers that fail. */
 #ifndef EVENT_EVE_MESSAGE_H
 #define EVENT_EVE_MESSAGE_H
 

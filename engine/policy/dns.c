@@ -2,6 +2,7 @@
 #include "policy/dns.h"
 
 #include "core/reader.h"
+#include "tap/dns_packet.h"
 
 #include <ctype.h>
 #include <ldns/ldns.h>
@@ -111,20 +112,6 @@ static uint32_t ttl_by(const struct chain *chain, int index, const ldns_rr *reco
 
 /* ---- records ---- */
 
-/* The record's data as it stands on the wire, without compression. */
-static size_t data_of(const ldns_rr *record, uint8_t *out, size_t size)
-{
-    size_t length = 0;
-    for (size_t i = 0; i < ldns_rr_rd_count(record); i++) {
-        const ldns_rdf *part = ldns_rr_rdf(record, i);
-        if (part == NULL || length + ldns_rdf_size(part) > size)
-            return 0;
-        memcpy(out + length, ldns_rdf_data(part), ldns_rdf_size(part));
-        length += ldns_rdf_size(part);
-    }
-    return length;
-}
-
 static void add_address(struct dns_message *message, sa_family_t family, const uint8_t *bytes,
                         uint32_t ttl)
 {
@@ -155,7 +142,7 @@ static void use_service(struct dns_message *message, struct chain *chain, const 
 {
     uint8_t data[2048];
     char target[DNS_NAME_SIZE];
-    struct reader reader = reader_of(data, data_of(record, data, sizeof(data)));
+    struct reader reader = reader_of(data, dns_packet_data(record, data, sizeof(data)));
     (void)read_u16(&reader);
     if (reader.left > 0 && reader.at[0] == 0)
         (void)read_u8(&reader); /* the root: the record's owner itself */
@@ -191,11 +178,11 @@ static void use_record(struct dns_message *message, struct chain *chain, int ind
         use_alias(chain, record, ttl);
         return;
     case LDNS_RR_TYPE_A:
-        if (data_of(record, data, sizeof(data)) == 4)
+        if (dns_packet_data(record, data, sizeof(data)) == 4)
             add_address(message, AF_INET, data, ttl);
         return;
     case LDNS_RR_TYPE_AAAA:
-        if (data_of(record, data, sizeof(data)) == 16)
+        if (dns_packet_data(record, data, sizeof(data)) == 16)
             add_address(message, AF_INET6, data, ttl);
         return;
     case TYPE_SVCB:
@@ -245,8 +232,8 @@ static void read_answer(struct dns_message *message, const ldns_pkt *packet)
 
 bool dns_read(struct dns_message *message, const uint8_t *bytes, size_t length)
 {
-    ldns_pkt *packet;
-    if (length > DNS_MESSAGE_LIMIT || ldns_wire2pkt(&packet, bytes, length) != LDNS_STATUS_OK)
+    ldns_pkt *packet = dns_packet_read(bytes, length);
+    if (packet == NULL)
         return false;
     *message = (struct dns_message){.id = ldns_pkt_id(packet), .is_answer = ldns_pkt_qr(packet)};
     bool good = ldns_pkt_get_opcode(packet) == LDNS_PACKET_QUERY && read_question(message, packet);

@@ -2,16 +2,12 @@
  *
  * dns.h - what a DNS message (RFC 1035) tells of names and addresses.
  *
- * A pure function of untrusted bytes; ldns takes them apart. */
+ * A pure function of untrusted bytes; ldns takes them apart (tap/dns_packet.h). */
 #ifndef POLICY_DNS_H
 #define POLICY_DNS_H
 
 #include "core/address.h"
 
-/* A longer message is not read. Addresses are not told at such length, and packets wait while it is
- * read: names that are made of pointers to pointers take a time that grows with the square of the
- * length, 0.6 ms at this one, 9 ms at four times as much (measured). */
-#define DNS_MESSAGE_LIMIT ((size_t)4 << 10)
 #define DNS_NAME_SIZE 254
 #define DNS_ADDRESSES 64
 /* Aliases that are followed (CNAME, and HTTPS and SVCB records that lead elsewhere: RFC 9460). */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tap/detect.h"
 
+#include "core/reader.h"
+
 struct sign {
     const char *start;
     const char *name;
@@ -55,6 +57,20 @@ static bool is_mqtt(const uint8_t *bytes, size_t length)
            (memcmp(bytes + at, "\0\4MQTT", 6) == 0 || memcmp(bytes + at, "\0\6MQIs", 6) == 0);
 }
 
+/* RFC 1035, sections 4.1.1 and 4.2.2: the length of the message, and a query with one question, no
+ * answers, and at most what EDNS, TSIG or a key add. */
+static bool is_dns(const uint8_t *bytes, size_t length)
+{
+    struct reader reader = reader_of(bytes, length);
+    uint16_t size = read_u16(&reader);
+    (void)read_u16(&reader); /* its number */
+    uint16_t flags = read_u16(&reader), questions = read_u16(&reader);
+    bool no_answers = read_u16(&reader) == 0 && read_u16(&reader) == 0;
+    uint16_t more = read_u16(&reader);
+    return !reader.failed && size > 16 && (flags & 0xf80f) == 0 && questions == 1 && no_answers &&
+           more <= 3;
+}
+
 /* SMTP (RFC 5321) and FTP (RFC 959) greet alike; their servers say which they are. */
 static const char *find_greeting(const uint8_t *bytes, size_t length)
 {
@@ -74,14 +90,17 @@ const char *detect_protocol(const uint8_t *bytes, size_t length, bool to_server)
     }
     if (is_mqtt(bytes, length))
         return "mqtt";
+    if (is_dns(bytes, length))
+        return "dns";
     return find(from_client, ARRAY_SIZE(from_client), bytes, length);
 }
 
 const char *detect_by_alpn(struct text alpn)
 {
+    /* "grpc-exp" is gRPC's own name for HTTP/2. */
     static const struct sign names[] = {
-        {"h2", "http2"},      {"grpc-exp", "http2"}, /* gRPC's own name for it */
-        {"http/1.1", "http"}, {"http/1.0", "http"},  {"mqtt", "mqtt"},
+        {"h2", "http2"},      {"grpc-exp", "http2"}, {"http/1.1", "http"},
+        {"http/1.0", "http"}, {"mqtt", "mqtt"},      {"dot", "dns"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         if (alpn.at != NULL && text_is(alpn, names[i].start))

@@ -2,6 +2,8 @@
 #include "tap/exchange.h"
 
 #include "tap/decode.h"
+#include "tap/dns_packet.h"
+#include "tap/doh.h"
 #include "tap/redact.h"
 
 /* Most headers of a request fit in that. */
@@ -202,15 +204,23 @@ void exchange_headers_end(struct exchange *exchange, struct exchange_part *part)
     struct text encoding = exchange_find(part, "content-encoding");
     part->headers_ended = true;
     part->is_grpc = type.at != NULL && grpc_is(type);
+    part->is_dns = type.at != NULL && doh_is(type);
     if (part == &exchange->response && type.at != NULL && encoding.at == NULL &&
         part->sse == NULL && text_starts_nocase(type, "text/event-stream"))
         part->sse = sse_new(exchange->tap, exchange->protocol, exchange->stream);
 }
 
+/* So much of a body is kept, though it may not all be told. */
+static size_t body_limit(const struct exchange *exchange, const struct exchange_part *part)
+{
+    size_t limit = exchange->tap->options.bodies;
+    return part->is_dns && limit < DNS_MESSAGE_LIMIT ? DNS_MESSAGE_LIMIT : limit;
+}
+
 static void keep_body(struct exchange *exchange, struct exchange_part *part, const uint8_t *bytes,
                       size_t length)
 {
-    size_t limit = exchange->tap->options.bodies;
+    size_t limit = body_limit(exchange, part);
     size_t count = limit - part->body_length < length ? limit - part->body_length : length;
     if (count > 0 && part->body == NULL)
         part->body = tap_alloc(exchange->tap, limit);
@@ -272,7 +282,7 @@ static uint8_t *room_for_decoding(struct exchange *exchange, const struct exchan
 {
     if (part->body == NULL || exchange_find(part, "content-encoding").at == NULL)
         return NULL;
-    return tap_alloc(exchange->tap, exchange->tap->options.bodies);
+    return tap_alloc(exchange->tap, body_limit(exchange, part));
 }
 
 static struct http_message message_of(const struct exchange_part *part, struct http_header *headers)
@@ -308,6 +318,42 @@ static void split_host(struct text host, struct http_exchange *told)
     }
     told->host.length = (size_t)(colon - host.at);
     told->port = port;
+}
+
+/* Without what is kept for the sake of DNS alone. */
+static struct http_body as_wanted(const struct exchange *exchange, struct http_body body)
+{
+    size_t limit = exchange->tap->options.bodies;
+    if (body.text.at == NULL || body.text.length <= limit)
+        return body;
+    if (limit == 0)
+        return (struct http_body){.cut = true};
+    body.text.length = limit;
+    body.cut = true;
+    return body;
+}
+
+static void tell_dns(struct exchange *exchange, const struct http_exchange *http,
+                     const struct http_body *query, const struct http_body *answer)
+{
+    struct text accepted = exchange_find(&exchange->request, "accept");
+    bool is_get = text_is(http->method, "GET") &&
+                  (exchange->response.is_dns || (accepted.at != NULL && doh_is(accepted)));
+    const struct doh doh = {
+        .tap = exchange->tap,
+        .version = exchange->version,
+        .number = exchange->number,
+        .stream = exchange->stream,
+        .url = is_get ? http->url : (struct text){0},
+        .query = exchange->request.is_dns && !query->encoded ? query->text : (struct text){0},
+        .query_length = query->cut ? http->request.length : query->text.length,
+        .answer = exchange->response.is_dns && !answer->encoded ? answer->text : (struct text){0},
+        .answer_length = answer->cut ? http->response.length : answer->text.length,
+        .has_wait = http->request.start != 0 && http->response.start >= http->request.start,
+        .wait = http->response.start - http->request.start,
+    };
+    if (is_get || exchange->request.is_dns || exchange->response.is_dns)
+        doh_tell(&doh);
 }
 
 static int grpc_status_of(const struct exchange *exchange)
@@ -347,29 +393,37 @@ static struct http_exchange start_line_of(const struct exchange *exchange)
     return told;
 }
 
+static void tell_http(struct exchange *exchange, struct http_exchange *told)
+{
+    const struct exchange_part *request = &exchange->request, *response = &exchange->response;
+    told->pushed = exchange->pushed;
+    told->is_reset = exchange->is_reset;
+    told->reset_code = exchange->reset_code;
+    told->reset_by_server = exchange->reset_by_server;
+    told->is_grpc = request->is_grpc || response->is_grpc;
+    told->grpc_status = grpc_status_of(exchange);
+    const struct message message = {.kind = MESSAGE_HTTP,
+                                    .protocol = exchange->protocol,
+                                    .number = exchange->number,
+                                    .http = told};
+    tap_tell(exchange->tap, &message);
+}
+
 void exchange_tell(struct exchange *exchange)
 {
     struct http_header request_headers[EXCHANGE_HEADERS], response_headers[EXCHANGE_HEADERS];
     const struct exchange_part *request = &exchange->request, *response = &exchange->response;
-    size_t limit = exchange->tap->options.bodies;
     uint8_t *request_room = room_for_decoding(exchange, request);
     uint8_t *response_room = room_for_decoding(exchange, response);
+    const struct http_body sent = body_of(request, request_room, body_limit(exchange, request));
+    const struct http_body got = body_of(response, response_room, body_limit(exchange, response));
     struct http_exchange told = start_line_of(exchange);
     told.request = message_of(request, request_headers);
-    told.request.body = body_of(request, request_room, limit);
+    told.request.body = as_wanted(exchange, sent);
     told.response = message_of(response, response_headers);
-    told.response.body = body_of(response, response_room, limit);
-    told.pushed = exchange->pushed;
-    told.is_reset = exchange->is_reset;
-    told.reset_code = exchange->reset_code;
-    told.reset_by_server = exchange->reset_by_server;
-    told.is_grpc = request->is_grpc || response->is_grpc;
-    told.grpc_status = grpc_status_of(exchange);
-    const struct message message = {.kind = MESSAGE_HTTP,
-                                    .protocol = exchange->protocol,
-                                    .number = exchange->number,
-                                    .http = &told};
-    tap_tell(exchange->tap, &message);
+    told.response.body = as_wanted(exchange, got);
+    tell_http(exchange, &told);
+    tell_dns(exchange, &told, &sent, &got);
     tap_free(exchange->tap, request_room);
     tap_free(exchange->tap, response_room);
 }

@@ -4,11 +4,12 @@
  *
  * For HTTP/1 and HTTP/2 alike. What is a credential is not even kept, unless it is to be
  * (tap_options). A body's start is kept where that was asked for; a body of server-sent events is
- * told event by event, and gRPC's messages are counted.
+ * told event by event, gRPC's messages are counted, and DNS messages (RFC 8484) are told besides.
  *
  * Memory: the structure of 1.5 KiB; for the request and for the response each up to EXCHANGE_TEXT
- * of headers, as much of the body as is wanted, and for server-sent events as much again. Headers
- * beyond that, or for which the connection has no memory left, are left out: `headers_cut`. */
+ * of headers, as much of the body as is wanted (of a DNS message DNS_MESSAGE_LIMIT at least), and
+ * for server-sent events as much again. Headers beyond that, or for which the connection has no
+ * memory left, are left out: `headers_cut`. */
 #ifndef TAP_EXCHANGE_H
 #define TAP_EXCHANGE_H
 
@@ -41,6 +42,7 @@ struct exchange_part {
     bool headers_cut;
     bool headers_ended;
     bool is_grpc;
+    bool is_dns;
     bool ended;
     uint64_t length, start, end;
     uint8_t *body;

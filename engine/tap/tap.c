@@ -2,6 +2,7 @@
 #include "tap/tap.h"
 
 #include "tap/detect.h"
+#include "tap/dns_tap.h"
 #include "tap/http1_tap.h"
 #include "tap/http2_tap.h"
 #include "tap/mqtt_tap.h"
@@ -13,7 +14,8 @@
 /* Fewer first bytes than that may yet be those of another protocol than the port's own. */
 #define HINT_BYTES 8
 
-static const struct tap_kind *const kinds[] = {&http1_tap, &http2_tap, &mqtt_tap, &unknown_tap};
+static const struct tap_kind *const kinds[] = {&http1_tap, &http2_tap, &mqtt_tap, &dns_tap,
+                                               &unknown_tap};
 
 static const struct tap_kind *find_kind(const char *name)
 {

@@ -50,13 +50,12 @@ LOGGED = re.compile(r"(Received|Sending) (%s)\b" % KINDS)
 def broker(lab, tmp_path, port, tls=True):
     """mosquitto, and the file that it writes down all its packets in."""
     files, configuration, log = lab.origin_directory, tmp_path / "mosquitto.conf", tmp_path / "mosquitto.log"
-    passwords = tmp_path / "passwords"
+    passwords, allowed = tmp_path / "passwords", "allow_anonymous true\npassword_file %s\nuser root\n"
     passwords.write_text("user:pass-w0rd\n")
     subprocess.run(["mosquitto_passwd", "-U", passwords], check=True)
     configuration.write_text(
-        "listener %d\nallow_anonymous true\npassword_file %s\nuser root\nlog_type all\nlog_dest file %s\n%s" % (
-            port, passwords, log,
-            "certfile %s\nkeyfile %s\n" % (files / "origin.pem", files / "origin.key") if tls else ""))
+        "listener %d\n" % port + allowed % passwords + "log_type all\nlog_dest file %s\n%s" % (
+            log, "certfile %s\nkeyfile %s\n" % (files / "origin.pem", files / "origin.key") if tls else ""))
     process = lab.origin.spawn("mosquitto", "-c", configuration, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)
     wait_for(lambda: peers.port_is_open(lab, port), "the broker")
@@ -91,13 +90,14 @@ def talk_mqtt(lab, started, port, version, options=()):
     """One client hears what three others say, in each quality of service; the last has a will."""
     tls = ["--cafile", started.ca] if started else []
     common = ["-h", ORIGIN4[0], "-p", port, "-V", version, *tls, *options]
-    listener = lab.device.spawn(*map(str, ["mosquitto_sub", *common, "-t", "a/#", "-t", "b", "-q", "2", "-C", "4",
-                                           "-i", "listener", "-U", "c"]), stdout=subprocess.PIPE, text=True)
+    listener = lab.device.spawn("mosquitto_sub", *common, "-t", "a/#", "-t", "b", "-q", "2", "-C", "4", "-i",
+                                "listener", "-U", "c", stdout=subprocess.PIPE, text=True)
     yield listener
     said = lambda *more: lab.device.run("mosquitto_pub", *common, *more)
     said("-t", "a/zero", "-m", "first", "-i", "zero")
     said("-t", "a/one", "-m", "second", "-q", "1", "-r", "-i", "one", "-u", "user", "-P", "pass-w0rd")
-    said("-t", "a/two", "-m", "x" * 1000, "-q", "2", "-i", "two", "--will-topic", "gone", "--will-payload", "bye")
+    said("-t", "a/two", "-m", "x" * 1000, "-q", "2", "-i", "two", "--will-topic", "gone",
+         "--will-payload", "bye")
     said("-t", "b", "-n", "-i", "three")
     assert listener.communicate(timeout=20 * PATIENCE)[0].splitlines() == ["first", "second", "x" * 1000]
 
@@ -171,6 +171,151 @@ def test_T10_what_is_no_mqtt_flows_on_with_a_note(lab, engine):
     assert note["intercept"]["note"] == "an MQTT packet of type 0"
     (record,) = started.records("mqtt")
     assert record["mqtt"]["connect"]["client_id"] == "id" and not record["intercept"]["mqtt"]["complete"]
+
+
+# ---- DNS ----
+
+SOA = {"mname": str, "rname": str, "serial": int, "refresh": int, "retry": int, "expire": int, "minimum": int}
+SRV = {"priority": int, "weight": int, "port": int, "name": str}
+DNS = {"version": int, "type": "request|response", "tx_id": int, "id": int, "flags": "[0-9a-f]+",
+       "opcode": int, "rcode": "[A-Z]+", "queries": list, "answers": list, "authorities": list,
+       "grouped": {kind: list for kind in ("A", "AAAA", "CNAME", "MX", "PTR", "SRV", "TXT")},
+       **{flag: bool for flag in ("qr", "aa", "tc", "rd", "ra", "z")}}
+RECORD = {"rrname": str, "rrtype": str, "ttl": int, "rdata": str, "soa": SOA, "srv": SRV}
+DNS_OURS = {"dns": {"transport": "tls|https", "stream_id": int, "wait_ms": int, "cut": bool}}
+
+ZONE = """
+    a.test. 300 IN A 192.0.2.1
+    a.test. 300 IN A 192.0.2.2
+    a.test. 60 IN AAAA 2001:db8::1
+    a.test. 300 IN MX 10 mx.a.test.
+    a.test. 300 IN TXT "v=spf1 -all; \\"quoted\\""
+    _imaps._tcp.a.test. 300 IN SRV 0 1 993 imap.a.test.
+    www.a.test. 300 IN CNAME a.test.
+    1.2.0.192.in-addr.arpa. 300 IN PTR a.test.
+"""
+
+UNBOUND = """
+    server:
+        interface: 0.0.0.0@{tls}
+        interface: 0.0.0.0@{https}
+        tls-port: {tls}
+        https-port: {https}
+        tls-service-key: "{key}"
+        tls-service-pem: "{certificate}"
+        access-control: 0.0.0.0/0 allow
+        username: ""
+        chroot: ""
+        directory: "{directory}"
+        logfile: "{directory}/unbound.log"
+        pidfile: "{directory}/unbound.pid"
+        use-syslog: no
+        log-queries: yes
+        do-ip6: no
+        local-zone: "a.test." static
+        local-zone: "2.0.192.in-addr.arpa." static
+        local-data: "a.test. 300 IN SOA ns.a.test. root.a.test. 1 2 3 4 5"
+    remote-control:
+        control-enable: no
+"""
+# The type, the name, and with what it is asked; by HTTPS a GET as well as a POST.
+QUESTIONS = [("A", "a.test"), ("AAAA", "a.test"), ("MX", "a.test"), ("TXT", "a.test"), ("SOA", "a.test"),
+             ("SRV", "_imaps._tcp.a.test"), ("CNAME", "www.a.test"), ("PTR", "1.2.0.192.in-addr.arpa"),
+             ("A", "none.a.test")]
+LOGGED_QUERY = re.compile(r"info: [\d.]+ (\S+)\. (\S+) IN$", re.M)
+
+
+@pytest.fixture
+def resolver(lab, tmp_path):
+    """unbound, by TLS on port 853 and by HTTPS on another; what it has logged."""
+    files, configuration = lab.origin_directory, tmp_path / "unbound.conf"
+    data = "".join("        local-data: '%s'\n" % line.strip() for line in ZONE.strip().splitlines())
+    text = UNBOUND.format(tls=853, https=PORT, key=files / "origin.key", directory=tmp_path,
+                          certificate=files / "origin.pem")
+    configuration.write_text(text.replace("    remote", data + "    remote"))
+    process = lab.origin.spawn("unbound", "-d", "-c", configuration, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    wait_for(lambda: peers.port_is_open(lab, 853) and peers.port_is_open(lab, PORT), "the resolver")
+    yield tmp_path / "unbound.log"
+    process.terminate()
+    process.wait(timeout=20 * PATIENCE)
+
+
+def kdig(lab, started, *options):
+    """The records in the answers: name, TTL, type, data."""
+    shown = lab.device.run("kdig", "@" + ORIGIN4[0], "+tls-ca=%s" % started.ca, "+tls-hostname=origin.test",
+                           "+noall", "+answer", *options).stdout
+    lines = [line.split(None, 4) for line in shown.splitlines() if line and not line.startswith(";")]
+    return sorted((name.rstrip("."), int(ttl), kind, data) for name, ttl, _, kind, data in lines)
+
+
+def as_shown(record):
+    """A record of ours, in kdig's words."""
+    kind, data = record["rrtype"], record.get("rdata")
+    if kind == "SOA":
+        soa = record["soa"]
+        data = "%s. %s. %d %d %d %d %d" % tuple(soa[key] for key in SOA)
+    elif kind == "SRV":
+        data = "%d %d %d %s." % tuple(record["srv"][key] for key in SRV)
+    elif kind == "TXT":
+        data = '"%s"' % data.replace('"', '\\"')
+    elif kind in ("MX", "CNAME", "PTR"):
+        data = ("10 " if kind == "MX" else "") + data + "."
+    return record["rrname"], record["ttl"], kind, data
+
+
+def assert_dns(started, log, shown, transport):
+    """The queries are those that the resolver has logged, the answers those that kdig has shown."""
+    records = started.records("dns")
+    told = checked(records, "dns", DNS, DNS_OURS)
+    requests = [one for one in told if one["type"] == "request"]
+    responses = [one for one in told if one["type"] == "response"]
+    asked = [(one["queries"][0]["rrname"], one["queries"][0]["rrtype"]) for one in requests]
+    assert asked == LOGGED_QUERY.findall(log.read_text()) and len(asked) == len(shown)
+    assert [one["queries"] for one in responses] == [one["queries"] for one in requests]
+    for one, expected in zip(responses, shown):
+        for record in one.get("answers", []) + one.get("authorities", []):
+            check(record, RECORD)
+        assert sorted(map(as_shown, one.get("answers", []))) == expected
+        assert one["qr"] and one["rcode"] == ("NOERROR" if expected else "NXDOMAIN")
+    for record in records:
+        assert record["intercept"]["dns"]["transport"] == transport
+        assert record["direction"] == ("to_server" if record["dns"]["type"] == "request" else "to_client")
+        assert ("wait_ms" in record["intercept"]["dns"]) == (record["dns"]["type"] == "response")
+    assert not started.records("anomaly") and not started.records("unknown")
+    return records
+
+
+def test_T12_dns_over_tls_is_told_as_the_resolver_has_understood_it(lab, engine, resolver):
+    started = engine({"network": {"port": 853}})
+    shown = [kdig(lab, started, "+tls", name, kind) for kind, name in QUESTIONS]
+    started.wait_records("flow", len(QUESTIONS))
+    records = assert_dns(started, resolver, shown, "tls")
+    assert {record["app_proto"] for record in records} == {"dns"}
+    assert {record["tx_id"] for record in records} == {0}
+    (addresses, *_) = [record["dns"] for record in records if "grouped" in record["dns"]]
+    assert sorted(addresses["grouped"]["A"]) == ["192.0.2.1", "192.0.2.2"]
+    assert records[-1]["dns"]["authorities"][0]["soa"]["rname"] == "root.a.test"
+
+
+@pytest.mark.parametrize("method", ["+https", "+https-get"])
+def test_T12_dns_over_https_is_told_beside_its_exchange(lab, engine, resolver, method):
+    started = engine({"network": {"port": PORT}})
+    shown = [kdig(lab, started, "-p", PORT, "+https=/dns-query", method, name, kind)
+             for kind, name in QUESTIONS]
+    started.wait_records("flow", len(QUESTIONS))
+    records = assert_dns(started, resolver, shown, "https")
+    assert {record["app_proto"] for record in records} == {"doh2"}
+    exchanges = started.records("http")
+    assert len(exchanges) == len(QUESTIONS)
+    for exchange in exchanges:
+        assert exchange["http"]["http_method"] == ("GET" if "get" in method else "POST")
+        assert exchange["http"]["http_content_type"] == "application/dns-message"
+        assert "http_response_body" not in exchange["http"]
+        same = [record for record in records if record["flow_id"] == exchange["flow_id"]]
+        assert [record["tx_id"] for record in same] == [exchange["tx_id"]] * 2
+        assert {record["intercept"]["dns"]["stream_id"] for record in same} == {
+            exchange["http"]["http2"]["stream_id"]}
 
 
 # ---- what nobody knows ----

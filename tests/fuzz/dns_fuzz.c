@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fuzz.h"
 #include "policy/dns.h"
+#include "tap/dns_packet.h"
 
 #include <string.h>
 

@@ -8,6 +8,7 @@
 
 #include "dns_message.h"
 #include "policy/dns.h"
+#include "tap/dns_packet.h"
 
 #include <stdlib.h>
 

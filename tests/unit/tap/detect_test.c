@@ -64,6 +64,7 @@ static const struct sample from_clients[] = {
     SAMPLE("\x10\xff\xff\xff\x7f\0\4MQTT\4\2\0\x3c", "mqtt"),
     SAMPLE("\x10\x90\0\0\4MQTT\4\2\0\x3c", "mqtt"),
     SAMPLE("\x10\xff\x7f\0\6MQIsdp\3\2\0\x3c", "mqtt"),
+    SAMPLE("\0\x12\x12\x34\1\x20\0\1\0\0\0\0\0\1\0\0\1\0\1", "dns"),
 };
 
 static const struct sample from_servers[] = {
@@ -103,6 +104,10 @@ static void what_is_not_known_is_named_failed(void **state)
         SAMPLE("\x17\x03\x03", "failed"), /* TLS, but not its start */
         SAMPLE("\x10\x10\0\4MQTX\4\2", "failed"),
         SAMPLE("\x20\x10\0\4MQTT\4\2", "failed"),
+        /* An answer of DNS, two questions, and less than a question. */
+        SAMPLE("\0\x12\x12\x34\x81\x20\0\1\0\0\0\0\0\1\0\0\1\0\1", "failed"),
+        SAMPLE("\0\x12\x12\x34\1\x20\0\2\0\0\0\0\0\1\0\0\1\0\1", "failed"),
+        SAMPLE("\0\x0c\x12\x34\1\x20\0\1\0\0\0\0\0\0", "failed"),
         /* A length that is longer than MQTT's are, or than it says, */
         SAMPLE("\x10\xff\xff\xff\xff\x7f\0\4MQTT\4\2\0\x3c", "failed"),
         SAMPLE("\x10\x7f\x7f\0\4MQTT\4\2\0\x3c", "failed"),
@@ -164,6 +169,8 @@ static void a_name_that_was_agreed_on_or_a_port_may_tell(void **state)
     (void)state;
     assert_string_equal(detect_by_alpn(text_from("h2", 2)), "http2");
     assert_string_equal(detect_by_alpn(text_from("http/1.1", 8)), "http");
+    assert_string_equal(detect_by_alpn(text_from("mqtt", 4)), "mqtt");
+    assert_string_equal(detect_by_alpn(text_from("dot", 3)), "dns");
     assert_null(detect_by_alpn(text_from("h2c", 3)));
     assert_null(detect_by_alpn(text_from("H2", 2)));
     assert_null(detect_by_alpn(text_from("", 0)));

@@ -189,6 +189,39 @@ static void write_mqtt(struct listening *listening, const struct mqtt_transactio
     write_down(listening, "%s\n", mqtt->complete ? "" : " unfinished");
 }
 
+static void write_records(struct listening *listening, const char *sign,
+                          const struct dns_record *records, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct dns_record *record = &records[i];
+        write_down(listening, "%s", sign);
+        write_text(listening, "", record->name);
+        write_text(listening, " ", record->type);
+        write_down(listening, " %u", (unsigned)record->ttl);
+        write_text(listening, " ", record->data);
+        for (size_t j = 0; j < 2 && record->names[j].at != NULL; j++)
+            write_text(listening, " ", record->names[j]);
+        for (size_t j = 0; j < 5 && record->names[0].at != NULL; j++)
+            write_down(listening, " %u", (unsigned)record->numbers[j]);
+    }
+}
+
+static void write_dns(struct listening *listening, const struct dns_event *dns)
+{
+    write_down(listening, "%s %04x flags %04x", dns->is_answer ? "answer" : "query", dns->id,
+               dns->flags);
+    write_text(listening, " ", dns->name);
+    write_text(listening, " ", dns->type);
+    write_records(listening, " | ", dns->answers, dns->answer_count);
+    write_records(listening, " ^ ", dns->authorities, dns->authority_count);
+    write_down(listening, "%s", dns->is_https ? " https" : "");
+    if (dns->stream != 0)
+        write_down(listening, " @%u", (unsigned)dns->stream);
+    if (dns->has_query)
+        write_down(listening, " after %llu", (unsigned long long)dns->wait);
+    write_down(listening, "%s\n", dns->cut ? " cut" : "");
+}
+
 static void write_unknown(struct listening *listening, const struct unknown_talk *unknown)
 {
     write_text(listening, "> ", unknown->to_server.first);
@@ -215,6 +248,9 @@ static void hear(void *context, const struct message *message)
         break;
     case MESSAGE_MQTT:
         write_mqtt(listening, message->mqtt);
+        break;
+    case MESSAGE_DNS:
+        write_dns(listening, message->dns);
         break;
     case MESSAGE_UNKNOWN:
         write_unknown(listening, message->unknown);
