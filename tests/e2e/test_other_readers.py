@@ -28,7 +28,8 @@ def broker(lab, tmp_path, port, tls=True):
     passwords.write_text("user:pass-w0rd\n")
     subprocess.run(["mosquitto_passwd", "-U", passwords], check=True)
     configuration.write_text(
-        "listener %d\nallow_anonymous true\npassword_file %s\nuser root\nlog_type all\nlog_dest file %s\n%s" % (
+        "listener %d\nallow_anonymous true\npassword_file %s\nuser root\n"
+        "log_type all\nlog_dest file %s\n%s" % (
             port, passwords, log,
             "certfile %s\nkeyfile %s\n" % (files / "origin.pem", files / "origin.key") if tls else ""))
     process = lab.origin.spawn("mosquitto", "-c", configuration, stdout=subprocess.DEVNULL,
@@ -65,13 +66,15 @@ def talk_mqtt(lab, started, port, version, options=()):
     """One client hears what three others say, in each quality of service; the last has a will."""
     tls = ["--cafile", started.ca] if started else []
     common = ["-h", ORIGIN4[0], "-p", port, "-V", version, *tls, *options]
-    listener = lab.device.spawn(*map(str, ["mosquitto_sub", *common, "-t", "a/#", "-t", "b", "-q", "2", "-C", "4",
-                                           "-i", "listener", "-U", "c"]), stdout=subprocess.PIPE, text=True)
+    listener = lab.device.spawn(*map(str, ["mosquitto_sub", *common, "-t", "a/#", "-t", "b", "-q", "2", "-C",
+                                           "4", "-i", "listener", "-U", "c"]),
+                                stdout=subprocess.PIPE, text=True)
     yield listener
     said = lambda *more: lab.device.run("mosquitto_pub", *common, *more)
     said("-t", "a/zero", "-m", "first", "-i", "zero")
     said("-t", "a/one", "-m", "second", "-q", "1", "-r", "-i", "one", "-u", "user", "-P", "pass-w0rd")
-    said("-t", "a/two", "-m", "x" * 1000, "-q", "2", "-i", "two", "--will-topic", "gone", "--will-payload", "bye")
+    said("-t", "a/two", "-m", "x" * 1000, "-q", "2", "-i", "two", "--will-topic", "gone",
+         "--will-payload", "bye")
     said("-t", "b", "-n", "-i", "three")
     assert listener.communicate(timeout=20 * PATIENCE)[0].splitlines() == ["first", "second", "x" * 1000]
 
