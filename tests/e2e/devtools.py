@@ -39,8 +39,9 @@ def chromium(lab, folder):
     subprocess.run(["chown", "-R", "nobody:nogroup", folder], check=True)
     process = lab.device.spawn(
         "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "env", "HOME=%s" % folder,
-        "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0",
-        "--remote-allow-origins=*", "--user-data-dir=%s/profile" % folder, "about:blank",
+        "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+        "--remote-debugging-port=0", "--remote-allow-origins=*", "--user-data-dir=%s/profile" % folder,
+        "about:blank",
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     port = folder / "profile/DevToolsActivePort"
     try:

@@ -79,9 +79,11 @@ def test_metrics_of_what_ended_in_the_kernel_are_by_reason(lab, engine):
     lab.router.run("sysctl", "-qw", "net.netfilter.nf_conntrack_tcp_timeout_time_wait=1")
     try:
         lab.curl("https://origin.test/hello", origin=ORIGIN4[1])
-        (flow,) = started.wait_records("flow")
+        # Where somebody looks the kernel notices what is over.
+        wait_for(lambda: started.flows() is not None and started.records("flow"), "the record", 20)
     finally:
         lab.router.run("sysctl", "-qw", "net.netfilter.nf_conntrack_tcp_timeout_time_wait=120")
+    (flow,) = started.records("flow")
     assert flow["intercept"]["reason"] == "rule"
     assert by_labels(metrics(started), "interceptd_connections_total", "action", "reason") == {
         ("bypass", "rule"): 1}

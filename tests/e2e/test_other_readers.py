@@ -12,35 +12,9 @@ import pytest
 import peers
 from lab import ORIGIN4, PATIENCE, wait_for
 from test_protocols import PORT, connect_tls, read_until, serve_tls
-from test_records import HEADER, check
-
-# The forms that Suricata documents for the keys that we write.
-FIXED = {"qos": int, "retain": bool, "dup": bool, "message_id": int, "properties": dict}
-MQTT = {"connect": {**FIXED, "protocol_string": "MQTT|MQIsdp", "protocol_version": int, "client_id": str,
-                    "flags": {key: bool for key in ("username", "password", "will_retain", "will",
-                                                    "clean_session")},
-                    "username": str, "password": str,
-                    "will": {"topic": str, "message": str, "properties": dict}},
-        "connack": {**FIXED, "session_present": bool, "return_code": int},
-        "publish": {**FIXED, "topic": str, "message": str},
-        "subscribe": {**FIXED, "topics": list}, "suback": {**FIXED, "qos_granted": list},
-        "unsubscribe": {**FIXED, "topics": list}, "unsuback": {**FIXED, "reason_codes": list},
-        "disconnect": {**FIXED, "reason_code": int}, "pingreq": FIXED, "pingresp": FIXED,
-        **{kind: {**FIXED, "reason_code": int} for kind in ("puback", "pubrec", "pubrel", "pubcomp")}}
-DEVICE = {"mac": str, "name": str}
-
-
-def checked(records, event_type, shape, ours):
-    """The events, in the documented form."""
-    for record in records:
-        check(record, {**HEADER, "tx_id": int, "direction": "to_server|to_client", event_type: shape,
-                       "intercept": {"device": DEVICE, **ours}})
-    return [record[event_type] for record in records]
-
 
 # ---- MQTT ----
 
-MQTT_OURS = {"mqtt": {"length": int, "complete": bool, "cut": bool, "message_base64": str}}
 KINDS = "CONNECT|CONNACK|PUBLISH|PUBACK|PUBREC|PUBREL|PUBCOMP|SUBSCRIBE|SUBACK|UNSUBSCRIBE|UNSUBACK|PINGREQ"
 # What the broker says of its packets. Of those that end a connection it says nothing in so many words.
 LOGGED = re.compile(r"(Received|Sending) (%s)\b" % KINDS)
@@ -50,12 +24,14 @@ LOGGED = re.compile(r"(Received|Sending) (%s)\b" % KINDS)
 def broker(lab, tmp_path, port, tls=True):
     """mosquitto, and the file that it writes down all its packets in."""
     files, configuration, log = lab.origin_directory, tmp_path / "mosquitto.conf", tmp_path / "mosquitto.log"
-    passwords, allowed = tmp_path / "passwords", "allow_anonymous true\npassword_file %s\nuser root\n"
+    passwords = tmp_path / "passwords"
     passwords.write_text("user:pass-w0rd\n")
     subprocess.run(["mosquitto_passwd", "-U", passwords], check=True)
     configuration.write_text(
-        "listener %d\n" % port + allowed % passwords + "log_type all\nlog_dest file %s\n%s" % (
-            log, "certfile %s\nkeyfile %s\n" % (files / "origin.pem", files / "origin.key") if tls else ""))
+        "listener %d\nallow_anonymous true\npassword_file %s\nuser root\n"
+        "log_type all\nlog_dest file %s\n%s" % (
+            port, passwords, log,
+            "certfile %s\nkeyfile %s\n" % (files / "origin.pem", files / "origin.key") if tls else ""))
     process = lab.origin.spawn("mosquitto", "-c", configuration, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)
     wait_for(lambda: peers.port_is_open(lab, port), "the broker")
@@ -90,8 +66,9 @@ def talk_mqtt(lab, started, port, version, options=()):
     """One client hears what three others say, in each quality of service; the last has a will."""
     tls = ["--cafile", started.ca] if started else []
     common = ["-h", ORIGIN4[0], "-p", port, "-V", version, *tls, *options]
-    listener = lab.device.spawn("mosquitto_sub", *common, "-t", "a/#", "-t", "b", "-q", "2", "-C", "4", "-i",
-                                "listener", "-U", "c", stdout=subprocess.PIPE, text=True)
+    listener = lab.device.spawn(*map(str, ["mosquitto_sub", *common, "-t", "a/#", "-t", "b", "-q", "2", "-C",
+                                           "4", "-i", "listener", "-U", "c"]),
+                                stdout=subprocess.PIPE, text=True)
     yield listener
     said = lambda *more: lab.device.run("mosquitto_pub", *common, *more)
     said("-t", "a/zero", "-m", "first", "-i", "zero")
@@ -112,7 +89,7 @@ def test_T10_mqtt_is_told_as_the_broker_has_understood_it(lab, engine, tmp_path,
         assert next(talk, None) is None
         started.wait_records("flow", 5)
         records = started.records("mqtt")
-        told = checked(records, "mqtt", MQTT, MQTT_OURS)
+        told = [record["mqtt"] for record in records]
         assert as_told(records) == as_logged(log)
     assert {record["app_proto"] for record in records} == {"mqtt"}
     connects = {one["connect"]["client_id"]: one for one in told if "connect" in one}
@@ -146,7 +123,7 @@ def test_T10_properties_of_mqtt_5_have_suricatas_names(lab, engine, tmp_path):
                        "-D", "publish", "content-type", "text/plain",
                        "-D", "publish", "user-property", "x-api-key", "s3cret")
         started.wait_records("flow")
-    told = checked(started.records("mqtt"), "mqtt", MQTT, MQTT_OURS)
+    told = [record["mqtt"] for record in started.records("mqtt")]
     assert told[0]["connect"]["properties"] == {"receive_maximum": 20, "session_expiry_interval": 60,
                                                 "colour": "red"}
     assert told[1]["publish"]["properties"] == {"content_type": "text/plain", "x-api-key": "(redacted)"}
@@ -175,14 +152,8 @@ def test_T10_what_is_no_mqtt_flows_on_with_a_note(lab, engine):
 
 # ---- DNS ----
 
-SOA = {"mname": str, "rname": str, "serial": int, "refresh": int, "retry": int, "expire": int, "minimum": int}
-SRV = {"priority": int, "weight": int, "port": int, "name": str}
-DNS = {"version": int, "type": "request|response", "tx_id": int, "id": int, "flags": "[0-9a-f]+",
-       "opcode": int, "rcode": "[A-Z]+", "queries": list, "answers": list, "authorities": list,
-       "grouped": {kind: list for kind in ("A", "AAAA", "CNAME", "MX", "PTR", "SRV", "TXT")},
-       **{flag: bool for flag in ("qr", "aa", "tc", "rd", "ra", "z")}}
-RECORD = {"rrname": str, "rrtype": str, "ttl": int, "rdata": str, "soa": SOA, "srv": SRV}
-DNS_OURS = {"dns": {"transport": "tls|https", "stream_id": int, "wait_ms": int, "cut": bool}}
+SOA = ("mname", "rname", "serial", "refresh", "retry", "expire", "minimum")
+SRV = ("priority", "weight", "port", "name")
 
 ZONE = """
     a.test. 300 IN A 192.0.2.1
@@ -267,15 +238,13 @@ def as_shown(record):
 def assert_dns(started, log, shown, transport):
     """The queries are those that the resolver has logged, the answers those that kdig has shown."""
     records = started.records("dns")
-    told = checked(records, "dns", DNS, DNS_OURS)
+    told = [record["dns"] for record in records]
     requests = [one for one in told if one["type"] == "request"]
     responses = [one for one in told if one["type"] == "response"]
     asked = [(one["queries"][0]["rrname"], one["queries"][0]["rrtype"]) for one in requests]
     assert asked == LOGGED_QUERY.findall(log.read_text()) and len(asked) == len(shown)
     assert [one["queries"] for one in responses] == [one["queries"] for one in requests]
     for one, expected in zip(responses, shown):
-        for record in one.get("answers", []) + one.get("authorities", []):
-            check(record, RECORD)
         assert sorted(map(as_shown, one.get("answers", []))) == expected
         assert one["qr"] and one["rcode"] == ("NOERROR" if expected else "NXDOMAIN")
     for record in records:
@@ -320,10 +289,6 @@ def test_T12_dns_over_https_is_told_beside_its_exchange(lab, engine, resolver, m
 
 # ---- what nobody knows ----
 
-SIDE = {"counted": int, "entropy": (int, float), "first_base64": str, "first_printable": str}
-UNKNOWN_OURS = {"unknown": {"to_server": SIDE, "to_client": SIDE}}
-
-
 @pytest.mark.parametrize("bodies", [None, "1"])
 def test_T11_of_what_nobody_knows_the_start_and_the_entropy_are_told(lab, engine, bodies):
     started = engine({"network": {"port": PORT}, **({"events": {"bodies": bodies}} if bodies else {})})
@@ -338,7 +303,6 @@ def test_T11_of_what_nobody_knows_the_start_and_the_entropy_are_told(lab, engine
         assert peers.read_all(connection) == garbage
     (flow,) = started.wait_records("flow")
     (record,) = started.records("unknown")
-    check(record, {**HEADER, "tx_id": int, "intercept": {"device": DEVICE, **UNKNOWN_OURS}})
     assert record["app_proto"] == "failed" and flow["intercept"]["protocol"] == "failed"
     unknown = record["intercept"]["unknown"]
     shown = 60 if bodies else 16

@@ -84,7 +84,8 @@ def test_T1_a_page_in_chromium_is_told_request_by_request(lab, engine, tmp_path)
     subprocess.run(["chown", "-R", "nobody:nogroup", tmp_path], check=True)
     lab.device.run("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
                    "env", "HOME=%s" % tmp_path, "chromium", "--headless", "--no-sandbox", "--disable-gpu",
-                   "--ignore-certificate-errors", "--user-data-dir=%s/profile" % tmp_path,
+                   "--disable-dev-shm-usage", "--ignore-certificate-errors",
+                   "--user-data-dir=%s/profile" % tmp_path,
                    "--host-resolver-rules=MAP origin.test %s" % ORIGIN4[0], "--virtual-time-budget=10000",
                     "--dump-dom", "https://origin.test/site/index.html", timeout=90)
     wait_for(lambda: len(told(started, "/site/")) >= 121, "the records", 20)

@@ -98,6 +98,7 @@ def issuer_is_ours(lab, origin):
 
 @FAMILIES
 def test_connections_come_and_go(engine, lab, screen, origin):
+    lab.router.run("conntrack", "-F")  # what is left of other tests
     started = engine()
     shown = screen(started)
     assert "no connection" in shown.text()
