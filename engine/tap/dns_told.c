@@ -15,10 +15,12 @@
 
 static struct text keep(struct dns_told *told, const void *bytes, size_t length)
 {
-    if (length > DNS_TEXT) {
-        length = DNS_TEXT;
+    size_t room = told->room < DNS_TEXT ? told->room : DNS_TEXT;
+    if (length > room) {
+        length = room;
         told->event.cut = true;
     }
+    told->room -= length;
     char *copy = arena_copy(&told->texts, bytes, length);
     return copy != NULL ? text_from(copy, length) : (struct text){0};
 }
@@ -45,29 +47,86 @@ static struct text name_of(struct dns_told *told, const ldns_rdf *name)
 }
 
 /* RFC 9460's may be too new for ldns. */
-static struct text type_of(struct dns_told *told, const ldns_rr *record)
+static bool is_service(const ldns_rr *record)
 {
     unsigned type = (unsigned)ldns_rr_get_type(record);
-    if (type == TYPE_SVCB)
-        return text_from("SVCB", 4);
-    if (type == TYPE_HTTPS)
-        return text_from("HTTPS", 5);
+    return type == TYPE_SVCB || type == TYPE_HTTPS;
+}
+
+static struct text type_of(struct dns_told *told, const ldns_rr *record)
+{
+    if (is_service(record))
+        return (unsigned)ldns_rr_get_type(record) == TYPE_SVCB ? text_from("SVCB", 4)
+                                                               : text_from("HTTPS", 5);
     return keep_string(told, ldns_rr_type2str(ldns_rr_get_type(record)));
 }
 
 /* ---- records ---- */
 
-static struct text data_of(struct dns_told *told, const ldns_rr *record)
+/* True of what is common, and what ldns puts into words with little code and in little time. Not so
+ * WKS: for each bit of 4 KiB it looks for a service in /etc/services, which takes a second. */
+static bool is_plain(const ldns_rdf *part)
 {
-    char text[DNS_TEXT + 1] = "";
+    switch (part != NULL ? ldns_rdf_get_type(part) : LDNS_RDF_TYPE_NONE) {
+    case LDNS_RDF_TYPE_DNAME:
+    case LDNS_RDF_TYPE_INT8:
+    case LDNS_RDF_TYPE_INT16:
+    case LDNS_RDF_TYPE_INT32:
+    case LDNS_RDF_TYPE_A:
+    case LDNS_RDF_TYPE_AAAA:
+    case LDNS_RDF_TYPE_STR:
+    case LDNS_RDF_TYPE_B64:
+    case LDNS_RDF_TYPE_HEX:
+    case LDNS_RDF_TYPE_TYPE:
+    case LDNS_RDF_TYPE_ALG:
+    case LDNS_RDF_TYPE_TIME:
+    case LDNS_RDF_TYPE_TAG:
+    case LDNS_RDF_TYPE_LONG_STR:
+    case LDNS_RDF_TYPE_CERTIFICATE_USAGE:
+    case LDNS_RDF_TYPE_SELECTOR:
+    case LDNS_RDF_TYPE_MATCHING_TYPE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool has_words(const ldns_rr *record)
+{
+    bool all = true;
+    for (size_t i = 0; i < ldns_rr_rd_count(record); i++)
+        all = all && is_plain(ldns_rr_rdf(record, i));
+    return all || is_service(record);
+}
+
+/* In the form of RFC 3597, which fits all types: the length, and the bytes. */
+static size_t write_bytes(const ldns_rr *record, char text[static DNS_TEXT + 1])
+{
+    uint8_t data[DNS_MESSAGE_LIMIT];
+    size_t size = dns_packet_data(record, data, sizeof(data));
+    size_t length = (size_t)snprintf(text, DNS_TEXT + 1, "\\# %zu ", size);
+    for (size_t i = 0; i < size && length <= DNS_TEXT; i++)
+        length += (size_t)snprintf(text + length, DNS_TEXT + 1 - length, "%02x", data[i]);
+    return length;
+}
+
+static size_t write_words(const ldns_rr *record, char text[static DNS_TEXT + 1])
+{
     size_t length = 0;
-    for (size_t i = 0; i < ldns_rr_rd_count(record) && length < sizeof(text); i++) {
+    for (size_t i = 0; i < ldns_rr_rd_count(record) && length <= DNS_TEXT; i++) {
         char *part = ldns_rdf2str(ldns_rr_rdf(record, i));
         if (part != NULL)
-            length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s",
+            length += (size_t)snprintf(text + length, DNS_TEXT + 1 - length, "%s%s",
                                        i > 0 ? " " : "", part);
         free(part);
     }
+    return length;
+}
+
+static struct text data_of(struct dns_told *told, const ldns_rr *record)
+{
+    char text[DNS_TEXT + 1] = "";
+    size_t length = has_words(record) ? write_words(record, text) : write_bytes(record, text);
     return keep(told, text, length);
 }
 
@@ -125,14 +184,12 @@ static struct dns_record read_record(struct dns_told *told, const ldns_rr *recor
 static size_t read_records(struct dns_told *told, struct dns_record *records,
                            const ldns_rr_list *list)
 {
-    size_t count = ldns_rr_list_rr_count(list);
-    if (count > DNS_RECORDS) {
-        count = DNS_RECORDS;
-        told->event.cut = true;
-    }
-    for (size_t i = 0; i < count; i++)
+    size_t count = ldns_rr_list_rr_count(list), i = 0;
+    for (; i < count && i < DNS_RECORDS && told->room > 0; i++)
         records[i] = read_record(told, ldns_rr_list_rr(list, i));
-    return count;
+    if (i < count)
+        told->event.cut = true;
+    return i;
 }
 
 /* ---- messages ---- */
@@ -165,6 +222,7 @@ bool dns_told_init(struct dns_told *told, const uint8_t *bytes, size_t length)
 {
     bool is_long = length > DNS_MESSAGE_LIMIT;
     told->texts = (struct arena){0};
+    told->room = DNS_TEXTS;
     told->event = (struct dns_event){.cut = is_long};
     ldns_pkt *packet = is_long ? read_question(bytes) : dns_packet_read(bytes, length);
     if (packet == NULL)

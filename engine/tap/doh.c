@@ -19,9 +19,9 @@ bool doh_is(struct text content_type)
 static void tell_message(const struct doh *doh, const uint8_t *bytes, size_t kept, uint64_t length)
 {
     struct dns_told told;
-    bool is_there = kept == length || (kept >= DNS_MESSAGE_LIMIT && length > kept);
-    if (!is_there || !dns_told_init(&told, bytes, length))
+    if (kept != length && (kept < DNS_MESSAGE_LIMIT || length < kept))
         return;
+    bool is_one = dns_told_init(&told, bytes, length);
     told.event.is_https = true;
     told.event.stream = doh->stream;
     told.event.has_query = told.event.is_answer && doh->has_wait;
@@ -31,7 +31,8 @@ static void tell_message(const struct doh *doh, const uint8_t *bytes, size_t kep
                                     .protocol = doh->version == 20 ? "doh2" : "http",
                                     .number = doh->number,
                                     .dns = &told.event};
-    tap_tell(doh->tap, &message);
+    if (is_one)
+        tap_tell(doh->tap, &message);
     dns_told_fini(&told);
 }
 

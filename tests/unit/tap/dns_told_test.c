@@ -12,7 +12,7 @@
 #include "../policy/dns_message.h"
 #include "tap/dns_packet.h"
 
-enum { DNS_NS = 2, DNS_SOA = 6, DNS_MX = 15, DNS_SRV = 33 };
+enum { DNS_NS = 2, DNS_SOA = 6, DNS_WKS = 11, DNS_MX = 15, DNS_SRV = 33, DNS_CAA = 257 };
 
 /* From memory of its own, so that a sanitizer sees a read past its end. */
 static bool told_init(struct dns_told *told, const struct dns_bytes *message)
@@ -119,6 +119,62 @@ static void what_is_more_or_longer_than_is_kept_is_cut(void **state)
     dns_told_fini(&told);
 }
 
+static void assert_data(uint32_t type, const char *bytes, size_t length, const char *expected)
+{
+    struct dns_bytes message;
+    struct dns_told told;
+    start(&message, DNS_ANSWER, "a.test", type);
+    put_record(&message, NULL, type, 5, bytes, length);
+    assert_true(told_init(&told, &message));
+    assert_true(text_is(told.answers[0].data, expected));
+    dns_told_fini(&told);
+}
+
+/* Of WKS each bit is a service, and would be looked up. */
+static void what_is_not_put_into_words_is_told_in_bytes(void **state)
+{
+    struct dns_bytes message;
+    struct dns_told told;
+    char services[4000];
+    (void)state;
+    assert_data(DNS_CAA, "\0\5issueca.test", 14, "0 issue \"ca.test\"");
+    assert_data(999, "\1\xff", 2, "\\# 2 01ff");
+    assert_data(999, "", 0, "");
+    assert_data(DNS_WKS, "\xc0\0\2\1\6\xff", 6, "\\# 6 c000020106ff");
+    memset(services, 0xff, sizeof(services));
+    start(&message, DNS_ANSWER, "a.test", DNS_WKS);
+    put_record(&message, NULL, DNS_WKS, 5, services, sizeof(services));
+    assert_true(told_init(&told, &message));
+    assert_int_equal(told.answers[0].data.length, DNS_TEXT);
+    assert_memory_equal(told.answers[0].data.at, "\\# 4000 ffff", 12);
+    assert_true(told.event.cut);
+    dns_told_fini(&told);
+}
+
+/* A name of 253 bytes, each of which is told as "\001", in records of 12. */
+static void short_messages_do_not_become_long_texts(void **state)
+{
+    struct dns_bytes message;
+    struct dns_told told;
+    size_t length = 0;
+    char name[254] = "";
+    (void)state;
+    memset(name, 1, sizeof(name) - 1);
+    name[63] = name[127] = name[191] = '.';
+    start(&message, DNS_ANSWER, name, DNS_CNAME);
+    for (int i = 0; i < DNS_RECORDS; i++)
+        put_record(&message, NULL, DNS_CNAME, 5, "\xc0\x0c", 2);
+    assert_true(told_init(&told, &message));
+    assert_in_range(told.event.answer_count, 4, DNS_RECORDS / 2);
+    assert_true(told.event.cut);
+    length += told.event.name.length + told.event.type.length;
+    for (size_t i = 0; i < told.event.answer_count; i++)
+        length +=
+            told.answers[i].name.length + told.answers[i].type.length + told.answers[i].data.length;
+    assert_in_range(length, DNS_TEXTS - 100, DNS_TEXTS);
+    dns_told_fini(&told);
+}
+
 static void what_is_no_message_is_none(void **state)
 {
     struct dns_bytes message;
@@ -143,6 +199,8 @@ int main(void)
         cmocka_unit_test(soa_and_srv_are_told_by_their_parts),
         cmocka_unit_test(strings_of_a_text_are_put_together),
         cmocka_unit_test(what_is_more_or_longer_than_is_kept_is_cut),
+        cmocka_unit_test(what_is_not_put_into_words_is_told_in_bytes),
+        cmocka_unit_test(short_messages_do_not_become_long_texts),
         cmocka_unit_test(what_is_no_message_is_none),
     };
     return cmocka_run_group_tests_name("tap/dns_told", tests, NULL, NULL);
