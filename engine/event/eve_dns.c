@@ -79,11 +79,17 @@ static void write_records(struct jsonw *json, const char *key, const struct dns_
 
 /* ---- grouped ---- */
 
+/* An SRV record without its parts, as in an update (RFC 2136), is in no group. */
+static bool is_in_group(const struct dns_record *record, const char *type)
+{
+    return text_is(record->type, type) && (is_srv(record) || !text_is(record->type, "SRV"));
+}
+
 static size_t count_of(const struct dns_event *dns, const char *type)
 {
     size_t count = 0;
     for (size_t i = 0; i < dns->answer_count; i++)
-        count += text_is(dns->answers[i].type, type) ? 1 : 0;
+        count += is_in_group(&dns->answers[i], type) ? 1 : 0;
     return count;
 }
 
@@ -94,7 +100,7 @@ static void write_group(struct jsonw *json, const struct dns_event *dns, const c
     jsonw_array(json, type);
     for (size_t i = 0; i < dns->answer_count; i++) {
         const struct dns_record *record = &dns->answers[i];
-        if (!text_is(record->type, type))
+        if (!is_in_group(record, type))
             continue;
         if (is_srv(record))
             write_srv(json, NULL, record);

@@ -84,6 +84,20 @@ static void an_answer_has_its_records_one_by_one_and_grouped(void **state)
         "{'transport':'https','stream_id':5,'wait_ms':12,'cut':true}");
 }
 
+static void a_service_without_its_parts_is_in_no_group(void **state)
+{
+    (void)state;
+    const struct dns_record answers[] = {
+        {.name = TEXT("s"), .type = TEXT("SRV"), .data = TEXT("")}};
+    const struct dns_event dns = {
+        .is_answer = true, .flags = 0xa800, .answers = answers, .answer_count = 1};
+    assert_written(&dns,
+                   "{'version':3,'type':'response','tx_id':3,'id':0,'flags':'a800','qr':true,"
+                   "'opcode':5,'rcode':'NOERROR','answers':[{'rrname':'s','rrtype':'SRV','ttl':0,"
+                   "'rdata':''}],'grouped':{}}",
+                   "{'transport':'tls'}");
+}
+
 static void who_is_in_charge_is_told_by_soa(void **state)
 {
     (void)state;
@@ -107,6 +121,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_query_is_suricatas_request),
         cmocka_unit_test(an_answer_has_its_records_one_by_one_and_grouped),
+        cmocka_unit_test(a_service_without_its_parts_is_in_no_group),
         cmocka_unit_test(who_is_in_charge_is_told_by_soa),
     };
     return cmocka_run_group_tests_name("event/eve_dns", tests, NULL, NULL);
