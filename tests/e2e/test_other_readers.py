@@ -164,7 +164,8 @@ ZONE = """
     _imaps._tcp.a.test. 300 IN SRV 0 1 993 imap.a.test.
     www.a.test. 300 IN CNAME a.test.
     1.2.0.192.in-addr.arpa. 300 IN PTR a.test.
-"""
+    long.a.test. 300 IN TXT %s
+""" % " ".join(['"%s"' % ("x" * 250)] * 20)
 
 UNBOUND = """
     server:
@@ -285,6 +286,79 @@ def test_T12_dns_over_https_is_told_beside_its_exchange(lab, engine, resolver, m
         assert [record["tx_id"] for record in same] == [exchange["tx_id"]] * 2
         assert {record["intercept"]["dns"]["stream_id"] for record in same} == {
             exchange["http"]["http2"]["stream_id"]}
+
+
+def test_T12_queries_on_one_connection_have_their_numbers_and_of_a_long_answer_the_question_is_told(
+        lab, engine, resolver):
+    started = engine({"network": {"port": 853}})
+    questions = [("A", "a.test"), ("TXT", "long.a.test"), ("AAAA", "a.test")]
+    shown = kdig(lab, started, "+tls", "+keepopen", "+dnssec", "+padding=468",
+                 *(word for kind, name in questions for word in (name, kind)))
+    (flow,) = started.wait_records("flow")
+    records = started.records("dns")
+    assert {record["flow_id"] for record in records} == {flow["flow_id"]}
+    assert [(record["tx_id"], record["dns"]["type"]) for record in records] == [
+        (number, kind) for number in range(3) for kind in ("request", "response")]
+    for record, (kind, name) in zip(records, (one for one in questions for _ in range(2))):
+        assert record["dns"]["queries"] == [{"rrname": name, "rrtype": kind}]
+        is_long = kind == "TXT" and record["dns"]["type"] == "response"
+        assert record["intercept"]["dns"].get("cut", False) == is_long
+    told = [as_shown(one) for record in records for one in record["dns"].get("answers", [])]
+    assert sorted(told) == [record for record in shown if record[2] != "TXT"]
+    assert not started.records("anomaly")
+
+
+QUERY = b"\x12\x34\1\0\0\1\0\0\0\0\0\0\1a\4test\0\0\1\0\1"
+ANSWER = QUERY[:2] + b"\x81\x80\0\1\0\1" + QUERY[8:] + b"\xc0\x0c\0\1\0\1\0\0\1\x2c\0\4\xc0\0\2\1"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_T12_dns_over_https_is_told_in_http_1(lab, engine, tmp_path, method):
+    started = engine({"network": {"port": PORT}})
+    query = tmp_path / "query"
+    query.write_bytes(QUERY)
+
+    def answer(connection):
+        assert read_until(connection, QUERY if method == "POST" else b"\r\n\r\n").startswith(method.encode())
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/dns-message\r\n"
+                           b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(ANSWER), ANSWER))
+
+    encoded = base64.urlsafe_b64encode(QUERY).decode().rstrip("=")
+    asks = (["--data-binary", "@%s" % query, "-H", "content-type: application/dns-message",
+             "https://origin.test:%d/dns-query" % PORT] if method == "POST" else
+            ["https://origin.test:%d/dns-query?dns=%s" % (PORT, encoded)])
+    with serve_tls(lab, answer):
+        lab.device.run("curl", "-sS", "--http1.1", "-m", 20 * PATIENCE, "--cacert", started.ca, "--resolve",
+                       "origin.test:%d:%s" % (PORT, ORIGIN4[0]), "-o", tmp_path / "answer", *asks)
+    assert (tmp_path / "answer").read_bytes() == ANSWER
+    started.wait_records("flow")
+    request, response = started.records("dns")
+    assert (request["dns"]["type"], response["dns"]["type"]) == ("request", "response")
+    assert request["dns"]["id"] == response["dns"]["id"] == 0x1234
+    assert request["dns"]["queries"] == response["dns"]["queries"] == [{"rrname": "a.test", "rrtype": "A"}]
+    assert response["dns"]["grouped"] == {"A": ["192.0.2.1"]}
+    (exchange,) = started.records("http")
+    for record in request, response:
+        assert record["app_proto"] == "http" and record["tx_id"] == exchange["tx_id"]
+        assert record["intercept"]["dns"]["transport"] == "https"
+
+
+def test_T12_what_is_no_dns_flows_on_with_a_note(lab, engine):
+    started = engine({"network": {"port": PORT}})
+    query, garbage = len(QUERY).to_bytes(2, "big") + QUERY, b"\0\5" + os.urandom(50000)
+
+    def answer(connection):
+        read_until(connection, query)
+        connection.sendall(garbage)
+
+    with serve_tls(lab, answer), connect_tls(lab) as connection:
+        connection.sendall(query)
+        assert peers.read_all(connection) == garbage
+    (note,) = started.wait_records("anomaly")
+    assert note["anomaly"]["app_proto"] == "dns" and note["direction"] == "to_client"
+    assert note["intercept"]["note"] == "a DNS message of 5 bytes"
+    (record,) = started.records("dns")
+    assert record["dns"]["type"] == "request" and record["dns"]["id"] == 0x1234
 
 
 # ---- what nobody knows ----

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "listening.h"
+#include "tap/dns_packet.h"
 
 #define UP true
 #define DOWN false
@@ -106,6 +107,36 @@ static void what_is_no_dns_message_is_not_told_as_one(void **state)
                 "0 http HTTP/1.1 GET - /search?dns=" QUERY_TEXT " 0 -> 200 40\n");
 }
 
+/* Its start is kept, and has the question; of one that breaks off earlier nothing is told. */
+static void of_a_body_without_an_end_the_question_is_told(void **state)
+{
+    static char body[100000];
+    static const char ask[] = "GET /dns-query?dns=" QUERY_TEXT " HTTP/1.1\r\n\r\n";
+    static const char head[] = SAYS "Content-Length: 4000000000\r\n\r\n";
+    char response[sizeof(head) + sizeof(body)];
+    static const struct {
+        size_t length;
+        const char *told;
+    } cases[] = {
+        {sizeof(body), "0 http answer 0000 flags 8180 a.test A https after 0 cut\n"},
+        {DNS_MESSAGE_LIMIT + 1, "0 http answer 0000 flags 8180 a.test A https after 0 cut\n"},
+        {100, ""}};
+    (void)state;
+    memcpy(body, ANSWER, sizeof(ANSWER) - 1);
+    body[7] = 100; /* answers: more than there are */
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        size_t length = 0;
+        char expected[600];
+        add((uint8_t *)response, &length, head, strlen(head));
+        add((uint8_t *)response, &length, body, cases[i].length);
+        snprintf(expected, sizeof(expected),
+                 "0 http HTTP/1.1 GET - /dns-query?dns=" QUERY_TEXT
+                 " 0 -> 200 %zu unfinished response\n%s%s",
+                 cases[i].length, TOLD_QUERY, cases[i].told);
+        assert_told(0, ask, strlen(ask), response, length, expected);
+    }
+}
+
 static void its_type_is_known_in_any_case_and_with_parameters(void **state)
 {
     (void)state;
@@ -121,6 +152,7 @@ int main(void)
         cmocka_unit_test(bodies_of_dns_are_told_though_nobody_asks_for_bodies),
         cmocka_unit_test(a_query_may_stand_in_the_url),
         cmocka_unit_test(what_is_no_dns_message_is_not_told_as_one),
+        cmocka_unit_test(of_a_body_without_an_end_the_question_is_told),
         cmocka_unit_test(its_type_is_known_in_any_case_and_with_parameters),
     };
     return cmocka_run_group_tests_name("tap/doh", tests, NULL, NULL);
