@@ -10,6 +10,9 @@
 
 #include <cmocka.h>
 
+#include "event/recorder.h"
+#include "tap/dns_told.h"
+
 #define TEXT(literal) text_from(literal, sizeof(literal) - 1)
 
 /* Both objects, in single quotes. */
@@ -116,12 +119,35 @@ static void who_is_in_charge_is_told_by_soa(void **state)
                    "{'transport':'tls'}");
 }
 
+/* As many texts as there may be, in which each byte is escaped, and which stand there twice; beside
+ * 32 KiB for the rest of the record. */
+static void the_longest_answer_fits_in_a_line(void **state)
+{
+    static char text[RECORDER_LINE_LIMIT - (32 << 10)], bytes[DNS_TEXT];
+    struct dns_record answers[DNS_TEXTS / DNS_TEXT];
+    struct jsonw json;
+    (void)state;
+    memset(bytes, 1, sizeof(bytes));
+    for (size_t i = 0; i < ARRAY_SIZE(answers); i++)
+        answers[i] = (struct dns_record){
+            .name = TEXT("a.test"), .type = TEXT("TXT"), .data = text_from(bytes, sizeof(bytes))};
+    const struct dns_event dns = {
+        .is_answer = true, .answers = answers, .answer_count = ARRAY_SIZE(answers)};
+    jsonw_init(&json, text, sizeof(text));
+    jsonw_object(&json, NULL);
+    eve_dns_write(&json, &dns, 3);
+    jsonw_object_end(&json);
+    assert_non_null(jsonw_text(&json));
+    assert_true(json.length > 2 * 6 * DNS_TEXTS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_query_is_suricatas_request),
         cmocka_unit_test(an_answer_has_its_records_one_by_one_and_grouped),
         cmocka_unit_test(a_service_without_its_parts_is_in_no_group),
+        cmocka_unit_test(the_longest_answer_fits_in_a_line),
         cmocka_unit_test(who_is_in_charge_is_told_by_soa),
     };
     return cmocka_run_group_tests_name("event/eve_dns", tests, NULL, NULL);
