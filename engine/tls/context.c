@@ -62,8 +62,11 @@ static bool init_device(struct tls_context *context, const struct tls_settings *
 
 static bool init_origin(struct tls_context *context, const struct tls_settings *settings)
 {
-    context->rules = (struct verify_rules){
-        .trust = settings->trust, .authority = settings->authority, .staples = settings->staples};
+    context->rules =
+        (struct verify_rules){.trust = settings->trust,
+                              .authority = settings->authority,
+                              .staples = settings->staples,
+                              .verified = settings->staples ? NULL : &context->verified};
     if (settings->intermediates != NULL &&
         (context->rules.intermediates = X509_chain_up_ref(settings->intermediates)) == NULL)
         return false;
