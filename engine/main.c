@@ -7,6 +7,7 @@
 #include "control/privileges.h"
 #include "control/selfcheck.h"
 #include "core/log.h"
+#include "core/thread.h"
 #include "core/version.h"
 
 #include <getopt.h>
@@ -121,6 +122,7 @@ static bool run(const struct arguments *arguments, struct policy *policy)
         policy_unref(policy);
         return false;
     }
+    thread_take_lead();
     if (!privileges_drop(config)) {
         signer_fini(&signer);
         policy_unref(policy);
@@ -128,6 +130,7 @@ static bool run(const struct arguments *arguments, struct policy *policy)
     }
     struct edits *edits = edits_new();
     struct engine *engine = engine_start(control_restore(policy, edits), &signer, mirror);
+    thread_leave_lead();
     if (engine == NULL) {
         edits_free(edits);
         return false;

@@ -5,6 +5,7 @@
 #include "conn/conn.h"
 #include "conn/forging.h"
 #include "core/log.h"
+#include "core/thread.h"
 #include "gate/listener.h"
 
 #include <errno.h>
@@ -174,7 +175,7 @@ static void *run(void *context)
 {
     struct worker *worker = context;
     struct conn *conn;
-    pthread_setname_np(pthread_self(), "worker");
+    thread_begin("worker");
     log_redirect(recorder_log_sink, worker->pool.options.feed);
     loop_run(&worker->pool.loop);
     while ((conn = LIST_FIRST(&worker->pool.conns)) != NULL)

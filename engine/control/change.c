@@ -8,6 +8,7 @@
 #include "control/kept.h"
 #include "control/open_flows.h"
 #include "core/log.h"
+#include "core/thread.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -179,7 +180,7 @@ static void *make(void *context)
 {
     struct change *change = context;
     struct engine *engine = change->control->engine;
-    pthread_setname_np(pthread_self(), "change");
+    thread_begin("change");
     const struct policy *base =
         change->basis.policy != NULL ? change->basis.policy : engine->policy;
     struct policy *policy =

@@ -3,6 +3,7 @@
 
 #include "core/log.h"
 #include "core/mailbox.h"
+#include "core/thread.h"
 #include "event/live_feed.h"
 #include "event/mirror.h"
 
@@ -297,7 +298,7 @@ void capture_configure(struct capture *capture, const struct capture_options *op
 static void *run(void *context)
 {
     struct capture *capture = context;
-    pthread_setname_np(pthread_self(), "capture");
+    thread_begin("capture");
     data_ready(&capture->data_watch, 0);
     loop_run(&capture->loop);
     while (drain_feeds(capture) != FOUND_NOTHING)

@@ -5,6 +5,7 @@
 #include "core/loop.h"
 #include "core/mailbox.h"
 #include "core/ring.h"
+#include "core/thread.h"
 #include "event/followed.h"
 #include "event/line_file.h"
 
@@ -343,7 +344,7 @@ void recorder_ping(struct recorder *recorder, void (*pong)(void *context), void 
 static void *run(void *context)
 {
     struct recorder *recorder = context;
-    pthread_setname_np(pthread_self(), "recorder");
+    thread_begin("recorder");
     data_ready(&recorder->data_watch, 0);
     loop_run(&recorder->loop);
     while (drain_feeds(recorder))

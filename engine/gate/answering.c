@@ -35,8 +35,9 @@ static void let_go(struct answering *answering, const struct lesson *lesson)
                      lesson->packets.items[i].mark | bits);
 }
 
-/* First the kernel learns, then the packets go on: no later connection to these destinations will
- * be seen here. */
+/* The kernel learns, and then datagrams go on: those that follow at once are not seen here. A SYN
+ * has gone on by now, since nothing follows until it is answered; another connection that begins
+ * meanwhile is decided here, as it was. */
 static void teach_lessons(struct answering *answering)
 {
     const struct gate_judge *judge = &answering->options->judge;
@@ -46,7 +47,8 @@ static void teach_lessons(struct answering *answering)
         return;
     add_to_kernel(answering, answering->remembered, count);
     for (size_t i = 0; i < count; i++)
-        let_go(answering, &answering->lessons[i]);
+        if (answering->lessons[i].flow.protocol == IPPROTO_UDP)
+            let_go(answering, &answering->lessons[i]);
     for (size_t i = 0; i < count; i++)
         judge->note(answering->policy, &answering->lessons[i].flow, &answering->lessons[i].answer);
 }
@@ -98,12 +100,13 @@ static void decide(struct answering *answering, struct lesson *lesson)
     counter_add(lesson->answer.verdict == VERDICT_PASS ? &answering->counters->passed
                                                        : &answering->counters->taken,
                 1);
-    if (is_worth_remembering(&lesson->flow, &lesson->answer)) {
+    bool remembered = is_worth_remembering(&lesson->flow, &lesson->answer);
+    if (lesson->flow.protocol != IPPROTO_UDP || !remembered)
+        let_go(answering, lesson);
+    if (remembered)
         add_lesson(answering, lesson);
-        return;
-    }
-    let_go(answering, lesson);
-    judge->note(answering->policy, &lesson->flow, &lesson->answer);
+    else
+        judge->note(answering->policy, &lesson->flow, &lesson->answer);
 }
 
 static void decide_beginning(struct answering *answering, struct beginning *beginning)
@@ -148,7 +151,25 @@ static void answer_datagram(struct answering *answering, const struct queued_pac
     decide_beginning(answering, beginning);
 }
 
-static bool read_flow(struct flow *flow, const struct queued_packet *packet)
+/* Most come from one interface, and asking takes three system calls. */
+static const char *interface_name(struct answering *answering, uint32_t index)
+{
+    if (answering->interface.index != index) {
+        answering->interface.index = index;
+        if (if_indextoname(index, answering->interface.name) == NULL)
+            answering->interface.name[0] = '\0';
+    }
+    return answering->interface.name;
+}
+
+void answering_forget_interface(struct answering *answering)
+{
+    answering->interface.index = 0;
+    answering->interface.name[0] = '\0';
+}
+
+static bool read_flow(struct answering *answering, struct flow *flow,
+                      const struct queued_packet *packet)
 {
     *flow = (struct flow){0};
     if (packet->mac != NULL) {
@@ -157,7 +178,7 @@ static bool read_flow(struct flow *flow, const struct queued_packet *packet)
     }
     if (!packet_parse(flow, packet->bytes, packet->length))
         return false;
-    if_indextoname(packet->in_ifindex, flow->interface);
+    memcpy(flow->interface, interface_name(answering, packet->in_ifindex), sizeof(flow->interface));
     return true;
 }
 
@@ -167,7 +188,7 @@ static void answer_packet(struct queue *queue, const struct queued_packet *packe
     uint32_t mark = packet->mark & ~answering->options->marks.mask;
     struct lesson lesson = {.packets = {.items = {{packet->id, mark}}, .count = 1}};
     counter_add(&answering->counters->packets, 1);
-    if (!read_flow(&lesson.flow, packet)) {
+    if (!read_flow(answering, &lesson.flow, packet)) {
         counter_add(&answering->counters->unreadable, 1);
         if (answering->options->fail_closed)
             queue_drop(queue, packet->id);

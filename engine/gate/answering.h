@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * answering.h - the packets that wait in the queue for a decision, and what the kernel is taught by
- * it: a packet whose destination the kernel is to know goes on when the kernel knows it.
+ * it: before datagrams go on, and after a SYN has.
  *
  * A part of the gate; its thread. */
 #ifndef GATE_ANSWERING_H
@@ -12,7 +12,7 @@
 #include "gate/gate.h"
 #include "gate/queue.h"
 
-/* Decisions that wait while the kernel learns them: one transaction for all of them. */
+/* Decisions that the kernel learns in one transaction. */
 #define LESSONS_LIMIT 64
 
 struct answering {
@@ -27,8 +27,12 @@ struct answering {
     struct watch watch;
     struct beginnings beginnings;
     struct device_rules device_rules;
+    struct { /* where the last packet came in; 0: not known */
+        uint32_t index;
+        char name[IF_NAMESIZE];
+    } interface;
     struct arena arena; /* of what the judge has added to flows */
-    struct lesson {     /* packets whose destination the kernel is to know before they go on */
+    struct lesson {     /* packets, and the decision on them, which the kernel is to know */
         struct waiting_packets packets;
         struct flow flow;
         struct gate_answer answer;
@@ -52,6 +56,9 @@ void answering_close(struct answering *answering, struct loop *loop);
  * caller's to flush. */
 void answering_set_policy(struct answering *answering, void *policy);
 void answering_forget(struct answering *answering);
+
+/* An interface may have another name now. */
+void answering_forget_interface(struct answering *answering);
 
 /* Teaches the kernel what a worker has decided. */
 void answering_remember(struct answering *answering, const struct decided *decided);

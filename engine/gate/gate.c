@@ -3,6 +3,7 @@
 
 #include "core/loop.h"
 #include "core/mailbox.h"
+#include "core/thread.h"
 #include "gate/answering.h"
 #include "gate/dns_queue.h"
 #include "gate/lan.h"
@@ -110,6 +111,8 @@ static void network_changed(struct watch *watch, uint32_t events)
     struct network_changes changes = interfaces_read(&gate->changes);
     if (changes.routing)
         restore_routes(gate);
+    if (changes.interfaces)
+        answering_forget_interface(&gate->answering);
     if (!changes.interfaces || gate->options.external_ruleset || gate->answering.ending ||
         !lan_find_again(&gate->lan))
         return;
@@ -365,7 +368,7 @@ struct gate *gate_open(const struct gate_options *options, void *policy)
 static void *run(void *context)
 {
     struct gate *gate = context;
-    pthread_setname_np(pthread_self(), "gate");
+    thread_begin_leading("gate");
     log_redirect(gate->options.log, gate->options.log_context);
     loop_run(&gate->loop);
     return NULL;

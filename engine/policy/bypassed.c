@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/mailbox.h"
 #include "core/ring.h"
+#include "core/thread.h"
 #include "event/eve.h"
 #include "gate/accounting.h"
 #include "gate/conntrack.h"
@@ -402,7 +403,7 @@ struct bypassed *bypassed_open(const struct bypassed_options *options, struct po
 static void *run(void *context)
 {
     struct bypassed *bypassed = context;
-    pthread_setname_np(pthread_self(), "bypassed");
+    thread_begin("bypassed");
     log_redirect(recorder_log_sink, bypassed->feed);
     loop_run(&bypassed->loop);
     if (is_listening(bypassed))

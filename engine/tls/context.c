@@ -6,8 +6,8 @@
 
 #include <openssl/err.h>
 
-/* Origins whose sessions are kept; each takes some 10 KB. */
-#define SESSIONS_LIMIT 512
+/* Sessions with origins that are kept; each takes some 5 KB. */
+#define SESSIONS_LIMIT 1024
 /* What a device may send early and we skip: it has a ticket of the origin's, and does not know yet
  * that we are none of its (RFC 8446, section 4.2.10). */
 #define EARLY_DATA_SKIPPED ((uint32_t)1 << 20)
@@ -62,8 +62,11 @@ static bool init_device(struct tls_context *context, const struct tls_settings *
 
 static bool init_origin(struct tls_context *context, const struct tls_settings *settings)
 {
-    context->rules = (struct verify_rules){
-        .trust = settings->trust, .authority = settings->authority, .staples = settings->staples};
+    context->rules =
+        (struct verify_rules){.trust = settings->trust,
+                              .authority = settings->authority,
+                              .staples = settings->staples,
+                              .verified = settings->staples ? NULL : &context->verified};
     if (settings->intermediates != NULL &&
         (context->rules.intermediates = X509_chain_up_ref(settings->intermediates)) == NULL)
         return false;

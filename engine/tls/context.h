@@ -9,6 +9,7 @@
 #include "core/macros.h"
 #include "tls/sessions.h"
 #include "tls/tickets.h"
+#include "tls/verified.h"
 #include "tls/verify.h"
 
 #include <openssl/ssl.h>
@@ -31,6 +32,7 @@ struct tls_context {
     SSL_CTX *origin;           /* we are the client */
     struct tickets tickets;    /* for devices */
     struct sessions *sessions; /* with origins */
+    struct verified verified;  /* origins' chains */
     struct verify_rules rules;
 };
 

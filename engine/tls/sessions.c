@@ -15,7 +15,8 @@
 #pragma GCC diagnostic ignored "-Wshadow"
 #include <uthash.h>
 
-#define SESSIONS_A_KEY 2
+/* A device opens several connections to a server at a time; each takes one. */
+#define SESSIONS_A_KEY 8
 /* The longest that RFC 8446, section 4.6.1, allows; in seconds. */
 #define LONGEST_LIFE ((long)7 * 86400)
 
@@ -29,7 +30,7 @@ struct kept {
 struct sessions {
     struct kept *kept;
     TAILQ_HEAD(kept_queue, kept) by_use;
-    size_t count, limit;
+    size_t count, limit; /* of sessions */
 };
 
 static int place_index_value;
@@ -62,9 +63,10 @@ static void drop(struct sessions *sessions, struct kept *kept)
 {
     HASH_DEL(sessions->kept, kept);
     TAILQ_REMOVE(&sessions->by_use, kept, by_use);
-    sessions->count--;
-    for (size_t i = 0; i < SESSIONS_A_KEY; i++)
+    for (size_t i = 0; i < SESSIONS_A_KEY && kept->sessions[i] != NULL; i++) {
         SSL_SESSION_free(kept->sessions[i]);
+        sessions->count--;
+    }
     free(kept);
 }
 
@@ -92,8 +94,6 @@ static struct kept *add(struct sessions *sessions, const unsigned char *key)
     memcpy(kept->key, key, DIGEST_SIZE);
     HASH_ADD(hh, sessions->kept, key, DIGEST_SIZE, kept);
     TAILQ_INSERT_TAIL(&sessions->by_use, kept, by_use);
-    if (++sessions->count > sessions->limit)
-        drop(sessions, TAILQ_FIRST(&sessions->by_use));
     return kept;
 }
 
@@ -106,11 +106,15 @@ static bool put(const struct session_place *place, SSL_SESSION *session)
         kept = add(sessions, place->key);
     if (kept == NULL || kept->sessions[0] == session)
         return false;
-    SSL_SESSION_free(kept->sessions[SESSIONS_A_KEY - 1]);
+    SSL_SESSION *oldest = kept->sessions[SESSIONS_A_KEY - 1];
+    sessions->count += oldest == NULL;
+    SSL_SESSION_free(oldest);
     memmove(kept->sessions + 1, kept->sessions, (SESSIONS_A_KEY - 1) * sizeof(session));
     kept->sessions[0] = session;
     TAILQ_REMOVE(&sessions->by_use, kept, by_use);
     TAILQ_INSERT_TAIL(&sessions->by_use, kept, by_use);
+    while (sessions->count > sessions->limit && TAILQ_FIRST(&sessions->by_use) != kept)
+        drop(sessions, TAILQ_FIRST(&sessions->by_use));
     return true;
 }
 
@@ -133,6 +137,7 @@ static SSL_SESSION *take(struct sessions *sessions, const unsigned char *key)
     while (kept != NULL && (session = kept->sessions[0]) != NULL) {
         memmove(kept->sessions, kept->sessions + 1, (SESSIONS_A_KEY - 1) * sizeof(session));
         kept->sessions[SESSIONS_A_KEY - 1] = NULL;
+        sessions->count--;
         if (kept->sessions[0] == NULL) {
             drop(sessions, kept);
             kept = NULL;

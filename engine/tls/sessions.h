@@ -16,8 +16,8 @@
 
 struct sessions;
 
-/* Keeps sessions for at most `limit` keys, two for each; least recently used go first. NULL if
- * there is no memory. */
+/* Keeps at most `limit` sessions, but at least those of one key, which are eight at most; the least
+ * recently used keys go first. NULL if there is no memory. */
 struct sessions *sessions_new(size_t limit) must_check;
 void sessions_free(struct sessions *sessions);
 
@@ -48,7 +48,7 @@ bool sessions_offer(struct sessions *sessions, struct session_place *place, SSL 
 /* After a handshake that resumed: a session of TLS 1.2 may be offered again. */
 void sessions_resumed(const struct session_place *place, SSL *ssl);
 
-/* Keys that there are sessions for. */
+/* Of sessions that are kept. */
 size_t sessions_count(const struct sessions *sessions);
 
 #endif

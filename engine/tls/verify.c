@@ -4,6 +4,7 @@
 #include "core/macros.h"
 #include "tls/certificate.h"
 #include "tls/revocation.h"
+#include "tls/verified.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -130,12 +131,9 @@ static STACK_OF(X509) * add_intermediates(X509_STORE_CTX *store, const struct ve
     return all;
 }
 
-/* A cert_verify_callback. 1: the handshake goes on. */
-static int verify_chain(X509_STORE_CTX *store, void *argument)
+static void verify_fully(X509_STORE_CTX *store, const struct verify_rules *rules,
+                         struct verify *verify)
 {
-    (void)argument;
-    const struct verify_rules *rules = rules_of(ssl_of(store));
-    struct verify *verify = result_of(store);
     X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(store), SECURITY_LEVEL);
     X509_STORE_CTX_set_verify_cb(store, collect);
     STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(store);
@@ -151,6 +149,24 @@ static int verify_chain(X509_STORE_CTX *store, void *argument)
     for (int i = 0; i < sk_X509_num(chain); i++)
         if (X509_cmp(sk_X509_value(chain, i), rules->authority) == 0)
             verify_note(verify, X509_V_ERR_CERT_REJECTED, i);
+}
+
+/* A cert_verify_callback. 1: the handshake goes on. */
+static int verify_chain(X509_STORE_CTX *store, void *argument)
+{
+    (void)argument;
+    const struct verify_rules *rules = rules_of(ssl_of(store));
+    struct verify *verify = result_of(store);
+    unsigned char key[DIGEST_SIZE];
+    time_t now = time(NULL);
+    bool keyed = rules->verified != NULL && verified_key(store, key);
+    if (keyed && verified_has(rules->verified, key, now)) {
+        X509_STORE_CTX_set_error(store, X509_V_OK);
+        return 1;
+    }
+    verify_fully(store, rules, verify);
+    if (keyed && verify->count == 0)
+        verified_keep(rules->verified, key, X509_STORE_CTX_get0_chain(store), now);
     return 1;
 }
 

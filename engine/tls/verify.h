@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <time.h>
 
+struct verified;
+
 #define VERIFY_ERRORS_LIMIT 8
 
 /* What an origin's certificate is worth, from the best: decides who signs its forgery. */
@@ -45,6 +47,9 @@ struct verify_rules {
      */
     STACK_OF(X509) * intermediates;
     bool staples; /* origins are asked for the state of their certificate */
+    /* Where chains are kept that were good (verified.h); NULL: each is verified as if it were the
+     * first. None with `staples`: who signs a staple is found in the chain. */
+    struct verified *verified;
 };
 
 /* Prepares a client context. */

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -297,6 +298,15 @@ def test_descriptors_that_run_out_all_of_a_sudden(lab, engine):
 def cpu_seconds(pid):
     fields = open("/proc/%d/stat" % pid).read().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_the_thread_that_all_new_connections_wait_for_goes_before_the_others(lab, engine):
+    tasks = Path("/proc/%d/task" % engine().pid())
+    found = {(task / "comm").read_text().strip(): os.getpriority(os.PRIO_PROCESS, int(task.name))
+             for task in tasks.iterdir()}
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    assert found.pop("gate") == usual - 15
+    assert {"interceptd", "worker", "recorder"} <= set(found) and set(found.values()) == {usual}
 
 
 def test_a_hello_that_comes_while_we_are_busy_is_in_time(lab, engine):

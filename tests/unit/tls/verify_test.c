@@ -10,12 +10,14 @@
 
 #include "../folder.h"
 #include "pair.h"
+#include "tls/verified.h"
 #include "tls/verify.h"
 
 /* The root is trusted, and so is our own CA, as it may be in a system's store; the other is not. */
 static struct identity root, own_ca, other_root;
 static X509_STORE *trust;
 static struct verify_rules rules;
+static struct verified kept;
 static SSL_CTX *our_context;
 
 static void make_authorities(void)
@@ -27,7 +29,8 @@ static void make_authorities(void)
     assert_int_equal(X509_STORE_add_cert(trust, root.certificate), 1);
     assert_int_equal(X509_STORE_add_cert(trust, own_ca.certificate), 1);
     our_context = permissive_context(TLS_client_method());
-    rules = (struct verify_rules){.trust = trust, .authority = own_ca.certificate};
+    rules =
+        (struct verify_rules){.trust = trust, .authority = own_ca.certificate, .verified = &kept};
     verify_context(our_context, &rules);
 }
 
@@ -533,6 +536,56 @@ static void the_worst_error_decides_the_class(void **state)
     }
 }
 
+/* ---- what was good before ---- */
+
+static size_t count_kept(void)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < VERIFIED_SLOTS; i++)
+        count += kept.slots[i].until != 0;
+    return count;
+}
+
+/* A store without anchors shows it: by it nothing would be good. */
+static void what_was_good_for_a_name_is_good_again_for_that_name_alone(void **state)
+{
+    (void)state;
+    struct identity server =
+        make_identity(&(struct recipe){.names = "DNS:a.test, DNS:b.test", .issuer = &root});
+    X509_STORE *empty = X509_STORE_new();
+    memset(&kept, 0, sizeof(kept));
+    struct verify verify = verify_server(&server, NULL, "a.test", NULL);
+    assert_good(&verify);
+    assert_int_equal(count_kept(), 1);
+    SSL_CTX_set1_cert_store(our_context, empty);
+    verify = verify_server(&server, NULL, "a.test", NULL);
+    assert_good(&verify);
+    verify = verify_server(&server, NULL, "b.test", NULL);
+    assert_error(&verify, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, 0);
+    assert_int_equal(count_kept(), 1);
+    SSL_CTX_set1_cert_store(our_context, trust);
+    X509_STORE_free(empty);
+    free_identity(&server);
+}
+
+static void what_has_any_fault_is_verified_each_time(void **state)
+{
+    (void)state;
+    const struct recipe recipes[] = {
+        {.names = "DNS:b.test", .issuer = &root},
+        {.names = "DNS:a.test", .issuer = &root, .not_after = time(NULL) - 60},
+        {.names = "DNS:a.test", .issuer = &other_root},
+        {.names = "DNS:a.test", .issuer = &own_ca},
+        {.names = "DNS:a.test"},
+    };
+    memset(&kept, 0, sizeof(kept));
+    for (size_t i = 0; i < ARRAY_SIZE(recipes); i++) {
+        const struct verify verify = verify_recipe(recipes[i], NULL);
+        assert_true(verify.count > 0);
+    }
+    assert_int_equal(count_kept(), 0);
+}
+
 /* ---- trust anchors ---- */
 
 static void anchors_are_read_from_a_file_as_many_as_there_are(void **state)
@@ -595,6 +648,8 @@ int main(void)
         cmocka_unit_test(the_first_error_is_the_one_that_is_told),
         cmocka_unit_test(results_of_two_handshakes_do_not_mix),
         cmocka_unit_test(the_worst_error_decides_the_class),
+        cmocka_unit_test(what_was_good_for_a_name_is_good_again_for_that_name_alone),
+        cmocka_unit_test(what_has_any_fault_is_verified_each_time),
         cmocka_unit_test(anchors_are_read_from_a_file_as_many_as_there_are),
         cmocka_unit_test(a_file_without_anchors_is_refused),
     };

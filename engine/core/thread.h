@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * thread.h - how the program's threads are named, and which of them goes first.
+ *
+ * One thread answers the first packet of each connection of every device, and has little to do: it
+ * should not wait until others, which are busy with one connection each, have had their turn. To
+ * go before them is a privilege, and by the time threads are started there is none left: so the
+ * main thread takes it before, all inherit it, and all but that one give it back. */
+#ifndef CORE_THREAD_H
+#define CORE_THREAD_H
+
+/* How far it goes before the others, as nice(2) counts. */
+#define THREAD_LEAD 15
+
+/* In the main thread, before there are others. Where that may not be, all stay equal. */
+void thread_take_lead(void);
+
+/* Gives it back, for the calling thread. */
+void thread_leave_lead(void);
+
+/* At the beginning of a thread: its name, for ps and debuggers, 15 characters at most. The first is
+ * for all threads; the second, for the one that leads. */
+void thread_begin(const char *name);
+void thread_begin_leading(const char *name);
+
+#endif
