@@ -113,7 +113,7 @@ static bool put(const struct session_place *place, SSL_SESSION *session)
     kept->sessions[0] = session;
     TAILQ_REMOVE(&sessions->by_use, kept, by_use);
     TAILQ_INSERT_TAIL(&sessions->by_use, kept, by_use);
-    while (sessions->count > sessions->limit && TAILQ_FIRST(&sessions->by_use) != kept)
+    if (sessions->count > sessions->limit && TAILQ_FIRST(&sessions->by_use) != kept)
         drop(sessions, TAILQ_FIRST(&sessions->by_use));
     return true;
 }
