@@ -74,6 +74,7 @@ static const struct sample from_servers[] = {
     SAMPLE("220 (vsFTPd 3.0.3)\r\n", "ftp"),
     SAMPLE("220 FTP server ready.\r\n", "ftp"),
     SAMPLE("* OK [CAPABILITY IMAP4rev1] ready\r\n", "imap"),
+    SAMPLE("* PREAUTH ready\r\n", "imap"),
     SAMPLE("+OK POP3 ready\r\n", "pop3"),
 };
 
