@@ -225,7 +225,8 @@ class AtOnce(ftplib.FTP_TLS):
 def fetch(lab, upgraded):
     lines = []
     with lab.device.inside():
-        client = (ftplib.FTP_TLS if upgraded else AtOnce)(context=peers.client_context(), timeout=20 * PATIENCE)
+        make = ftplib.FTP_TLS if upgraded else AtOnce
+        client = make(context=peers.client_context(), timeout=20 * PATIENCE)
         client.connect(ORIGIN4[0], PORTS["ftp"][upgraded])
         client.login(NAME, SECRET)
         client.sendcmd("FEAT")
