@@ -41,6 +41,8 @@ void telling_begin(struct conn *conn)
     const struct tap_options options = options_of(conn);
     tap_init(conn->tap, &options, &conn->arena, text_from(device->alpn, device->alpn_length),
              conn->flow.origin.port);
+    if (conn->record.starttls)
+        tap_upgraded(conn->tap, conn->record.app_proto);
     tap_listen(conn->tap, tell, conn);
     conn->record.head = eve_make_head(&conn->record, &conn->arena);
     conn->through.relay.tap = (struct relay_tap){.read = show, .end = show_end, .context = conn};

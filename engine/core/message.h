@@ -193,6 +193,39 @@ struct dns_event {
     uint64_t wait;   /* so many ms before */
 };
 
+/* ---- SMTP, IMAP, POP3 and FTP: commands and their replies ---- */
+
+/* A line of it. */
+struct spoken_reply {
+    unsigned code; /* 0: this line has none */
+    struct text text;
+};
+
+/* SMTP: what is known of a mail when a command is told. */
+struct spoken_mail {
+    struct text helo, from;        /* of length 0: nothing was said */
+    const struct text *recipients; /* that were not refused */
+    size_t recipient_count;
+    bool cut; /* there were more */
+};
+
+/* A command, or what was said unasked. Mails, literals and lists are counted, and not read. */
+struct spoken_command {
+    struct text tag;            /* IMAP's */
+    struct text verb, argument; /* in upper case, and as it came; no verb: nothing was asked */
+    bool cut;                   /* the argument or the replies were longer */
+    const char *status;         /* IMAP: "OK", "NO", "BAD", …; POP3: "OK", "ERR"; else NULL */
+    const struct spoken_reply *replies;
+    size_t reply_count;
+    bool answered;
+    uint64_t start, end;            /* what it says was sent, and its last reply came */
+    uint64_t untagged;              /* IMAP: so many responses came before it */
+    uint64_t sent, received;        /* bytes that were counted: to the server, to the client */
+    unsigned port;                  /* FTP: of the data connection; 0: none was agreed on */
+    bool is_active;                 /* and the server opens it */
+    const struct spoken_mail *mail; /* SMTP's; else NULL */
+};
+
 /* ---- a protocol that nobody knows ---- */
 
 struct unknown_side {
@@ -220,6 +253,10 @@ enum message_kind {
     MESSAGE_SSE,
     MESSAGE_MQTT,
     MESSAGE_DNS,
+    MESSAGE_SMTP,
+    MESSAGE_IMAP,
+    MESSAGE_POP3,
+    MESSAGE_FTP,
     MESSAGE_UNKNOWN,
     MESSAGE_NOTE,
 };
@@ -234,6 +271,7 @@ struct message {
         const struct sse_event *sse;
         const struct mqtt_transaction *mqtt;
         const struct dns_event *dns;
+        const struct spoken_command *command; /* of SMTP, IMAP, POP3, FTP */
         const struct unknown_talk *unknown;
         const struct tap_note *note;
     };

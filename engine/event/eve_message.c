@@ -2,6 +2,7 @@
 #include "event/eve_message.h"
 
 #include "core/loop.h"
+#include "event/eve_command.h"
 #include "event/eve_dns.h"
 #include "event/eve_mqtt.h"
 
@@ -327,6 +328,28 @@ static void write_dns_extras(struct writing *writing)
     eve_dns_write_extras(&writing->json, writing->message->dns);
 }
 
+/* ---- smtp, imap, pop3, ftp ---- */
+
+static void write_smtp(struct writing *writing)
+{
+    eve_command_write_smtp(&writing->json, writing->message->command);
+}
+
+static void write_pop3(struct writing *writing)
+{
+    eve_command_write_pop3(&writing->json, writing->message->command);
+}
+
+static void write_ftp(struct writing *writing)
+{
+    eve_command_write_ftp(&writing->json, writing->message->command);
+}
+
+static void write_command_extras(struct writing *writing)
+{
+    eve_command_write_extras(&writing->json, writing->message);
+}
+
 /* ---- unknown ---- */
 
 static void write_side(struct jsonw *json, const char *key, const struct unknown_side *side)
@@ -383,6 +406,10 @@ static const struct form {
     [MESSAGE_SSE] = {"sse", NULL, write_sse_extras},
     [MESSAGE_MQTT] = {"mqtt", write_mqtt, write_mqtt_extras},
     [MESSAGE_DNS] = {"dns", write_dns, write_dns_extras},
+    [MESSAGE_SMTP] = {"smtp", write_smtp, write_command_extras},
+    [MESSAGE_IMAP] = {"imap", NULL, write_command_extras},
+    [MESSAGE_POP3] = {"pop3", write_pop3, write_command_extras},
+    [MESSAGE_FTP] = {"ftp", write_ftp, write_command_extras},
     [MESSAGE_UNKNOWN] = {"unknown", NULL, write_unknown_extras},
     [MESSAGE_NOTE] = {"anomaly", write_anomaly, write_anomaly_extras},
 };

@@ -2,7 +2,8 @@
  *
  * eve_message.h - what taps tell (core/message.h), as events of their connection.
  *
- * `http`, `websocket`, `mqtt` and `dns` events are Suricata's. `sse` and `unknown` events are ours:
+ * `http`, `websocket`, `mqtt`, `dns`, `smtp`, `pop3` and `ftp` events are Suricata's. `sse`, `imap`
+ * and `unknown` events are ours:
  * all that is in them stands under `intercept`. A tap's last word is an `anomaly`, as Suricata
  * tells of parsers that fail. */
 #ifndef EVENT_EVE_MESSAGE_H

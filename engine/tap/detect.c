@@ -22,12 +22,15 @@ static const struct sign from_client[] = {
     {"SSH-", "ssh"},
     {"EHLO ", "smtp"},
     {"HELO ", "smtp"},
+    {"USER ", "ftp"}, /* of POP3 the greeting has told */
+    {"AUTH TLS", "ftp"},
     {"\x16\x03", "tls"},
 };
 
 static const struct sign from_server[] = {
     {"SSH-", "ssh"},
     {"* OK", "imap"},
+    {"* PREAUTH", "imap"},
     {"+OK", "pop3"},
 };
 
@@ -101,6 +104,7 @@ const char *detect_by_alpn(struct text alpn)
     static const struct sign names[] = {
         {"h2", "http2"},      {"grpc-exp", "http2"}, {"http/1.1", "http"},
         {"http/1.0", "http"}, {"mqtt", "mqtt"},      {"dot", "dns"},
+        {"imap", "imap"},     {"pop3", "pop3"},      {"ftp", "ftp"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         if (alpn.at != NULL && text_is(alpn, names[i].start))
@@ -113,8 +117,9 @@ const char *detect_by_port(uint16_t port)
     static const struct {
         uint16_t port;
         const char *name;
-    } ports[] = {{465, "smtp"}, {853, "dns"},  {990, "ftp"},
-                 {993, "imap"}, {995, "pop3"}, {8883, "mqtt"}};
+    } ports[] = {{25, "smtp"},  {465, "smtp"}, {587, "smtp"}, {21, "ftp"},
+                 {990, "ftp"},  {143, "imap"}, {993, "imap"}, {110, "pop3"},
+                 {995, "pop3"}, {853, "dns"},  {8883, "mqtt"}};
     for (size_t i = 0; i < ARRAY_SIZE(ports); i++)
         if (ports[i].port == port)
             return ports[i].name;

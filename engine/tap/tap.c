@@ -3,9 +3,13 @@
 
 #include "tap/detect.h"
 #include "tap/dns_tap.h"
+#include "tap/ftp_tap.h"
 #include "tap/http1_tap.h"
 #include "tap/http2_tap.h"
+#include "tap/imap_tap.h"
 #include "tap/mqtt_tap.h"
+#include "tap/pop3_tap.h"
+#include "tap/smtp_tap.h"
 #include "tap/unknown_tap.h"
 
 #include <stdalign.h>
@@ -14,8 +18,9 @@
 /* Fewer first bytes than that may yet be those of another protocol than the port's own. */
 #define HINT_BYTES 8
 
-static const struct tap_kind *const kinds[] = {&http1_tap, &http2_tap, &mqtt_tap, &dns_tap,
-                                               &unknown_tap};
+static const struct tap_kind *const kinds[] = {&http1_tap, &http2_tap, &mqtt_tap,
+                                               &dns_tap,   &smtp_tap,  &imap_tap,
+                                               &pop3_tap,  &ftp_tap,   &unknown_tap};
 
 static const struct tap_kind *find_kind(const char *name)
 {
@@ -164,6 +169,7 @@ static void feed_first(struct tap *tap)
         size_t length = tap->first_length[to_server];
         tap->first_length[to_server] = 0;
         feed(tap, to_server == 1, tap->first[to_server], length);
+        explicit_bzero(tap->first[to_server], length);
     }
 }
 
@@ -213,6 +219,12 @@ void tap_init(struct tap *tap, const struct tap_options *options, struct arena *
     tap->arena = arena;
     tap->port = port;
     tap->protocol = detect_by_alpn(alpn);
+}
+
+void tap_upgraded(struct tap *tap, const char *protocol)
+{
+    tap->protocol = protocol;
+    tap->upgraded = true;
 }
 
 void tap_listen(struct tap *tap, tap_teller tell, void *context)

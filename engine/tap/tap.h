@@ -75,6 +75,7 @@ struct tap {
     void *context;
     uint64_t now;         /* ms, of the call that is under way */
     uint16_t port;        /* of the server */
+    bool upgraded;        /* TLS has begun in mid-dialogue, behind the greeting */
     bool over;            /* nothing more is read */
     size_t memory;        /* that tap_alloc() has given */
     uint64_t number;      /* of the next transaction */
@@ -94,6 +95,10 @@ struct tap {
  * server's. */
 void tap_init(struct tap *tap, const struct tap_options *options, struct arena *arena,
               struct text alpn, uint16_t port);
+
+/* TLS has begun in the midst of a dialogue (starttls.h), which goes on. To be said before the first
+ * byte; `protocol` lives forever. */
+void tap_upgraded(struct tap *tap, const char *protocol);
 
 /* Whom it tells. To be said before the first byte. */
 void tap_listen(struct tap *tap, tap_teller tell, void *context);

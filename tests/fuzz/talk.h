@@ -11,8 +11,9 @@
 #include "fuzz.h"
 
 struct talk_start {
-    const char *alpn;
-    const char *said[2]; /* to the server, to the client: in front of all else; or NULL */
+    const char *alpn;     /* or NULL: */
+    const char *protocol; /* with or without a greeting, by another bit of the options */
+    const char *said[2];  /* to the server, to the client: in front of all else; or NULL */
 };
 
 static char *talk_hear(const struct talk_start *start, const uint8_t *bytes, size_t length,
@@ -21,7 +22,11 @@ static char *talk_hear(const struct talk_start *start, const uint8_t *bytes, siz
     const struct tap_options options = {.bodies = (bytes[0] & 1) != 0 ? 100 : 0,
                                         .keep_credentials = (bytes[0] & 2) != 0};
     struct listening listening = {.headers = true};
-    listen_start(&listening, &options, start->alpn, 443);
+    listen_start(&listening, &options, start->alpn != NULL ? start->alpn : "", 443);
+    if (start->protocol != NULL && (bytes[0] & 4) != 0)
+        tap_upgraded(listening.tap, start->protocol);
+    else if (start->protocol != NULL)
+        listening.tap->protocol = start->protocol;
     for (int i = 0; i < 2 && start->said[i] != NULL; i++)
         listen_to(&listening, i == 0, start->said[i], strlen(start->said[i]), piece);
     for (size_t at = 1; at + 3 <= length;) {

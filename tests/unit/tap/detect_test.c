@@ -53,6 +53,8 @@ static const struct sample from_clients[] = {
     SAMPLE("SSH-2.0-OpenSSH_9.2\r\n", "ssh"),
     SAMPLE("EHLO client.example\r\n", "smtp"),
     SAMPLE("HELO client.example\r\n", "smtp"),
+    SAMPLE("USER somebody\r\n", "ftp"),
+    SAMPLE("AUTH TLS\r\n", "ftp"),
     SAMPLE("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "tls"),
     SAMPLE("\x16\x03\x03\x00\x10", "tls"),
     SAMPLE("\x10\x10\0\4MQTT\4\2\0\x3c\0\4test", "mqtt"),
@@ -74,6 +76,7 @@ static const struct sample from_servers[] = {
     SAMPLE("220 (vsFTPd 3.0.3)\r\n", "ftp"),
     SAMPLE("220 FTP server ready.\r\n", "ftp"),
     SAMPLE("* OK [CAPABILITY IMAP4rev1] ready\r\n", "imap"),
+    SAMPLE("* PREAUTH ready\r\n", "imap"),
     SAMPLE("+OK POP3 ready\r\n", "pop3"),
 };
 
@@ -179,6 +182,21 @@ static void a_name_that_was_agreed_on_or_a_port_may_tell(void **state)
     assert_null(detect_by_port(443));
 }
 
+static void what_was_agreed_on_and_the_port_tell_too(void **state)
+{
+    (void)state;
+    assert_string_equal(detect_by_alpn(text_from("imap", 4)), "imap");
+    assert_string_equal(detect_by_alpn(text_from("pop3", 4)), "pop3");
+    assert_string_equal(detect_by_alpn(text_from("ftp", 3)), "ftp");
+    assert_null(detect_by_alpn(text_from("smtp", 4)));
+    assert_string_equal(detect_by_port(25), "smtp");
+    assert_string_equal(detect_by_port(587), "smtp");
+    assert_string_equal(detect_by_port(143), "imap");
+    assert_string_equal(detect_by_port(995), "pop3");
+    assert_string_equal(detect_by_port(21), "ftp");
+    assert_null(detect_by_port(443));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +206,7 @@ int main(void)
         cmocka_unit_test(it_matters_who_speaks),
         cmocka_unit_test(a_start_that_is_cut_is_not_taken_for_something_else),
         cmocka_unit_test(a_name_that_was_agreed_on_or_a_port_may_tell),
+        cmocka_unit_test(what_was_agreed_on_and_the_port_tell_too),
     };
     return cmocka_run_group_tests_name("tap/detect", tests, NULL, NULL);
 }

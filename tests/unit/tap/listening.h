@@ -222,6 +222,37 @@ static void write_dns(struct listening *listening, const struct dns_event *dns)
     write_down(listening, "%s\n", dns->cut ? " cut" : "");
 }
 
+static void write_command(struct listening *listening, const struct spoken_command *command)
+{
+    if (command->tag.length > 0)
+        write_text(listening, "[", command->tag);
+    write_text(listening, command->tag.length > 0 ? "] " : "", command->verb);
+    if (command->argument.length > 0)
+        write_text(listening, " ", command->argument);
+    write_down(listening, " ->%s%s", command->status != NULL ? " " : "",
+               command->status != NULL ? command->status : "");
+    for (size_t i = 0; i < command->reply_count; i++) {
+        write_down(listening, " %u", command->replies[i].code);
+        write_text(listening, " ", command->replies[i].text);
+        write_down(listening, ";");
+    }
+    if (command->untagged + command->sent + command->received > 0)
+        write_down(listening, " (%llu, %llu, %llu)", (unsigned long long)command->untagged,
+                   (unsigned long long)command->sent, (unsigned long long)command->received);
+    if (command->port != 0)
+        write_down(listening, " port %u%s", command->port, command->is_active ? " active" : "");
+    if (command->answered && command->start != 0 && command->end > command->start)
+        write_down(listening, " after %llu", (unsigned long long)(command->end - command->start));
+    if (command->mail != NULL && command->mail->helo.length > 0)
+        write_text(listening, " helo ", command->mail->helo);
+    if (command->mail != NULL && command->mail->from.length > 0)
+        write_text(listening, " from ", command->mail->from);
+    for (size_t i = 0; command->mail != NULL && i < command->mail->recipient_count; i++)
+        write_text(listening, " to ", command->mail->recipients[i]);
+    write_down(listening, "%s%s\n", command->cut ? " cut" : "",
+               command->answered ? "" : " unfinished");
+}
+
 static void write_unknown(struct listening *listening, const struct unknown_talk *unknown)
 {
     write_text(listening, "> ", unknown->to_server.first);
@@ -251,6 +282,12 @@ static void hear(void *context, const struct message *message)
         break;
     case MESSAGE_DNS:
         write_dns(listening, message->dns);
+        break;
+    case MESSAGE_SMTP:
+    case MESSAGE_IMAP:
+    case MESSAGE_POP3:
+    case MESSAGE_FTP:
+        write_command(listening, message->command);
         break;
     case MESSAGE_UNKNOWN:
         write_unknown(listening, message->unknown);
