@@ -64,7 +64,8 @@ def table(results):
         figures = median(*own), median(*other)
         found.append((what, limit, None if None in figures else compare(*figures)))
     found += [(what, limit, median(OURS, figure)) for what, limit, figure in ABSOLUTE]
-    lines = ["| %s | %s | %s | %s |" % (what, short(limit), short(value), "yes" if value <= limit else "**no**")
+    lines = ["| %s | %s | %s | %s |" % (what, short(limit), short(value),
+                                       "yes" if value <= limit else "**no**")
              for what, limit, value in found if value is not None]
     return "\n".join(["| Target | at most | found | reached |", "| --- | --- | --- | --- |", *lines]) \
         if lines else ""
