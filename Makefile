@@ -7,6 +7,7 @@
 #   make demo        a device, a router and an origin, and what interceptd does between them
 #   make bench       interceptd beside other interceptors; BENCH='--size quick' for a first look
 #   make bench-parts what single parts of it cost
+#   make bench-scale what it costs where there is much of something; BENCH='--size quick', too
 #   make check-cost  that the hot paths take no more instructions than they did
 #   make fuzz        each parser for FUZZ_SECONDS;  make lint  style
 #
@@ -61,7 +62,7 @@ BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_bench.c))
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo '  $(1)	$@')
 
-.PHONY: all install uninstall check check-unit check-e2e check-vm check-cost demo bench bench-parts fuzz lint format clean
+.PHONY: all install uninstall check check-unit check-e2e check-vm check-cost demo bench bench-parts bench-scale fuzz lint format clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -155,10 +156,14 @@ fuzz: $(FUZZERS)
 demo: all
 	$(Q)scripts/demo $(BUILD)
 
-# BENCH="--size quick --rounds 1": what tests/bench/compare.py is told.
+# BENCH="--size quick --rounds 1": what tests/bench/compare.py is told; or tests/bench/scale.py.
 bench: all $(BUILD)/tests/bench/load_client $(BUILD)/tests/bench/floor
 	$(Q)scripts/deps build run bench
 	$(Q)INTERCEPTD_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/compare.py $(BENCH)
+
+bench-scale: all $(BUILD)/tests/bench/load_client
+	$(Q)scripts/deps build run bench
+	$(Q)INTERCEPTD_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/scale.py $(BENCH)
 
 $(BUILD)/tests/bench/floor: $(BUILD)/tests/bench/floor.o
 $(BUILD)/tests/bench/load_client: $(BUILD)/tests/bench/load_client.o $(BUILD)/tests/bench/load_connection.o

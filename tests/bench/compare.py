@@ -7,32 +7,18 @@ As root."""
 import argparse
 import contextlib
 import json
-import os
-import resource
-import shutil
 import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 
-
-def raise_limits():
-    """As far as this machine lets: connections are descriptors. All that is started has the same."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    with contextlib.suppress(ValueError, PermissionError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (65536, 65536))
-        return
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-raise_limits()  # before anybody asks for them
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
-import loads  # noqa: E402 (the path comes first)
-import origin  # noqa: E402
-import report  # noqa: E402
-import systems  # noqa: E402
-from lab import BUILD, Lab  # noqa: E402
+import stage  # the first: it sets limits and paths
+import loads
+import origin
+import report
+import systems
+import targets
+from lab import BUILD
+from stage import say
 
 
 def read_arguments():
@@ -45,10 +31,6 @@ def read_arguments():
     parser.add_argument("--publish", action="store_true",
                         help="into tests/bench/README.md, with its chart, too")
     return parser.parse_args()
-
-
-def say(text):
-    print("%s %s" % (time.strftime("%H:%M:%S"), text), file=sys.stderr, flush=True)
 
 
 def wanted(system, setup, arguments):
@@ -97,11 +79,8 @@ def run_floor(size):
                                      capture_output=True, text=True).stdout)
 
 
-def run_all(lab, directory, arguments):
+def run_all(lab, directory, ca, arguments):
     """Each round has each system once, and begins with another one."""
-    origin.prepare(lab, loads.SIZES[arguments.size]["bytes"])
-    ca = origin.Authority(directory)
-    ca.give_to(lab.keys)
     chosen = [kind(lab, directory, ca) for kind in systems.ALL if kind.name in arguments.systems.split(",")]
     rounds, floors, patterns = [], [], origin.patterns(loads.SIZES[arguments.size]["patterns"])
     for number in range(arguments.rounds):
@@ -115,20 +94,12 @@ def run_all(lab, directory, arguments):
 
 def main():
     arguments = read_arguments()
-    directory = Path(tempfile.mkdtemp(prefix="bench-"))
-    directory.chmod(0o755)
-    (directory / "lab").mkdir(mode=0o755)
-    lab = Lab(directory / "lab")
-    try:
-        lab.up()
-        chosen, rounds, floors = run_all(lab, directory, arguments)
-    finally:
-        lab.down()
-        if not os.environ.get("BENCH_KEEP"):
-            shutil.rmtree(directory, ignore_errors=True)
+    with stage.set_up(loads.SIZES[arguments.size]["bytes"]) as (lab, directory, ca):
+        chosen, rounds, floors = run_all(lab, directory, ca, arguments)
     results = report.collect(chosen, rounds, floors, arguments)
     arguments.json.write_text(json.dumps(results, indent=1) + "\n")
     print(report.table(results))
+    print("\n" + targets.table(results))
     if arguments.publish:
         report.publish(results)
     if any(system.failed for system in chosen):

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * What one decision costs, by the number of patterns: policy_decide() alone, a million times over
- * destinations of which one in a hundred is ignored. */
+ * destinations of which one in a hundred is ignored. Target: 1 us each. */
 #include "core/loop.h"
 #include "policy/policy.h"
 

@@ -35,9 +35,8 @@ struct connection {
 
 /* What is asked for, and what came of it: there is one. */
 struct load {
-    struct in_addr address;
-    in_port_t port;
-    unsigned connections, requests, concurrency, seconds;
+    struct sockaddr_in6 address;
+    unsigned connections, requests, concurrency, seconds, rate;
     bool resume, count_up, hold;
     const char *version, *name, *path;
     uint64_t upload;
@@ -47,8 +46,8 @@ struct load {
     SSL_SESSION *sessions[SESSIONS_LIMIT];
     size_t session_count;
     unsigned started, active, done, failed, resumed, reopened, answers;
-    uint64_t unasked; /* requests that no connection has got */
-    double end;       /* or 0 */
+    uint64_t unasked;  /* requests that no connection has got */
+    double begun, end; /* or 0 */
     uint64_t bytes;
     char issuer[256], spoken[16], failure[128];
     struct samples connects, first_bytes, answer_times;

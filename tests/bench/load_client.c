@@ -11,6 +11,7 @@
  *   -S NAME   server name; %u in it becomes the connection's number
  *   -P PATH   what is asked for; with -u BYTES it is sent instead, by PUT
  *   -a        each connection goes to an address of its own, counted up from ADDRESS
+ *   -R N      begins at most N connections a second, evenly
  *   -H        holds all connections open, until standard input ends
  *   -d S      asks for nothing more when S seconds have passed
  *
@@ -64,8 +65,8 @@ static void print_samples(const char *name, struct samples *samples)
     if (count == 0)
         return;
     qsort(samples->values, count, sizeof(*samples->values), compare);
-    printf(", \"%s\": {\"median\": %u, \"p99\": %u}", name, samples->values[count / 2],
-           samples->values[count - 1 - count / 100]);
+    printf(", \"%s\": {\"median\": %u, \"p99\": %u, \"max\": %u}", name, samples->values[count / 2],
+           samples->values[count - 1 - count / 100], samples->values[count - 1]);
 }
 
 /* ---- all of them ---- */
@@ -89,12 +90,22 @@ static SSL *make_tls(int fd)
     return ssl;
 }
 
+/* Counted up are the last 32 bits of an address, in both families. */
+static struct sockaddr_in6 next_address(void)
+{
+    struct sockaddr_in6 to = load.address;
+    uint32_t last, *at = &to.sin6_addr.s6_addr32[3];
+    memcpy(&last, at, sizeof(last));
+    last = htonl(ntohl(last) + (load.count_up ? load.started : 0));
+    memcpy(at, &last, sizeof(last));
+    return to;
+}
+
 static void open_connection(void)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(load.port)};
-    to.sin_addr.s_addr = htonl(ntohl(load.address.s_addr) + (load.count_up ? load.started : 0));
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1;
+    struct sockaddr_in6 to = next_address();
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1;
     if (connection == NULL || fd < 0)
         die("socket");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -115,20 +126,33 @@ static void open_connection(void)
         die("epoll_ctl");
 }
 
+/* Whether the next one may begin, where there is a pace. */
+static bool is_due(void)
+{
+    return load.rate == 0 || load.started < (now() - load.begun) * load.rate;
+}
+
+static bool is_to_come(void)
+{
+    return load.rate > 0 && load.unasked > 0 && !is_over();
+}
+
 static void open_more(void)
 {
-    while (load.active < load.concurrency && load.unasked > 0 && !is_over())
+    while (load.active < load.concurrency && load.unasked > 0 && !is_over() && is_due())
         open_connection();
 }
 
 static void run(void)
 {
     struct epoll_event events[EVENTS];
-    load.end = load.seconds > 0 ? now() + load.seconds : 0;
+    load.begun = now();
+    load.end = load.seconds > 0 ? load.begun + load.seconds : 0;
     load.unasked = (uint64_t)load.connections * (load.requests > 0 ? load.requests : 1);
-    for (open_more(); load.active > 0; open_more()) {
-        int count = epoll_wait(load.epoll, events, EVENTS, 60000);
-        if (count == 0) {
+    for (open_more(); load.active > 0 || is_to_come(); open_more()) {
+        bool waits = load.active < load.concurrency && is_to_come();
+        int count = epoll_wait(load.epoll, events, EVENTS, waits ? 1 : 60000);
+        if (count == 0 && !waits) {
             snprintf(load.failure, sizeof(load.failure), "silence for a minute");
             load.failed += load.active;
             return;
@@ -176,9 +200,20 @@ static void prepare(void)
     }
 }
 
+/* An IPv4 address becomes an IPv6 socket's name for it, and is IPv4 on the wire. */
+static bool read_destination(const char *address, const char *port)
+{
+    char mapped[INET6_ADDRSTRLEN];
+    snprintf(mapped, sizeof(mapped), "%s%s", strchr(address, ':') == NULL ? "::ffff:" : "",
+             address);
+    load.address.sin6_family = AF_INET6;
+    load.address.sin6_port = htons((in_port_t)atoi(port));
+    return inet_pton(AF_INET6, mapped, &load.address.sin6_addr) == 1;
+}
+
 static bool read_options(int count, char **arguments)
 {
-    for (int option; (option = getopt(count, arguments, "n:r:c:t:sS:P:u:aHd:")) != -1;) {
+    for (int option; (option = getopt(count, arguments, "n:r:c:t:sS:P:u:aR:Hd:")) != -1;) {
         switch (option) {
         case 'n':
             load.connections = (unsigned)atoi(optarg);
@@ -207,6 +242,9 @@ static bool read_options(int count, char **arguments)
         case 'a':
             load.count_up = true;
             break;
+        case 'R':
+            load.rate = (unsigned)atoi(optarg);
+            break;
         case 'H':
             load.hold = true;
             break;
@@ -217,10 +255,7 @@ static bool read_options(int count, char **arguments)
             return false;
         }
     }
-    if (optind + 2 != count || inet_pton(AF_INET, arguments[optind], &load.address) != 1)
-        return false;
-    load.port = (in_port_t)atoi(arguments[optind + 1]);
-    return true;
+    return optind + 2 == count && read_destination(arguments[optind], arguments[optind + 1]);
 }
 
 int main(int count, char **arguments)

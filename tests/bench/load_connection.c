@@ -242,7 +242,7 @@ static enum io finish_connect(struct connection *connection)
 {
     int error = 0;
     socklen_t size = sizeof(error);
-    struct sockaddr_in peer;
+    struct sockaddr_in6 peer;
     socklen_t peer_size = sizeof(peer);
     if (getsockopt(connection->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) {
         errno = error;

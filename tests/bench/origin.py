@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 from systems import FULL, NAMED, PLAIN, RESUMING
 
 FRESH_NETWORK = "10.99.0.0/16"  # destinations that nobody was at before
+MANY = "2001:db8:99::%s"  # more of them, as many as one likes; the systems compared need IPv4
 NAMES = 1000
 
 
@@ -105,7 +106,7 @@ http {{
         ssl_certificate {d}/named/$ssl_server_name.pem; ssl_certificate_key {d}/named/key;
         include {d}/places;
     }}
-    server {{ listen 443 backlog=16384; include {d}/places; }}
+    server {{ listen 443 backlog=16384; listen [::]:443 backlog=16384; include {d}/places; }}
 }}
 """
 PLACES = """
@@ -125,6 +126,7 @@ def prepare(lab, blob_size):
     (directory / "nginx.conf").write_text(
         NGINX.format(d=directory, full=FULL, resuming=RESUMING, named=NAMED))
     lab.origin.run("ip", "route", "add", "local", FRESH_NETWORK, "dev", "lo")
+    lab.origin.run("ip", "-6", "route", "add", "local", MANY % "/64", "dev", "lo")
     lab.router.run("ip", "route", "add", FRESH_NETWORK, "via", "198.51.100.2")
     lab.device.run("sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535", "net.ipv4.tcp_tw_reuse=1")
     lab.router.run("sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535", "net.ipv4.tcp_tw_reuse=1",
@@ -139,7 +141,7 @@ def prepare(lab, blob_size):
 
 
 def patterns(count):
-    """As lists have them, half addresses, half names; the last is about the fresh network."""
+    """As lists have them, half addresses, half names; the last are about the fresh network."""
     half = count // 2 - 1
     return [r"^192\.0\.%d\.%d:443$" % (i // 250, i % 250) for i in range(half)] + [
         r"^(.+\.)?host%d\.example%d\.com:443$" % (i % 250, i // 250) for i in range(half)] + [

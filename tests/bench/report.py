@@ -8,7 +8,8 @@ import statistics
 import subprocess
 from pathlib import Path
 
-OURS = "interceptd"
+import targets
+from targets import OURS
 
 # Load, figure, title, unit, digits.
 FIGURES = (
@@ -174,6 +175,7 @@ def publish(results):
     part = "\n".join([BEGIN, "", "%s; %s; median of %d rounds; `%s`." % (
         results["date"], results["machine"], results["rounds"], command(results)), "", versions + ".", "",
         "![CPU time by system](bench.svg)", "", table(results), "",
+        "### What was aimed at", "", targets.table(results), "",
         "### Where others are better", "", *where_others_win(results), "", END])
     page = PAGE.read_text()
     begin, end = page.index(BEGIN), page.index(END) + len(END)
