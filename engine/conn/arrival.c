@@ -7,6 +7,7 @@
 #include "conn/notes.h"
 #include "conn/opening.h"
 #include "conn/passing.h"
+#include "conn/plain.h"
 #include "conn/upgrading.h"
 #include "core/log.h"
 
@@ -23,6 +24,7 @@ static const struct conn_stage *const stages[CONN_STATES] = {
     [CONN_RELAY] = &intercepting_relay,
     [CONN_PASS_DIAL] = &passing_dial,
     [CONN_SPLICE] = &passing_splice,
+    [CONN_PLAIN] = &plain_relay,
     [CONN_LINGER] = &conn_linger,
 };
 

@@ -120,7 +120,7 @@ void conn_tell_tls(struct conn *conn)
 static void count_end(struct conn *conn)
 {
     struct pool_counters *counters = &conn->pool->counters;
-    if (conn->state != CONN_RELAY && conn->state != CONN_SPLICE)
+    if (conn->state != CONN_RELAY && conn->state != CONN_SPLICE && conn->state != CONN_PLAIN)
         counter_add(&counters->failed, 1);
 }
 

@@ -53,9 +53,10 @@ enum conn_state {
     CONN_RELAY,
     CONN_PASS_DIAL,
     CONN_SPLICE,
+    CONN_PLAIN,
     CONN_LINGER,
 };
-#define CONN_STATES 12
+#define CONN_STATES 13
 
 /* What a state does. `events` are epoll's; 0 after loop_again(). A state that never wants anything
  * of a side, starts no timer, or has nothing to give back, leaves the function out. */
@@ -83,6 +84,7 @@ struct conn {
     struct conn_side device, origin;
     bool origin_connected;
     bool hello_begun; /* the start of a ClientHello has been seen */
+    bool followed;    /* a dialogue that might have led to TLS, up to here */
     bool tls_told;    /* the `tls` event is written */
     bool by_our_ca;   /* the certificate that the device is shown is signed by our CA */
     bool accepted;    /* the device has sent data in TLS, and the policy knows */
@@ -91,7 +93,7 @@ struct conn {
     struct pool_policy *policy;
     struct flow flow;
     struct decision decision;
-    struct tls_rules rules; /* since the ClientHello */
+    struct tls_rules rules; /* since the ClientHello, or in PLAIN */
 
     uint16_t offered_version;        /* the highest that the device offers */
     struct offer offer;              /* to the origin */
@@ -109,11 +111,11 @@ struct conn {
 
     union {
         struct upgrade upgrade; /* in STARTTLS */
-        struct relay relay;     /* in RELAY */
+        struct relay relay;     /* in RELAY, PLAIN */
         struct splice splice;   /* in SPLICE */
     } through;
-    struct tap *tap;             /* in RELAY; NULL: nothing is read */
-    struct capturing *capturing; /* in RELAY; NULL: nobody wants packets of it */
+    struct tap *tap;             /* in RELAY, PLAIN; NULL: nothing is read */
+    struct capturing *capturing; /* in RELAY, PLAIN; NULL: nobody wants packets of it */
     struct record record;
 };
 

@@ -53,7 +53,7 @@ void listing_fill(struct pool *pool, struct flow_list *list)
 
 static bool passes(const struct conn *conn)
 {
-    return conn->state == CONN_PASS_DIAL || conn->state == CONN_SPLICE;
+    return conn->state == CONN_PASS_DIAL || conn->state == CONN_SPLICE || conn->state == CONN_PLAIN;
 }
 
 /* The others lie in the connection itself, or in a moment: no policy has decided them. */

@@ -34,7 +34,7 @@ static void pass_as_not_tls(struct conn *conn)
     passing_as(conn, REASON_NOT_TLS);
 }
 
-/* Plain HTTP is not intercepted, but rules may know its host. */
+/* There is nothing to intercept in plain HTTP, but rules may know its host. */
 static void pass_plain(struct conn *conn)
 {
     struct decision decision = {.verdict = VERDICT_TAKE};

@@ -3,6 +3,7 @@
 
 #include "conn/dial.h"
 #include "conn/notes.h"
+#include "conn/plain.h"
 #include "event/eve.h"
 
 /* What was decided by a policy that is no longer in force is not for connections to come. */
@@ -24,8 +25,13 @@ static void teach_kernel(struct conn *conn)
     gate_remember(conn->pool->options.gate, &decided);
 }
 
-static void start_splice(struct conn *conn)
+/* What is no TLS can be read as it is. */
+static void start_passing(struct conn *conn)
 {
+    if (conn->decision.reason == REASON_NOT_TLS && plain_is_read(conn)) {
+        conn_enter(conn, CONN_PLAIN);
+        return;
+    }
     if (splice_init(&conn->through.splice, conn->device.endpoint.fd, conn->origin.endpoint.fd,
                     &conn->pool->pipes)) {
         conn_enter(conn, CONN_SPLICE);
@@ -43,7 +49,7 @@ void passing_begin(struct conn *conn, const struct decision *decision)
     conn_tell_tls(conn);
     teach_kernel(conn);
     if (conn->origin_connected)
-        start_splice(conn);
+        start_passing(conn);
     else
         conn_enter(conn, CONN_PASS_DIAL);
 }
@@ -64,7 +70,7 @@ static void pass_dial_origin_ready(struct conn *conn, uint32_t events)
 {
     (void)events;
     if (dial_origin_done(conn))
-        start_splice(conn);
+        start_passing(conn);
 }
 
 static void splice_step(struct conn *conn, bool device_news, bool origin_news)

@@ -5,6 +5,8 @@
 #include "event/eve_message.h"
 #include "tap/tap.h"
 
+#include <string.h>
+
 static void tell(void *context, const struct message *message)
 {
     struct conn *conn = context;
@@ -30,10 +32,15 @@ static struct tap_options options_of(const struct conn *conn)
                                 .bodies = config->bodies};
 }
 
+bool telling_is_wanted(const struct conn *conn)
+{
+    return !conn->rules.uninterpreted && recorder_wants(conn->pool->options.feed, OUTPUT_EVENTS);
+}
+
 void telling_begin(struct conn *conn)
 {
     const struct endpoint *device = &conn->device.endpoint;
-    if (conn->rules.uninterpreted || !recorder_wants(conn->pool->options.feed, OUTPUT_EVENTS))
+    if (!telling_is_wanted(conn))
         return;
     conn->tap = arena_alloc(&conn->arena, sizeof(*conn->tap));
     if (conn->tap == NULL)
@@ -41,7 +48,7 @@ void telling_begin(struct conn *conn)
     const struct tap_options options = options_of(conn);
     tap_init(conn->tap, &options, &conn->arena, text_from(device->alpn, device->alpn_length),
              conn->flow.origin.port);
-    if (conn->record.starttls)
+    if (conn->followed && strcmp(conn->record.app_proto, "failed") != 0)
         tap_upgraded(conn->tap, conn->record.app_proto);
     tap_listen(conn->tap, tell, conn);
     conn->record.head = eve_make_head(&conn->record, &conn->arena);

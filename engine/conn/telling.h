@@ -7,9 +7,14 @@
 #ifndef CONN_TELLING_H
 #define CONN_TELLING_H
 
+#include <stdbool.h>
+
 struct conn;
 
-/* Reads from now on what the relay moves, if anybody wants to know and the rules allow it. */
+/* True if anybody wants to know, and the rules allow it. */
+bool telling_is_wanted(const struct conn *conn);
+
+/* If so, reads from now on what the relay moves. */
 void telling_begin(struct conn *conn);
 
 /* Tells what is unfinished, and notes what was spoken. Harmless if nothing is read. */

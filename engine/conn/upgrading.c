@@ -115,6 +115,7 @@ static void follow(struct conn *conn, uint32_t events)
 
 static void start_following(struct conn *conn)
 {
+    conn->followed = true;
     conn_timeout(conn, &conn->pool->hello_time);
     follow(conn, 0);
 }

@@ -408,6 +408,30 @@ def test_T13_what_is_said_at_once_is_told_one_by_one_on_any_port(lab, engine):
     assert ours[4]["data_toserver"] == len(b"DATA\r\n")
 
 
+def test_T15_a_dialogue_that_never_turns_to_tls_is_read_from_its_first_command_on(lab, engine):
+    """The greeting and EHLO were followed, since they might have led to TLS."""
+    heard = []
+
+    def serve(connection):
+        connection.sendall(b"220 mail ESMTP\r\n")
+        for answer in (b"250-mail\r\n250 STARTTLS\r\n", b"250 2.1.0 Ok\r\n", b"550 5.1.1 Nobody\r\n",
+                       b"221 2.0.0 Bye\r\n"):
+            heard.append(read_until(connection, b"\r\n"))
+            connection.sendall(answer)
+
+    started = engine(TAKEN)
+    with lab.origin.serve(serve, 25), lab.device.connect(ORIGIN4[0], 25) as device:
+        read_until(device, b"\r\n")
+        for line in (b"EHLO device\r\n", b"MAIL FROM:<a@b>\r\n", b"RCPT TO:<c@d>\r\n", b"QUIT\r\n"):
+            device.sendall(line)
+            read_until(device, b" STARTTLS\r\n" if line.startswith(b"EHLO") else b"\r\n")
+        assert peers.read_all(device) == b""
+    records = told(started, "smtp")
+    assert [record["intercept"]["smtp"]["command"] for record in records] == ["MAIL", "RCPT", "QUIT"]
+    assert [record["intercept"]["smtp"]["code"] for record in records] == [250, 550, 221]
+    assert len(heard) == 4
+
+
 @pytest.mark.parametrize("protocol,greeting", [
     ("smtp", b"220 mail.origin.test ESMTP\r\n"), ("imap", b"* OK ready\r\n"), ("pop3", b"+OK ready\r\n"),
     ("ftp", b"220 FTP ready\r\n")])

@@ -33,9 +33,10 @@ def test_H4_plain_http_on_a_taken_port(lab, engine):
     assert flow["intercept"]["reason"] == "not_tls"
 
 
+@pytest.mark.parametrize("read", [True, False], ids=["read", "spliced"])
 @pytest.mark.parametrize("origin", [ORIGIN4[0], ORIGIN6[0]], ids=["ipv4", "ipv6"])
-def test_H2_unknown_bytes_are_untouched_both_ways(lab, engine, origin):
-    started = engine(TAKEN)
+def test_H2_unknown_bytes_are_untouched_both_ways(lab, engine, origin, read):
+    started = engine({**TAKEN, **({} if read else {"tcp": {"pattern": "."}})})
     sent, answered = os.urandom(3_000_000), os.urandom(3_000_000)
     sent = b"\x01" + sent
     seen = []
@@ -52,6 +53,8 @@ def test_H2_unknown_bytes_are_untouched_both_ways(lab, engine, origin):
     assert seen == [sent]
     (flow,) = started.wait_records("flow")
     assert flow["app_proto"] == "failed" and flow["intercept"]["ending"] == "closed"
+    assert flow["intercept"]["phase"] == ("plain" if read else "splice")
+    assert len(started.records("unknown")) == read
 
 
 @pytest.mark.parametrize("garbage", [

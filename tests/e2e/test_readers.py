@@ -35,6 +35,37 @@ def told(started, mark):
                   if mark in http["url"])
 
 
+def test_T15_what_is_no_tls_is_read_as_well(lab, engine, tmp_path):
+    """Requests of HTTP/1 on one connection, and an upload, as the origin has logged them; captured, too."""
+    started = engine({"network": {"port": 80}})
+    body, packets = tmp_path / "body", started.directory / "state/captures/plain.pcapng"
+    body.write_bytes(os.urandom(300000))
+    started.ctl("pcap", "start", packets.name)
+    lab.curl("http://origin.test/hello?t15", "http://origin.test/nothing?t15", "http://origin.test/quic/?t15")
+    lab.curl("http://origin.test/upload/t15", "-T", body)
+    lab.curl("http://origin.test/upload/t15", "-o", tmp_path / "back")
+    started.wait_records("flow", 3)
+    assert (tmp_path / "back").read_bytes() == body.read_bytes()
+    assert told(started, "t15") == logged(lab, "t15") and len(told(started, "t15")) == 5
+    for record in started.records("http"):
+        assert record["app_proto"] == "http" and record["intercept"]["http"]["scheme"] == "http"
+        assert record["intercept"]["http"]["complete"]
+    for flow in started.records("flow"):
+        assert flow["intercept"]["reason"] == "not_tls" and flow["intercept"]["phase"] == "plain"
+    assert not started.records("anomaly") and not started.records("tls")
+    started.ctl("pcap", "stop")
+    shown = subprocess.run(["tshark", "-r", packets, "-Y", "http.request", "-T", "fields", "-e",
+                            "http.request.uri"], capture_output=True, text=True, check=True).stdout
+    assert sorted(shown.split()) == sorted(url for _, url, *_ in logged(lab, "t15"))
+
+
+def test_T15_what_may_not_be_interpreted_is_not_read(lab, engine):
+    started = engine({"network": {"port": 80}, "tcp": {"pattern": ":80$"}})
+    assert lab.curl("http://origin.test/hello").stdout == "hello from the origin\n"
+    assert started.wait_records("flow")[0]["intercept"]["phase"] == "splice"
+    assert not started.records("http") and not started.records("unknown")
+
+
 def test_T1_requests_are_told_as_the_origin_has_logged_them(lab, engine, tmp_path):
     started = engine()
     body = tmp_path / "body"

@@ -537,7 +537,7 @@ def test_W3_an_origin_that_leaves_is_seen_to_leave(lab, engine):
 
 def test_W3_what_is_spliced_is_never_in_our_memory(lab, engine):
     """SSH and the like: a server that speaks first, and no dialogue that leads to TLS."""
-    started = engine(TAKEN)
+    started = engine({**TAKEN, "tcp": {"pattern": "."}})
     pid, calls = started.pid(), started.directory / "calls"
     with lab.origin.serve(lambda connection: connection.sendall(b"SSH-2.0-x\r\n" + b"x" * 500_000),
                           PORTS["smtp"]):
