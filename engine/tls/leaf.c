@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tls/leaf.h"
 
-#include "core/file.h"
 #include "core/log.h"
 #include "tls/certificate.h"
 #include "tls/constraints.h"
 #include "tls/serial.h"
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 
@@ -18,74 +15,6 @@
 #define FUTURE_DAYS 100
 /* RFC 5280, appendix A.1: ub-common-name. */
 #define COMMON_NAME_LIMIT 64
-
-/* ---- keys ---- */
-
-static bool make_keys(struct leaf_keys *keys)
-{
-    keys->keys[LEAF_KEY_ECDSA] = EVP_EC_gen("P-256");
-    keys->keys[LEAF_KEY_RSA] = EVP_RSA_gen(2048);
-    return keys->keys[LEAF_KEY_ECDSA] != NULL && keys->keys[LEAF_KEY_RSA] != NULL;
-}
-
-static bool read_keys(struct leaf_keys *keys, const char *path)
-{
-    size_t length;
-    char *content = file_read(path, &length);
-    BIO *memory = content != NULL ? BIO_new_mem_buf(content, (int)length) : NULL;
-    for (size_t i = 0; memory != NULL && i < LEAF_KEYS; i++)
-        keys->keys[i] = PEM_read_bio_PrivateKey(memory, NULL, NULL, NULL);
-    BIO_free(memory);
-    if (content != NULL)
-        OPENSSL_cleanse(content, length);
-    free(content);
-    ERR_clear_error();
-    if (keys->keys[LEAF_KEY_ECDSA] != NULL && keys->keys[LEAF_KEY_RSA] != NULL &&
-        EVP_PKEY_is_a(keys->keys[LEAF_KEY_ECDSA], "EC") &&
-        EVP_PKEY_is_a(keys->keys[LEAF_KEY_RSA], "RSA"))
-        return true;
-    leaf_keys_free(keys);
-    return false;
-}
-
-static bool write_keys(const struct leaf_keys *keys, const char *path)
-{
-    BIO *memory = BIO_new(BIO_s_mem());
-    char *content = NULL;
-    bool done = memory != NULL;
-    for (size_t i = 0; done && i < LEAF_KEYS; i++)
-        done = PEM_write_bio_PKCS8PrivateKey(memory, keys->keys[i], NULL, NULL, 0, NULL, NULL) == 1;
-    long length = done ? BIO_get_mem_data(memory, &content) : 0;
-    done =
-        done && file_make_parents(path, 0700) && file_replace(path, content, (size_t)length, 0600);
-    if (content != NULL)
-        OPENSSL_cleanse(content, (size_t)length);
-    BIO_free(memory);
-    return done;
-}
-
-bool leaf_keys_open(struct leaf_keys *keys, const char *path)
-{
-    *keys = (struct leaf_keys){{NULL}};
-    if (read_keys(keys, path))
-        return true;
-    if (!make_keys(keys)) {
-        log_error("no keys could be made for forged certificates");
-        leaf_keys_free(keys);
-        return false;
-    }
-    if (!write_keys(keys, path))
-        log_warning("%s: the keys of forged certificates could not be kept: %m", path);
-    return true;
-}
-
-void leaf_keys_free(struct leaf_keys *keys)
-{
-    for (size_t i = 0; i < LEAF_KEYS; i++) {
-        EVP_PKEY_free(keys->keys[i]);
-        keys->keys[i] = NULL;
-    }
-}
 
 /* ---- the maker ---- */
 
@@ -332,6 +261,16 @@ static time_t choose_expiry(time_t not_after, time_t now)
 
 /* ---- forging ---- */
 
+/* OpenSSL would not find the key again in a certificate that has a copy: a draft becomes one when
+ * the signer has answered; others are used as they are. */
+static bool set_public_key(X509 *leaf, const struct leaf_maker *maker,
+                           const struct leaf_request *request)
+{
+    return request->signer == LEAF_BY_AUTHORITY
+               ? leaf_keys_copy(&maker->keys, request->key, leaf)
+               : X509_set_pubkey(leaf, maker->keys.keys[request->key]) == 1;
+}
+
 /* A draft is signed too, since what is not signed has no encoding: by whom does not matter. */
 static bool sign(X509 *leaf, const struct leaf_maker *maker, const struct leaf_request *request)
 {
@@ -352,7 +291,7 @@ static bool fill(X509 *leaf, const struct leaf_maker *maker, const struct leaf_r
 {
     return X509_set_version(leaf, X509_VERSION_3) == 1 && serial_set_random(leaf) &&
            set_validity(leaf, validity) && set_subject(leaf, request->origin, maker->constraints) &&
-           X509_set_pubkey(leaf, maker->keys.keys[request->key]) == 1 && add_constraints(leaf) &&
+           set_public_key(leaf, maker, request) && add_constraints(leaf) &&
            add_key_usage(leaf, request->key) && add_extended_key_usage(leaf) &&
            add_names(leaf, request, maker->constraints) && sign(leaf, maker, request);
 }

@@ -10,27 +10,15 @@
 
 #include "tls/certificate.h"
 #include "tls/issuer.h"
+#include "tls/leaf_keys.h"
 
 #include <stdatomic.h>
 #include <time.h>
-
-enum leaf_key { LEAF_KEY_ECDSA, LEAF_KEY_RSA }; /* P-256, RSA-2048 */
-#define LEAF_KEYS 2
 
 enum leaf_signer { LEAF_BY_AUTHORITY, LEAF_BY_UNTRUSTED, LEAF_BY_ITSELF };
 
 /* Together with the day of backdating less than the 200 days that browsers accept. */
 #define LEAF_VALID_DAYS 197
-
-/* The key pairs of all leaves. Immutable; any thread. */
-struct leaf_keys {
-    EVP_PKEY *keys[LEAF_KEYS];
-};
-
-/* Reads the keys from the file, or makes them and keeps them there (owner only): an RSA key takes a
- * while to find. False after the reason was logged. */
-bool leaf_keys_open(struct leaf_keys *keys, const char *path) must_check;
-void leaf_keys_free(struct leaf_keys *keys);
 
 /* What leaves are made with. Immutable; any thread. */
 struct leaf_maker {
