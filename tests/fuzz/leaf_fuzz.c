@@ -15,6 +15,8 @@ static const struct leaf_maker *any_maker(void)
     must_hold(issuer_prepare(&maker.untrusted));
     maker.authority = authority.certificate;
     maker.keys.keys[LEAF_KEY_ECDSA] = EVP_EC_gen("P-256");
+    must_hold(
+        X509_PUBKEY_set(&maker.keys.encoded[LEAF_KEY_ECDSA], maker.keys.keys[LEAF_KEY_ECDSA]) == 1);
     return &maker;
 }
 
