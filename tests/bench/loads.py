@@ -10,14 +10,16 @@ from systems import FULL, NAMED, PLAIN, RESUMING
 
 CLIENT = BUILD / "tests/bench/load_client"
 GIGABYTE = 1 << 30
-LONGEST = 20  # seconds of one load, where it can be cut short
 
-# How much of everything: `full` is for figures, `quick` to see that it works.
+# How much of everything: `full` is for figures, `short` for figures where a third of the time has to do, and
+# `quick` to see that it works. `longest`: seconds of one load, where it can be cut short.
 SIZES = {
     "quick": {"latencies": 150, "connections": 150, "bytes": 16 << 20, "requests": 1600, "idle": 150,
-              "names": 50, "decisions": 200, "patterns": 500},
+              "names": 50, "decisions": 200, "patterns": 500, "longest": 20},
+    "short": {"latencies": 1500, "connections": 2500, "bytes": GIGABYTE // 4, "requests": 80000, "idle": 2000,
+              "names": 300, "decisions": 5000, "patterns": 10000, "longest": 5},
     "full": {"latencies": 3000, "connections": 5000, "bytes": GIGABYTE, "requests": 80000, "idle": 10000,
-             "names": 1000, "decisions": 10000, "patterns": 10000},
+             "names": 1000, "decisions": 10000, "patterns": 10000, "longest": 20},
 }
 
 
@@ -32,7 +34,7 @@ class Device:
 
     def paced(self, address, *options):
         """run(), for as long as is reasonable: the slow ones do less."""
-        return self.run(address, *options, "-d", LONGEST)
+        return self.run(address, *options, "-d", self.size["longest"])
 
     def check(self, result, load=None):
         assert result["failed"] == 0, "%s: %s" % (self.system.name, result)
