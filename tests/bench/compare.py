@@ -61,11 +61,12 @@ def run_system(lab, system, arguments, patterns):
             continue
         say("  %s, %s" % (system.name, ", ".join(load.__name__ for load in chosen)))
         try:
-            system.start(setup, patterns)
-            device = loads.Device(lab, system, loads.SIZES[arguments.size])
-            for load in chosen:
-                with failures_noted(system, load.__name__):
-                    found[load.__name__] = load(device)
+            with failures_noted(system, setup):
+                system.start(setup, patterns)
+                device = loads.Device(lab, system, loads.SIZES[arguments.size])
+                for load in chosen:
+                    with failures_noted(system, load.__name__):
+                        found[load.__name__] = load(device)
         finally:
             system.stop()
         if getattr(system, "started_in", None) and "deciding" in found:
