@@ -7,7 +7,7 @@
 #include "conn/notes.h"
 #include "conn/opening.h"
 #include "conn/passing.h"
-#include "conn/plain.h"
+#include "conn/relaying.h"
 #include "conn/upgrading.h"
 #include "core/log.h"
 
@@ -21,10 +21,10 @@ static const struct conn_stage *const stages[CONN_STATES] = {
     [CONN_VERDICT] = &intercepting_verdict,
     [CONN_FORGE] = &forging_sign,
     [CONN_DEVICE] = &intercepting_device,
-    [CONN_RELAY] = &intercepting_relay,
+    [CONN_RELAY] = &relaying_tls,
     [CONN_PASS_DIAL] = &passing_dial,
     [CONN_SPLICE] = &passing_splice,
-    [CONN_PLAIN] = &plain_relay,
+    [CONN_PLAIN] = &relaying_plain,
     [CONN_LINGER] = &conn_linger,
 };
 

@@ -3,7 +3,7 @@
 
 #include "conn/dial.h"
 #include "conn/notes.h"
-#include "conn/plain.h"
+#include "conn/relaying.h"
 #include "event/eve.h"
 
 /* What was decided by a policy that is no longer in force is not for connections to come. */
@@ -28,7 +28,7 @@ static void teach_kernel(struct conn *conn)
 /* What is no TLS can be read as it is. */
 static void start_passing(struct conn *conn)
 {
-    if (conn->decision.reason == REASON_NOT_TLS && plain_is_read(conn)) {
+    if (conn->decision.reason == REASON_NOT_TLS && relaying_is_for_plain(conn)) {
         conn_enter(conn, CONN_PLAIN);
         return;
     }

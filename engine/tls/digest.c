@@ -38,6 +38,15 @@ void digest_address(struct digest *digest, const struct address *address)
     digest_number(digest, address->port);
 }
 
+void digest_certificate(struct digest *digest, const X509 *certificate)
+{
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+    if (certificate != NULL && X509_digest(certificate, EVP_sha256(), hash, &length) != 1)
+        digest->good = false;
+    digest_bytes(digest, hash, length);
+}
+
 bool digest_final(struct digest *digest, unsigned char out[static DIGEST_SIZE])
 {
     bool good = digest->good && EVP_DigestFinal_ex(digest->context, out, NULL) == 1;

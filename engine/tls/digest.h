@@ -8,6 +8,7 @@
 #include "core/address.h"
 
 #include <openssl/evp.h>
+#include <openssl/x509.h>
 #include <stdbool.h>
 
 #define DIGEST_SIZE 32
@@ -22,6 +23,7 @@ void digest_bytes(struct digest *digest, const void *bytes, size_t length);
 void digest_text(struct digest *digest, const char *text); /* NULL is not "" */
 void digest_number(struct digest *digest, uint64_t number);
 void digest_address(struct digest *digest, const struct address *address);
+void digest_certificate(struct digest *digest, const X509 *certificate); /* NULL is none */
 
 /* False if anything has failed. */
 bool digest_final(struct digest *digest, unsigned char out[static DIGEST_SIZE]) must_check;

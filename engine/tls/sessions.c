@@ -179,15 +179,6 @@ static void digest_ciphers(struct digest *digest, const SSL *ssl)
         digest_number(digest, SSL_CIPHER_get_id(sk_SSL_CIPHER_value(ciphers, i)));
 }
 
-static void digest_certificate(struct digest *digest, const X509 *certificate)
-{
-    unsigned char hash[EVP_MAX_MD_SIZE];
-    unsigned length = 0;
-    if (certificate != NULL && X509_digest(certificate, EVP_sha256(), hash, &length) != 1)
-        digest->good = false;
-    digest_bytes(digest, hash, length);
-}
-
 static bool make_key(unsigned char key[static DIGEST_SIZE], SSL *ssl,
                      const struct session_target *target)
 {

@@ -6,15 +6,6 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
-static void digest_certificate(struct digest *digest, const X509 *certificate)
-{
-    unsigned char hash[EVP_MAX_MD_SIZE];
-    unsigned length = 0;
-    if (certificate != NULL && X509_digest(certificate, EVP_sha256(), hash, &length) != 1)
-        digest->good = false;
-    digest_bytes(digest, hash, length);
-}
-
 bool verified_key(X509_STORE_CTX *store, unsigned char key[static DIGEST_SIZE])
 {
     X509_VERIFY_PARAM *parameters = X509_STORE_CTX_get0_param(store);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "event/eve_command.h"
 
-#include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +8,8 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+
+#include "written.h"
 
 #define TEXT(literal) text_from(literal, sizeof(literal) - 1)
 
@@ -27,17 +28,8 @@ static void assert_written(writer write, const struct message *message, const ch
     eve_command_write_extras(&json, message);
     jsonw_object_end(&json);
     jsonw_object_end(&json);
-    json_t *got = json_loads(jsonw_text(&json), JSON_REJECT_DUPLICATES, NULL);
-    assert_non_null(got);
     snprintf(wanted, sizeof(wanted), "%s", expected);
-    for (char *at = wanted; *at != '\0'; at++)
-        *at = *at == '\'' ? '"' : *at;
-    json_t *parsed = json_loads(wanted, 0, NULL);
-    assert_non_null(parsed);
-    if (!json_equal(got, parsed))
-        fail_msg("%s\nis not\n%s", jsonw_text(&json), wanted);
-    json_decref(got);
-    json_decref(parsed);
+    assert_json(&json, wanted);
 }
 
 static void smtp_has_the_mail_as_suricata_and_the_command_as_ours(void **state)

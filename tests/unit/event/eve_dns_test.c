@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "event/eve_dns.h"
 
-#include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +11,7 @@
 
 #include "event/recorder.h"
 #include "tap/dns_told.h"
+#include "written.h"
 
 #define TEXT(literal) text_from(literal, sizeof(literal) - 1)
 
@@ -27,17 +27,8 @@ static void assert_written(const struct dns_event *dns, const char *expected, co
     eve_dns_write_extras(&json, dns);
     jsonw_object_end(&json);
     jsonw_object_end(&json);
-    json_t *got = json_loads(jsonw_text(&json), JSON_REJECT_DUPLICATES, NULL);
-    assert_non_null(got);
     snprintf(wanted, sizeof(wanted), "{'dns':%s,'intercept':{'dns':%s}}", expected, extras);
-    for (char *at = wanted; *at != '\0'; at++)
-        *at = *at == '\'' ? '"' : *at;
-    json_t *parsed = json_loads(wanted, 0, NULL);
-    assert_non_null(parsed);
-    if (!json_equal(got, parsed))
-        fail_msg("%s\nis not\n%s", jsonw_text(&json), wanted);
-    json_decref(got);
-    json_decref(parsed);
+    assert_json(&json, wanted);
 }
 
 static void a_query_is_suricatas_request(void **state)

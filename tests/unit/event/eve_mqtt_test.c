@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "event/eve_mqtt.h"
 
-#include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +8,8 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+
+#include "written.h"
 
 #define TEXT(literal) text_from(literal, sizeof(literal) - 1)
 
@@ -25,18 +26,9 @@ static void assert_written(const struct mqtt_transaction *mqtt, bool briefly, co
     eve_mqtt_write_extras(&json, mqtt, briefly);
     jsonw_object_end(&json);
     jsonw_object_end(&json);
-    json_t *got = json_loads(jsonw_text(&json), JSON_REJECT_DUPLICATES, NULL);
-    assert_non_null(got);
     char wanted[4096];
     snprintf(wanted, sizeof(wanted), "{'mqtt':%s,'intercept':{'mqtt':%s}}", expected, extras);
-    for (char *at = wanted; *at != '\0'; at++)
-        *at = *at == '\'' ? '"' : *at;
-    json_t *parsed = json_loads(wanted, 0, NULL);
-    assert_non_null(parsed);
-    if (!json_equal(got, parsed))
-        fail_msg("%s\nis not\n%s", jsonw_text(&json), wanted);
-    json_decref(got);
-    json_decref(parsed);
+    assert_json(&json, wanted);
 }
 
 static void a_connection_is_written_with_its_answer(void **state)
