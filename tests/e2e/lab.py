@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -220,6 +221,16 @@ class Lab:
     def remove_device(self, device):
         del self.devices[device.number]
         subprocess.run(["ip", "netns", "del", device.namespace], check=True)
+
+    def flush_conntrack(self):
+        """All connections are over at once, as far as the router's kernel knows (IPCTNL_MSG_CT_DELETE, without
+        a name)."""
+        with self.router.inside():
+            netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+        with netlink:
+            netlink.send(struct.pack("=IHHIIBBH", 20, 1 << 8 | 2, 5, 1, 0, 0, 0, 0))
+            length, kind, _, _, _, error = struct.unpack("=IHHIIi", netlink.recv(4096)[:20])
+            assert kind == 2 and error == 0, error
 
     @property
     def origin_ca(self):

@@ -8,7 +8,6 @@ import re
 import select
 import signal
 import socket
-import struct
 import threading
 import time
 
@@ -41,20 +40,10 @@ def impatient_kernel(lab):
         sysctl(lab, name, value)
 
 
-def flush_conntrack(lab):
-    """All connections are over at once, as far as the kernel knows (IPCTNL_MSG_CT_DELETE, without a name)."""
-    with lab.router.inside():
-        netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
-    with netlink:
-        netlink.send(struct.pack("=IHHIIBBH", 20, 1 << 8 | 2, 5, 1, 0, 0, 0, 0))
-        length, kind, _, _, _, error = struct.unpack("=IHHIIi", netlink.recv(4096)[:20])
-        assert kind == 2 and error == 0, error
-
-
 @pytest.fixture(autouse=True)
 def clean_slate(lab):
     """What other tests have left is not this one's."""
-    flush_conntrack(lab)
+    lab.flush_conntrack()
 
 
 def flow_records(started, port):
@@ -486,7 +475,7 @@ def test_what_is_lost_is_counted_and_nothing_breaks(lab, engine):
         assert count > 57000
         before = started.status()["ignored"]
         started.signal(signal.SIGSTOP)
-        flush_conntrack(lab)
+        lab.flush_conntrack()
         started.signal(signal.SIGCONT)
         assert before == {"ended": 0, "lost": 0}
         wait_for(lambda: sum(started.status()["ignored"].values()) >= count, "all to be counted", 30)

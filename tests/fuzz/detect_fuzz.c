@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-static const char *const said_by_clients[] = {"http", "http2", "tls", "ssh",
-                                              "smtp", "mqtt",  "dns", "failed"};
+static const char *const said_by_clients[] = {"http", "http2", "tls", "ssh",   "smtp",
+                                              "ftp",  "mqtt",  "dns", "failed"};
 static const char *const said_by_servers[] = {"ssh", "smtp", "ftp", "imap", "pop3", "failed"};
 
 static bool is_one_of(const char *name, const char *const *names, size_t count)
