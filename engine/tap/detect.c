@@ -41,7 +41,7 @@ static const char *find(const struct sign *signs, size_t count, const uint8_t *b
         if (length >= size && memcmp(bytes, signs[i].start, size) == 0)
             return signs[i].name;
     }
-    return "failed";
+    return NULL;
 }
 
 /* MQTT 3.1.1, 2.2.3 and 3.1: a CONNECT packet names the protocol behind its length, which is one to
@@ -84,18 +84,26 @@ static const char *find_greeting(const uint8_t *bytes, size_t length)
     return memmem(bytes, length, "FTP", 3) != NULL ? "ftp" : NULL;
 }
 
+static const char *find_by_client(const uint8_t *bytes, size_t length)
+{
+    const char *name = find(from_client, ARRAY_SIZE(from_client), bytes, length);
+    if (name == NULL && is_mqtt(bytes, length))
+        name = "mqtt";
+    if (name == NULL && is_dns(bytes, length))
+        name = "dns";
+    return name;
+}
+
+static const char *find_by_server(const uint8_t *bytes, size_t length)
+{
+    const char *name = find_greeting(bytes, length);
+    return name != NULL ? name : find(from_server, ARRAY_SIZE(from_server), bytes, length);
+}
+
 const char *detect_protocol(const uint8_t *bytes, size_t length, bool to_server)
 {
-    if (!to_server) {
-        const char *greeting = find_greeting(bytes, length);
-        return greeting != NULL ? greeting
-                                : find(from_server, ARRAY_SIZE(from_server), bytes, length);
-    }
-    if (is_mqtt(bytes, length))
-        return "mqtt";
-    if (is_dns(bytes, length))
-        return "dns";
-    return find(from_client, ARRAY_SIZE(from_client), bytes, length);
+    const char *name = to_server ? find_by_client(bytes, length) : find_by_server(bytes, length);
+    return name != NULL ? name : "failed";
 }
 
 const char *detect_by_alpn(struct text alpn)
