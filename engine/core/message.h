@@ -50,7 +50,8 @@ struct http_exchange {
     uint32_t reset_code;  /* with this error (RFC 9113, section 7) */
     bool reset_by_server;
     bool is_grpc;
-    int grpc_status; /* -1: not known */
+    int grpc_status;          /* -1: not known */
+    struct text grpc_message; /* without its percent-encoding */
     struct http_message request, response;
 };
 

@@ -161,7 +161,7 @@ static void write_grpc(struct jsonw *json, const struct http_exchange *http)
     }
     if (http->grpc_status >= 0)
         jsonw_int(json, "status", http->grpc_status);
-    jsonw_text_value(json, "message", find_header(&http->response, "grpc-message"));
+    jsonw_text_value(json, "message", http->grpc_message);
     jsonw_uint(json, "request_messages", http->request.grpc_messages);
     jsonw_uint(json, "response_messages", http->response.grpc_messages);
     jsonw_object_end(json);

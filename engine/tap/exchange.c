@@ -396,12 +396,14 @@ static struct http_exchange start_line_of(const struct exchange *exchange)
 static void tell_http(struct exchange *exchange, struct http_exchange *told)
 {
     const struct exchange_part *request = &exchange->request, *response = &exchange->response;
+    char grpc[GRPC_MESSAGE];
     told->pushed = exchange->pushed;
     told->is_reset = exchange->is_reset;
     told->reset_code = exchange->reset_code;
     told->reset_by_server = exchange->reset_by_server;
     told->is_grpc = request->is_grpc || response->is_grpc;
     told->grpc_status = grpc_status_of(exchange);
+    told->grpc_message = grpc_message(exchange_find(response, "grpc-message"), grpc);
     const struct message message = {.kind = MESSAGE_HTTP,
                                     .protocol = exchange->protocol,
                                     .number = exchange->number,

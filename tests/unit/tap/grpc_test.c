@@ -38,10 +38,33 @@ static void grpc_is_known_by_its_content_type(void **state)
     assert_false(grpc_is(text_from("application/grp", 15)));
 }
 
+static void assert_says(const char *header, const char *said)
+{
+    char room[GRPC_MESSAGE];
+    struct text text = grpc_message(text_from(header, strlen(header)), room);
+    assert_true(text_is(text, said));
+}
+
+static void messages_are_told_without_their_encoding(void **state)
+{
+    char room[GRPC_MESSAGE], longer[GRPC_MESSAGE + 2];
+    (void)state;
+    assert_says("not%20you", "not you");
+    assert_says("%e2%82%AC 5", "\xe2\x82\xac 5");
+    assert_says("100%", "100%");
+    assert_says("100%2", "100%2");
+    assert_says("%gg%2g%%41", "%gg%2g%A");
+    assert_says("", "");
+    assert_null(grpc_message((struct text){0}, room).at);
+    memset(longer, 'x', sizeof(longer));
+    assert_int_equal(grpc_message(text_from(longer, sizeof(longer)), room).length, GRPC_MESSAGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_are_counted_in_pieces_of_any_size),
+        cmocka_unit_test(messages_are_told_without_their_encoding),
         cmocka_unit_test(grpc_is_known_by_its_content_type),
     };
     return cmocka_run_group_tests_name("tap/grpc", tests, NULL, NULL);
