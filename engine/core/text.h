@@ -47,4 +47,19 @@ static inline bool text_starts_nocase(struct text text, const char *start)
     return text.length >= length && strncasecmp(text.at, start, length) == 0;
 }
 
+static inline int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The byte that two hexadecimal digits stand for; -1 if they are none. */
+static inline int hex_pair(const char *digits)
+{
+    int high = hex_digit(digits[0]), low = high < 0 ? -1 : hex_digit(digits[1]);
+    return low < 0 ? -1 : high << 4 | low;
+}
+
 #endif

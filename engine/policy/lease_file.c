@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "policy/lease_file.h"
 
+#include "core/text.h"
+
 #include <string.h>
 
 struct reading {
@@ -69,14 +71,6 @@ static bool read_address(struct span word, struct address *address)
     return address_ip_parse(address, text);
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* "02:00:5e:10:00:01" or, with `step` 2, "02005e100001". */
 static bool read_mac(struct span word, size_t step, uint8_t mac[static MAC_SIZE])
 {
@@ -84,10 +78,10 @@ static bool read_mac(struct span word, size_t step, uint8_t mac[static MAC_SIZE]
         return false;
     for (size_t i = 0; i < MAC_SIZE; i++) {
         const char *at = word.at + i * step;
-        int high = hex_digit(at[0]), low = hex_digit(at[1]);
-        if (high < 0 || low < 0 || (step == 3 && i + 1 < MAC_SIZE && at[2] != ':'))
+        int byte = hex_pair(at);
+        if (byte < 0 || (step == 3 && i + 1 < MAC_SIZE && at[2] != ':'))
             return false;
-        mac[i] = (uint8_t)(high << 4 | low);
+        mac[i] = (uint8_t)byte;
     }
     return true;
 }

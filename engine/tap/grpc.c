@@ -30,25 +30,14 @@ void grpc_read(struct grpc *grpc, const uint8_t *bytes, size_t length)
     }
 }
 
-static int hex_digit(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    digit |= 0x20;
-    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
 struct text grpc_message(struct text header, char *to)
 {
     size_t length = 0;
     for (size_t i = 0; i < header.length && length < GRPC_MESSAGE; i++) {
         to[length] = header.at[i];
-        if (header.at[i] == '%' && header.length - i > 2) {
-            int high = hex_digit(header.at[i + 1]), low = hex_digit(header.at[i + 2]);
-            if (high >= 0 && low >= 0) {
-                to[length] = (char)(high << 4 | low);
-                i += 2;
-            }
+        if (header.at[i] == '%' && header.length - i > 2 && hex_pair(header.at + i + 1) >= 0) {
+            to[length] = (char)hex_pair(header.at + i + 1);
+            i += 2;
         }
         length++;
     }
