@@ -115,6 +115,7 @@ enum mqtt_type {
 /* Of MQTT 5: a number, or a text, which may be any bytes. */
 struct mqtt_property {
     struct text name;
+    bool is_users; /* the name is the user's own, and may be any bytes, too */
     bool is_number;
     uint32_t number;
     struct text value;

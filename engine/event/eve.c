@@ -113,6 +113,13 @@ static void write_fingerprints(struct jsonw *json, const char *ja4, const char *
     write_hash(json, "ja3", ja3);
 }
 
+/* Suricata's schema has years from 1000 to 2999. The year 9999 is no date (RFC 5280, 4.1.2.5). */
+static void write_date(struct jsonw *json, const char *key, const char *date)
+{
+    if (date != NULL && (date[0] == '1' || date[0] == '2') && date[4] == '-')
+        jsonw_string(json, key, date);
+}
+
 static void write_tls(struct jsonw *json, const struct record *record)
 {
     const struct record_certificate *certificate = &record->certificate;
@@ -124,8 +131,8 @@ static void write_tls(struct jsonw *json, const struct record *record)
     jsonw_string(json, "sni", record->sni);
     jsonw_string(json, "version",
                  record->client.version != NULL ? record->client.version : "UNDETERMINED");
-    jsonw_string(json, "notbefore", certificate->not_before);
-    jsonw_string(json, "notafter", certificate->not_after);
+    write_date(json, "notbefore", certificate->not_before);
+    write_date(json, "notafter", certificate->not_after);
     write_fingerprints(json, record->ja4, record->ja3);
     write_hash(json, "ja3s", record->upstream.ja3s);
     if (record->client.resumed)

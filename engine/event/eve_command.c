@@ -70,20 +70,23 @@ static void write_reply(struct jsonw *json, const struct spoken_command *command
     jsonw_array_end(json);
 }
 
-/* Once for each reply, however many lines it has. */
+/* Once for each reply, however many lines it has; none, if no line has one. */
 static void write_codes(struct jsonw *json, const struct spoken_command *command)
 {
     char text[12];
     unsigned last = 0;
-    jsonw_array(json, "completion_code");
     for (size_t i = 0; i < command->reply_count; i++) {
         unsigned code = command->replies[i].code;
+        if (code == 0 || code == last)
+            continue;
+        if (last == 0)
+            jsonw_array(json, "completion_code");
         snprintf(text, sizeof(text), "%u", code);
-        if (code != 0 && code != last)
-            jsonw_string(json, NULL, text);
-        last = code != 0 ? code : last;
+        jsonw_string(json, NULL, text);
+        last = code;
     }
-    jsonw_array_end(json);
+    if (last != 0)
+        jsonw_array_end(json);
 }
 
 void eve_command_write_ftp(struct jsonw *json, const struct spoken_command *command)

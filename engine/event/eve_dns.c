@@ -54,8 +54,18 @@ static void write_srv(struct jsonw *json, const char *key, const struct dns_reco
     jsonw_object_end(json);
 }
 
+/* As in a zone file: among authorities, as of an update (RFC 2136), Suricata knows no parts. */
+static void write_srv_text(struct jsonw *json, const struct dns_record *record)
+{
+    char text[1100]; /* a name escaped has 1004 at most */
+    snprintf(text, sizeof(text), "%u %u %u %.*s", (unsigned)record->numbers[0],
+             (unsigned)record->numbers[1], (unsigned)record->numbers[2],
+             (int)record->names[0].length, record->names[0].at);
+    jsonw_text_value(json, "rdata", text_from(text, strlen(text)));
+}
+
 static void write_records(struct jsonw *json, const char *key, const struct dns_record *records,
-                          size_t count)
+                          size_t count, bool with_srv)
 {
     if (count == 0)
         return;
@@ -68,6 +78,8 @@ static void write_records(struct jsonw *json, const char *key, const struct dns_
         jsonw_uint(json, "ttl", record->ttl);
         if (is_soa(record))
             write_soa(json, record);
+        else if (is_srv(record) && !with_srv)
+            write_srv_text(json, record);
         else if (is_srv(record))
             write_srv(json, "srv", record);
         else
@@ -157,9 +169,9 @@ void eve_dns_write(struct jsonw *json, const struct dns_event *dns, uint64_t num
     jsonw_uint(json, "tx_id", number);
     write_header(json, dns);
     write_query(json, dns);
-    write_records(json, "answers", dns->answers, dns->answer_count);
+    write_records(json, "answers", dns->answers, dns->answer_count, true);
     write_groups(json, dns);
-    write_records(json, "authorities", dns->authorities, dns->authority_count);
+    write_records(json, "authorities", dns->authorities, dns->authority_count, false);
     jsonw_object_end(json);
 }
 

@@ -16,40 +16,56 @@ static const char *const names[] = {
 static bool is_repeated(const struct mqtt_properties *properties, size_t index)
 {
     for (size_t i = 0; i < index; i++)
-        if (text_equals_nocase(properties->list[i].name, properties->list[index].name))
+        if (!properties->list[i].is_users &&
+            text_equals_nocase(properties->list[i].name, properties->list[index].name))
             return true;
     return false;
 }
 
-/* The name as a key; false if it had better be none. */
-static bool key_of(struct text name, char key[static 64])
+static void write_any(struct jsonw *json, const char *key, struct text text)
 {
-    if (name.length == 0 || name.length > 63)
-        return false;
-    for (size_t i = 0; i < name.length; i++)
-        if (name.at[i] < ' ' || name.at[i] > '~')
-            return false;
-    memcpy(key, name.at, name.length);
-    key[name.length] = '\0';
-    return true;
+    jsonw_bytes(json, key, text.length > 0 ? text.at : "", text.length);
 }
 
-/* A user's properties have names of their own, which may come twice: the first counts. */
+static void write_users_properties(struct jsonw *json, const struct mqtt_properties *properties)
+{
+    bool is_open = false;
+    for (size_t i = 0; i < properties->count; i++) {
+        if (!properties->list[i].is_users)
+            continue;
+        if (!is_open)
+            jsonw_array(json, "user_properties");
+        is_open = true;
+        jsonw_object(json, NULL);
+        write_any(json, "key", properties->list[i].name);
+        write_any(json, "value", properties->list[i].value);
+        jsonw_object_end(json);
+    }
+    if (is_open)
+        jsonw_array_end(json);
+}
+
+static void write_property(struct jsonw *json, const struct mqtt_property *property)
+{
+    char key[40];
+    snprintf(key, sizeof(key), "%.*s", (int)property->name.length, property->name.at);
+    if (property->is_number)
+        jsonw_uint(json, key, property->number);
+    else
+        jsonw_text_value(json, key, property->value);
+}
+
+/* Of those that come twice the first counts. A user's own stand apart, as in the schema of
+ * Suricata 9.0.0-dev; the open list that it had before does not forbid that. */
 static void write_properties(struct jsonw *json, const struct mqtt_properties *properties)
 {
-    char key[64];
     if (properties->count == 0)
         return;
     jsonw_object(json, "properties");
-    for (size_t i = 0; i < properties->count; i++) {
-        const struct mqtt_property *property = &properties->list[i];
-        if (is_repeated(properties, i) || !key_of(property->name, key))
-            continue;
-        if (property->is_number)
-            jsonw_uint(json, key, property->number);
-        else
-            jsonw_text_value(json, key, property->value);
-    }
+    for (size_t i = 0; i < properties->count; i++)
+        if (!properties->list[i].is_users && !is_repeated(properties, i))
+            write_property(json, &properties->list[i]);
+    write_users_properties(json, properties);
     jsonw_object_end(json);
 }
 
@@ -61,6 +77,8 @@ static void write_code(struct jsonw *json, const char *key, int code)
 
 static void write_codes(struct jsonw *json, const char *key, struct text codes)
 {
+    if (codes.length == 0)
+        return;
     jsonw_array(json, key);
     for (size_t i = 0; i < codes.length; i++)
         jsonw_uint(json, NULL, (uint8_t)codes.at[i]);
@@ -100,6 +118,8 @@ static void write_connect(struct jsonw *json, const struct mqtt_packet *packet, 
 
 static void write_topics(struct jsonw *json, const struct mqtt_packet *packet)
 {
+    if (packet->topic_count == 0)
+        return;
     jsonw_array(json, "topics");
     for (size_t i = 0; i < packet->topic_count; i++) {
         const struct mqtt_topic *topic = &packet->topics[i];
@@ -138,21 +158,27 @@ static void write_by_type(struct jsonw *json, const struct mqtt_packet *packet, 
         write_codes(json, "qos_granted", packet->codes);
         return;
     case MQTT_UNSUBACK:
-        if (packet->codes.length > 0)
-            write_codes(json, "reason_codes", packet->codes);
+        write_codes(json, "reason_codes", packet->codes);
         return;
     case MQTT_PUBACK:
     case MQTT_PUBREC:
     case MQTT_PUBREL:
     case MQTT_PUBCOMP:
     case MQTT_DISCONNECT:
-    case MQTT_AUTH:
         write_code(json, "reason_code", packet->code);
         return;
     case MQTT_PINGREQ:
     case MQTT_PINGRESP:
+    case MQTT_AUTH:
         return;
     }
+}
+
+/* Suricata's schema knows neither AUTH nor properties and truncation of every type. */
+static bool has_properties(enum mqtt_type type)
+{
+    return type == MQTT_CONNECT || type == MQTT_CONNACK || type == MQTT_PUBLISH ||
+           type == MQTT_DISCONNECT;
 }
 
 static void write_packet(struct jsonw *json, const struct mqtt_packet *packet, bool briefly)
@@ -161,20 +187,23 @@ static void write_packet(struct jsonw *json, const struct mqtt_packet *packet, b
     jsonw_uint(json, "qos", packet->qos);
     jsonw_bool(json, "retain", packet->retain);
     jsonw_bool(json, "dup", packet->dup);
-    if (packet->truncated) {
+    if (packet->truncated && packet->type == MQTT_PUBLISH) {
         jsonw_bool(json, "truncated", true);
         jsonw_uint(json, "skipped_length", packet->length);
-    } else {
+    } else if (!packet->truncated) {
         if (packet->has_id)
             jsonw_uint(json, "message_id", packet->id);
         write_by_type(json, packet, briefly);
-        write_properties(json, &packet->properties);
+        if (has_properties(packet->type))
+            write_properties(json, &packet->properties);
     }
     jsonw_object_end(json);
 }
 
 void eve_mqtt_write(struct jsonw *json, const struct mqtt_transaction *mqtt, bool briefly)
 {
+    if (mqtt->packets[0].type == MQTT_AUTH) /* which is always alone */
+        return;
     jsonw_object(json, "mqtt");
     for (size_t i = 0; i < mqtt->count; i++)
         write_packet(json, &mqtt->packets[i], briefly);
@@ -193,6 +222,37 @@ static bool is_text(struct text message)
     return true;
 }
 
+static bool is_incomplete(const struct mqtt_packet *packet)
+{
+    if (packet->truncated)
+        return packet->type != MQTT_PUBLISH;
+    return packet->type == MQTT_AUTH ||
+           (packet->properties.count > 0 && !has_properties(packet->type));
+}
+
+/* What is missing in Suricata's object, by packet. */
+static void write_rest(struct jsonw *json, const struct mqtt_transaction *mqtt)
+{
+    bool is_open = false;
+    for (size_t i = 0; i < mqtt->count; i++) {
+        const struct mqtt_packet *packet = &mqtt->packets[i];
+        if (!is_incomplete(packet))
+            continue;
+        if (!is_open)
+            jsonw_object(json, "packets");
+        is_open = true;
+        jsonw_object(json, names[packet->type]);
+        if (packet->truncated)
+            jsonw_uint(json, "skipped_length", packet->length);
+        else if (packet->type == MQTT_AUTH)
+            write_code(json, "reason_code", packet->code);
+        write_properties(json, &packet->properties);
+        jsonw_object_end(json);
+    }
+    if (is_open)
+        jsonw_object_end(json);
+}
+
 void eve_mqtt_write_extras(struct jsonw *json, const struct mqtt_transaction *mqtt, bool briefly)
 {
     const struct mqtt_packet *first = &mqtt->packets[0];
@@ -204,6 +264,7 @@ void eve_mqtt_write_extras(struct jsonw *json, const struct mqtt_transaction *mq
         jsonw_uint(json, "length", first->message_length);
     if (!briefly && !is_text(first->message))
         jsonw_base64(json, "message_base64", first->message);
+    write_rest(json, mqtt);
     jsonw_bool(json, "complete", mqtt->complete);
     if (cut)
         jsonw_bool(json, "cut", true);

@@ -86,7 +86,8 @@ static struct mqtt_property read_property(struct reader *reader)
     const struct kind *kind = &kinds[number];
     property.name = text_from(kind->name, strlen(kind->name));
     property.is_number = kind->form < TEXT;
-    if (kind->form == PAIR)
+    property.is_users = kind->form == PAIR;
+    if (property.is_users)
         property.name = read_text(reader);
     if (kind->form == VARIABLE)
         property.number = read_variable(reader);

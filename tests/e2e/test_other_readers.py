@@ -125,8 +125,9 @@ def test_T10_properties_of_mqtt_5_have_suricatas_names(lab, engine, tmp_path):
         started.wait_records("flow")
     told = [record["mqtt"] for record in started.records("mqtt")]
     assert told[0]["connect"]["properties"] == {"receive_maximum": 20, "session_expiry_interval": 60,
-                                                "colour": "red"}
-    assert told[1]["publish"]["properties"] == {"content_type": "text/plain", "x-api-key": "(redacted)"}
+                                                "user_properties": [{"key": "colour", "value": "red"}]}
+    assert told[1]["publish"]["properties"] == {
+        "content_type": "text/plain", "user_properties": [{"key": "x-api-key", "value": "(redacted)"}]}
     assert [next(iter(one)) for one in told] == ["connect", "publish", "disconnect"]
     text = started.events_path.read_text()
     assert "s3cret" not in text and "somebody" not in text  # messages are bodies: only on request

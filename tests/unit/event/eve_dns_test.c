@@ -110,6 +110,21 @@ static void who_is_in_charge_is_told_by_soa(void **state)
                    "{'transport':'tls'}");
 }
 
+/* As in an update (RFC 2136), whose records stand where authorities do. */
+static void a_service_among_authorities_is_text(void **state)
+{
+    (void)state;
+    const struct dns_record authorities[] = {
+        {.name = TEXT("s"), .type = TEXT("SRV"), .names = {TEXT("t")}, .numbers = {1, 2, 443}}};
+    const struct dns_event dns = {
+        .is_answer = true, .flags = 0xa800, .authorities = authorities, .authority_count = 1};
+    assert_written(&dns,
+                   "{'version':3,'type':'response','tx_id':3,'id':0,'flags':'a800','qr':true,"
+                   "'opcode':5,'rcode':'NOERROR','authorities':[{'rrname':'s','rrtype':'SRV',"
+                   "'ttl':0,'rdata':'1 2 443 t'}]}",
+                   "{'transport':'tls'}");
+}
+
 /* As many texts as there may be, in which each byte is escaped, and which stand there twice; beside
  * 32 KiB for the rest of the record. */
 static void the_longest_answer_fits_in_a_line(void **state)
@@ -140,6 +155,7 @@ int main(void)
         cmocka_unit_test(a_service_without_its_parts_is_in_no_group),
         cmocka_unit_test(the_longest_answer_fits_in_a_line),
         cmocka_unit_test(who_is_in_charge_is_told_by_soa),
+        cmocka_unit_test(a_service_among_authorities_is_text),
     };
     return cmocka_run_group_tests_name("event/eve_dns", tests, NULL, NULL);
 }

@@ -453,6 +453,15 @@ static void a_tls_event_has_suricatas_fields(void **state)
                 " 'subjectaltname': ['example.com', '*.example.com', '192.0.2.1']}");
 }
 
+static void a_certificate_without_an_end_has_no_date_of_it(void **state)
+{
+    struct case_file *file = *state;
+    file->record.certificate.not_before = "2026-01-01T00:00:00";
+    file->record.certificate.not_after = "9999-12-31T23:59:59";
+    assert_part(file, EVE_TLS, "tls",
+                "{'version': 'UNDETERMINED', 'notbefore': '2026-01-01T00:00:00'}");
+}
+
 static void a_handshake_that_failed_early_has_an_undetermined_version(void **state)
 {
     assert_part(*state, EVE_TLS, "tls", "{'version': 'UNDETERMINED'}");
@@ -716,6 +725,7 @@ int main(void)
         with_case(a_flow_tells_whether_there_was_an_alert),
         cmocka_unit_test(an_alerts_number_stays),
         with_case(a_tls_event_has_suricatas_fields),
+        with_case(a_certificate_without_an_end_has_no_date_of_it),
         with_case(a_handshake_that_failed_early_has_an_undetermined_version),
         with_case(the_forged_certificate_is_not_under_tls),
         with_case(each_event_has_the_part_of_its_type_only),

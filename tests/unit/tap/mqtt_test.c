@@ -79,6 +79,7 @@ static void properties_have_suricatas_names_and_a_users_their_own(void **state)
     assert_true(text_is(properties->list[1].name, "content_type"));
     assert_true(text_is(properties->list[1].value, "c"));
     assert_true(text_is(properties->list[2].name, "k") && text_is(properties->list[2].value, "vv"));
+    assert_true(properties->list[2].is_users && !properties->list[1].is_users);
     assert_int_equal(properties->list[3].number, 129);
     assert_true(text_is(properties->list[4].name, "payload_format_indicator"));
     assert_true(text_is(read.packet.message, "text"));
