@@ -223,8 +223,8 @@ class Lab:
         subprocess.run(["ip", "netns", "del", device.namespace], check=True)
 
     def flush_conntrack(self):
-        """All connections are over at once, as far as the router's kernel knows (IPCTNL_MSG_CT_DELETE, without
-        a name)."""
+        """All connections are over at once, as far as the router's kernel knows (IPCTNL_MSG_CT_DELETE,
+        without a name)."""
         with self.router.inside():
             netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
         with netlink:
