@@ -168,7 +168,12 @@ static enum step read_and_write(struct relay *relay, struct relay_half *half)
         half->to_events = io_events(io);
         return keep_left(relay, half, relay->scratch + written, length - written);
     }
-    return io == IO_OK ? STEP_ON : STEP_TO_ERROR;
+    if (io != IO_OK)
+        return STEP_TO_ERROR;
+    if (!half->from->drained)
+        return STEP_ON;
+    half->from_events = EPOLLIN;
+    return STEP_WAIT;
 }
 
 static enum step run_half(struct relay *relay, struct relay_half *half)

@@ -42,23 +42,38 @@ static bool grow(struct jsonw *json, size_t length)
     return true;
 }
 
-/* Room for the NUL is always kept. */
+/* Once something did not fit, nothing does any more. */
+static bool make_room(struct jsonw *json, size_t length)
+{
+    if (!json->overflow && json->growing && grow(json, length))
+        return true;
+    json->overflow = true;
+    json->size = json->length;
+    return false;
+}
+
+/* Where so many bytes may be written; NULL: they do not fit. Room for the NUL is always kept. */
+static inline char *reserve(struct jsonw *json, size_t length)
+{
+    if (json->size - json->length <= length && !make_room(json, length))
+        return NULL;
+    char *at = json->text + json->length;
+    json->length += length;
+    return at;
+}
+
 static void put(struct jsonw *json, const char *bytes, size_t length)
 {
-    if (!json->overflow && json->size - json->length <= length)
-        json->overflow = !json->growing || !grow(json, length);
-    if (json->overflow)
-        return;
-    memcpy(json->text + json->length, bytes, length);
-    json->length += length;
+    char *to = reserve(json, length);
+    if (to != NULL)
+        memcpy(to, bytes, length);
 }
 
 static inline void put_char(struct jsonw *json, char c)
 {
-    if (!json->overflow && json->size - json->length > 1)
-        json->text[json->length++] = c;
-    else
-        put(json, &c, 1);
+    char *to = reserve(json, 1);
+    if (to != NULL)
+        *to = c;
 }
 
 /* The length of the well-formed UTF-8 sequence (RFC 3629) at `at`, or 0. */
@@ -102,21 +117,50 @@ static void put_escaped(struct jsonw *json, unsigned char c)
 
 /* Eight bytes at once: the highest bit of each tells, in what comes out, whether it needs a second
  * look. It may be set too often, behind one that does, and never too rarely. */
-static uint64_t suspects(const unsigned char *at)
+static inline uint64_t suspects(uint64_t word)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
-    uint64_t word;
-    memcpy(&word, at, sizeof(word));
     uint64_t quotes = word ^ (ones * '"'), slashes = word ^ (ones * '\\');
     uint64_t controls = word - ones * 0x20, deletes = word ^ (ones * 0x7f);
     return (word | controls | (quotes - ones) | (slashes - ones) | (deletes - ones)) & ones << 7;
 }
 
-/* How many characters there are that stand for themselves: most text is nothing else. */
+static inline uint64_t word_at(const unsigned char *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
+/* Less than eight bytes, but at least one, as a word: some of them more than once. */
+static inline uint64_t short_word(const unsigned char *at, size_t length)
+{
+    uint32_t first, last;
+    if (length < sizeof(first))
+        return (uint64_t)at[0] << 56 | (uint64_t)at[length / 2] << 48 |
+               (uint64_t)at[length - 1] << 40 | UINT64_C(0x2020202020);
+    memcpy(&first, at, sizeof(first));
+    memcpy(&last, at + length - sizeof(last), sizeof(last));
+    return (uint64_t)first << 32 | last;
+}
+
+/* Whether all characters stand for themselves: most text is nothing else. What is left behind the
+ * last whole word is looked at together with some that were before. */
+static inline bool is_plain(const unsigned char *at, size_t length)
+{
+    if (length < 8)
+        return length == 0 || suspects(short_word(at, length)) == 0;
+    for (size_t i = 0; i + 8 < length; i += 8)
+        if (suspects(word_at(at + i)) != 0)
+            return false;
+    return suspects(word_at(at + length - 8)) == 0;
+}
+
+/* How many characters stand for themselves before the first that does not. */
 static size_t plain_length(const unsigned char *at, size_t left)
 {
     size_t length = 0;
-    while (left - length >= 8 && suspects(at + length) == 0)
+    while (left - length >= 8 && suspects(word_at(at + length)) == 0)
         length += 8;
     while (length < left && at[length] >= 0x20 && at[length] < 0x7f && at[length] != '"' &&
            at[length] != '\\')
@@ -124,9 +168,8 @@ static size_t plain_length(const unsigned char *at, size_t left)
     return length;
 }
 
-static void put_quoted(struct jsonw *json, const void *text, size_t length)
+static void put_careful(struct jsonw *json, const unsigned char *at, size_t length)
 {
-    const unsigned char *at = text;
     put_char(json, '"');
     while (length > 0) {
         size_t plain = plain_length(at, length);
@@ -150,6 +193,20 @@ static void put_quoted(struct jsonw *json, const void *text, size_t length)
     put_char(json, '"');
 }
 
+static void put_quoted(struct jsonw *json, const void *text, size_t length)
+{
+    if (!is_plain(text, length)) {
+        put_careful(json, text, length);
+        return;
+    }
+    char *to = reserve(json, length + 2);
+    if (to == NULL)
+        return;
+    to[0] = '"';
+    memcpy(to + 1, text, length);
+    to[length + 1] = '"';
+}
+
 static void put_key(struct jsonw *json, const char *key)
 {
     if (json->comma)
@@ -157,15 +214,8 @@ static void put_key(struct jsonw *json, const char *key)
     json->comma = true;
     if (key == NULL)
         return;
-    size_t length = strlen(key);
-    if (plain_length((const unsigned char *)key, length) == length) {
-        put_char(json, '"');
-        put(json, key, length);
-        put(json, "\":", 2);
-    } else {
-        put_quoted(json, key, length);
-        put_char(json, ':');
-    }
+    put_quoted(json, key, strlen(key));
+    put_char(json, ':');
 }
 
 static void open_with(struct jsonw *json, const char *key, const char *bracket)

@@ -59,6 +59,8 @@ bool endpoint_start_tls(struct endpoint *endpoint, SSL_CTX *context)
         return false;
     SSL_set_app_data(endpoint->ssl, endpoint);
     SSL_set_info_callback(endpoint->ssl, note_alert);
+    /* A record's header and body in one read, and what stands behind them. */
+    SSL_set_read_ahead(endpoint->ssl, 1);
     if (!SSL_is_server(endpoint->ssl))
         SSL_set_cert_cb(endpoint->ssl, note_request, endpoint);
     /* Otherwise a stream that ends without close_notify could not be answered any more. */
@@ -144,11 +146,14 @@ enum io endpoint_read(struct endpoint *endpoint, void *buffer, size_t size, size
         ssize_t length = recv(endpoint->fd, buffer, size, 0);
         enum io io = plain_result(length, IO_WANT_READ);
         *count = io == IO_OK ? (size_t)length : 0;
+        endpoint->drained = *count < size;
         return io == IO_OK && length == 0 ? IO_EOF : io;
     }
     ERR_clear_error();
     errno = 0;
-    return tls_result(endpoint, SSL_read_ex(endpoint->ssl, buffer, size, count));
+    enum io io = tls_result(endpoint, SSL_read_ex(endpoint->ssl, buffer, size, count));
+    endpoint->drained = SSL_has_pending(endpoint->ssl) == 0;
+    return io;
 }
 
 enum io endpoint_peek(struct endpoint *endpoint)

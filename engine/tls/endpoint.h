@@ -36,6 +36,7 @@ struct endpoint {
     int alert_in, alert_out; /* the last TLS alert (RFC 8446, section 6) each way, or NO_ALERT; of
                               * the peer's only those that end something */
     bool notified;           /* the peer has sent close_notify */
+    bool drained;            /* the last read has left nothing, neither here nor in the socket */
     char failure[96];        /* what OpenSSL says, for IO_FAILED */
     bool mismatch;           /* it says: no version, cipher, group or signature in common */
     bool asked;              /* a server has asked for a certificate (RFC 8446, section 4.3.2) */
@@ -61,7 +62,9 @@ bool endpoint_start_tls(struct endpoint *endpoint, SSL_CTX *context) must_check;
 /* IO_OK when it is done. */
 enum io endpoint_handshake(struct endpoint *endpoint);
 
-/* Up to `size` bytes; *count is set with IO_OK only. */
+/* Up to `size` bytes; *count is set with IO_OK only. Then `drained` tells whether one more would
+ * only hear that there is nothing yet; as long as it is false, what there is may be here already,
+ * where no event tells of it. */
 enum io endpoint_read(struct endpoint *endpoint, void *buffer, size_t size, size_t *count);
 enum io endpoint_write(struct endpoint *endpoint, const void *bytes, size_t length, size_t *count);
 

@@ -163,6 +163,26 @@ static void every_ascii_character_is_read_back_as_itself(void **state)
     assert_read_back(all, sizeof(all), all, sizeof(all));
 }
 
+/* Most text is looked at some bytes at once. */
+static void what_has_to_be_escaped_is_found_wherever_it_stands(void **state)
+{
+    (void)state;
+    static const char special[] = {'"', '\\', '\0', '\x1f', '\x7f'};
+    for (size_t i = 0; i < sizeof(special); i++) {
+        for (size_t length = 1; length <= 26; length++) {
+            for (size_t at = 0; at < length; at++) {
+                char *text = malloc(length); /* AddressSanitizer knows where this ends */
+                assert_non_null(text);
+                memset(text, 'a', length);
+                text[at] = special[i];
+                assert_non_null(strchr(string_text(text, length), '\\'));
+                assert_read_back(text, length, text, length);
+                free(text);
+            }
+        }
+    }
+}
+
 /* The first and the last of each length, and the neighbours of the surrogates. */
 static void well_formed_utf8_stays_as_it_is(void **state)
 {
@@ -388,6 +408,7 @@ int main(void)
         cmocka_unit_test(the_text_may_be_looked_at_before_its_end),
         cmocka_unit_test(quotes_and_control_characters_are_escaped),
         cmocka_unit_test(every_ascii_character_is_read_back_as_itself),
+        cmocka_unit_test(what_has_to_be_escaped_is_found_wherever_it_stands),
         cmocka_unit_test(well_formed_utf8_stays_as_it_is),
         cmocka_unit_test(each_byte_that_is_not_utf8_is_replaced),
         cmocka_unit_test(nothing_is_read_behind_the_length),

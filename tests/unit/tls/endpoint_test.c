@@ -191,6 +191,43 @@ static void tls_bytes_go_both_ways_as_server_and_as_client(void **state)
     }
 }
 
+/* What OpenSSL holds, no event tells of. */
+static void a_read_tells_whether_there_may_be_more(void **state)
+{
+    (void)state;
+    struct pair pair;
+    char half[4];
+    size_t count;
+    init_server_pair(&pair);
+    they_write(&pair, "one");
+    they_write(&pair, "two");
+    assert_we_read(&pair, "one");
+    assert_false(pair.ours.drained);
+    assert_we_read(&pair, "two");
+    assert_true(pair.ours.drained);
+    they_write(&pair, "halves");
+    assert_int_equal(endpoint_read(&pair.ours, half, sizeof(half), &count), IO_OK);
+    assert_false(pair.ours.drained);
+    assert_we_read(&pair, "es");
+    assert_true(pair.ours.drained);
+    fini_pair(&pair);
+}
+
+static void a_plain_read_that_fills_its_buffer_may_have_left_more(void **state)
+{
+    (void)state;
+    struct pair pair;
+    char half[4];
+    size_t count;
+    init_pair(&pair);
+    they_write(&pair, "halves");
+    assert_int_equal(endpoint_read(&pair.ours, half, sizeof(half), &count), IO_OK);
+    assert_false(pair.ours.drained);
+    assert_we_read(&pair, "es");
+    assert_true(pair.ours.drained);
+    fini_pair(&pair);
+}
+
 static void a_handshake_wants_to_read_while_the_peer_is_silent(void **state)
 {
     (void)state;
@@ -632,6 +669,8 @@ int main(void)
         cmocka_unit_test(plain_streams_end_with_fin_and_the_other_way_stays_open),
         cmocka_unit_test(a_plain_peer_that_is_gone_is_a_reset),
         cmocka_unit_test(tls_bytes_go_both_ways_as_server_and_as_client),
+        cmocka_unit_test(a_read_tells_whether_there_may_be_more),
+        cmocka_unit_test(a_plain_read_that_fills_its_buffer_may_have_left_more),
         cmocka_unit_test(a_handshake_wants_to_read_while_the_peer_is_silent),
         cmocka_unit_test(an_ssl_knows_its_endpoint),
         cmocka_unit_test(the_context_may_go_before_the_endpoint),
