@@ -138,6 +138,15 @@ enum io endpoint_handshake(struct endpoint *endpoint)
     return tls_result(endpoint, SSL_do_handshake(endpoint->ssl));
 }
 
+/* A ticket of the origin's makes OpenSSL take a buffer for writing, which it would keep until the
+ * next write: 16 KB for as long as a connection is idle. Not while a record is half read: before
+ * 3.0.14 the buffer with its head would go, too (CVE-2024-4741). */
+static void give_buffers_back(SSL *ssl)
+{
+    if (SSL_rstate_string(ssl)[1] == 'H')
+        (void)SSL_free_buffers(ssl);
+}
+
 enum io endpoint_read(struct endpoint *endpoint, void *buffer, size_t size, size_t *count)
 {
     if (endpoint->ssl == NULL) {
@@ -148,7 +157,10 @@ enum io endpoint_read(struct endpoint *endpoint, void *buffer, size_t size, size
     }
     ERR_clear_error();
     errno = 0;
-    return tls_result(endpoint, SSL_read_ex(endpoint->ssl, buffer, size, count));
+    enum io io = tls_result(endpoint, SSL_read_ex(endpoint->ssl, buffer, size, count));
+    if (io == IO_WANT_READ)
+        give_buffers_back(endpoint->ssl);
+    return io;
 }
 
 enum io endpoint_peek(struct endpoint *endpoint)
