@@ -258,12 +258,6 @@ static void upstream_expired(struct conn *conn)
 
 /* ---- the origin's word on our having no certificate ---- */
 
-static void enter_verdict(struct conn *conn)
-{
-    conn_timeout(conn, &conn->pool->verdict_time);
-    conn_want(conn, EPOLLRDHUP, EPOLLIN);
-}
-
 /* An alert says no; a session ticket, or anything else, that all is well. */
 static void verdict_origin_ready(struct conn *conn, uint32_t events)
 {
@@ -273,6 +267,14 @@ static void verdict_origin_ready(struct conn *conn, uint32_t events)
         upstream_done(conn);
     else
         upstream_failed(conn, io);
+}
+
+static void enter_verdict(struct conn *conn)
+{
+    conn_timeout(conn, &conn->pool->verdict_time);
+    conn_want(conn, EPOLLRDHUP, EPOLLIN);
+    if (SSL_has_pending(conn->origin.endpoint.ssl) == 1)
+        verdict_origin_ready(conn, 0);
 }
 
 /* ---- TLS with the device ---- */

@@ -63,6 +63,9 @@ bool endpoint_start_tls(struct endpoint *endpoint, SSL_CTX *context)
         SSL_set_cert_cb(endpoint->ssl, note_request, endpoint);
     /* Otherwise a stream that ends without close_notify could not be answered any more. */
     SSL_set_options(endpoint->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
+    /* A handshake's many small records are read in one go. Those of data are large, and of what is
+     * read too early a part would have to be moved. */
+    SSL_set_read_ahead(endpoint->ssl, 1);
     if (SSL_is_server(endpoint->ssl))
         SSL_set_accept_state(endpoint->ssl);
     else
@@ -135,7 +138,10 @@ enum io endpoint_handshake(struct endpoint *endpoint)
 {
     ERR_clear_error();
     errno = 0;
-    return tls_result(endpoint, SSL_do_handshake(endpoint->ssl));
+    enum io io = tls_result(endpoint, SSL_do_handshake(endpoint->ssl));
+    if (io == IO_OK)
+        SSL_set_read_ahead(endpoint->ssl, 0);
+    return io;
 }
 
 /* A ticket of the origin's makes OpenSSL take a buffer for writing, which it would keep until the
