@@ -61,7 +61,6 @@ void arrival_start(struct pool *pool, int fd, const struct address *device,
     conn->policy = pool_policy_ref(pool->policy);
     conn->flow = (struct flow){.device = *device, .origin = *origin, .protocol = IPPROTO_TCP};
 
-    dial_tune(fd);
     neighbours_find(&pool->neighbours, &conn->flow, pool->loop.now);
     policy_describe(conn->policy->view, &conn->flow, &conn->arena);
     notes_start(conn);

@@ -166,7 +166,7 @@ static void learn(struct conn *conn)
 
 static void close_side(struct conn *conn, struct conn_side *side, bool reset)
 {
-    loop_remove(&conn->pool->loop, &side->watch);
+    loop_forget(&conn->pool->loop, &side->watch);
     endpoint_close(&side->endpoint, reset);
 }
 

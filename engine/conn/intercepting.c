@@ -275,7 +275,7 @@ static void enter_verdict(struct conn *conn)
     conn_timeout(conn, &conn->pool->verdict_time);
     conn_want(conn, EPOLLRDHUP, EPOLLIN);
     if (SSL_has_pending(conn->origin.endpoint.ssl) == 1)
-        verdict_origin_ready(conn, EPOLLIN);
+        verdict_origin_ready(conn, 0);
 }
 
 /* ---- TLS with the device ---- */

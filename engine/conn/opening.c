@@ -16,10 +16,16 @@
 
 /* epoll(7) then tells of them once so many are there: a ClientHello in a thousand pieces costs two
  * wake-ups. */
-static void want_bytes(struct conn *conn, size_t count)
+static void await_count(struct conn *conn, size_t count)
 {
     int mark = (int)count;
     (void)setsockopt(conn->device.endpoint.fd, SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof(mark));
+}
+
+static void await_any(struct conn *conn)
+{
+    if (conn->hello_begun) /* or it is still so */
+        await_count(conn, 1);
 }
 
 /* Then the time is the origin's, whatever the device has begun to say. */
@@ -30,7 +36,7 @@ static bool is_dialling(const struct conn *conn)
 
 static void pass_as_not_tls(struct conn *conn)
 {
-    want_bytes(conn, 1);
+    await_any(conn);
     passing_as(conn, REASON_NOT_TLS);
 }
 
@@ -52,7 +58,7 @@ static void pass_plain(struct conn *conn)
 static void go_on_without_tls(struct conn *conn, const uint8_t *bytes, size_t length,
                               bool by_device)
 {
-    want_bytes(conn, 1);
+    await_any(conn);
     notes_protocol(conn, bytes, length, by_device);
     if (!upgrading_begin(conn, bytes, length, by_device))
         pass_plain(conn);
@@ -79,7 +85,7 @@ static bool is_host_awaited(struct conn *conn, const uint8_t *bytes, size_t leng
 /* The device has begun to speak, and has `need` bytes to say before it is known what. */
 static void await_bytes(struct conn *conn, size_t need)
 {
-    want_bytes(conn, need);
+    await_count(conn, need);
     if (!conn->hello_begun && !is_dialling(conn))
         conn_timeout(conn, &conn->pool->hello_time);
     conn->hello_begun = true;
@@ -143,7 +149,7 @@ static void look_at_device(struct conn *conn, uint32_t events)
         return;
     }
     if (result == HELLO_COMPLETE) {
-        want_bytes(conn, 1);
+        await_any(conn);
         decide_by_hello(conn, &hello);
         return;
     }

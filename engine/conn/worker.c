@@ -3,6 +3,7 @@
 
 #include "conn/arrival.h"
 #include "conn/conn.h"
+#include "conn/dial.h"
 #include "conn/forging.h"
 #include "core/log.h"
 #include "core/thread.h"
@@ -123,6 +124,7 @@ static bool open_listener(struct worker *worker, size_t index, sa_family_t famil
     worker->listeners[index] = listener_open(family, worker->listen_port);
     if (worker->listeners[index] < 0)
         return false;
+    dial_tune(worker->listeners[index]); /* what is accepted has the same */
     return loop_add(&worker->pool.loop, &worker->listener_watches[index], worker->listeners[index],
                     EPOLLIN, ready);
 }

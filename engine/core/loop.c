@@ -67,11 +67,10 @@ void loop_change(struct loop *loop, struct watch *watch, uint32_t events)
     watch->events = events;
 }
 
-void loop_remove(struct loop *loop, struct watch *watch)
+void loop_forget(struct loop *loop, struct watch *watch)
 {
     if (watch->fd < 0)
         return;
-    epoll_ctl(loop->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
     watch->fd = -1;
     if (watch->again)
         TAILQ_REMOVE(&loop->again, watch, again_link);
@@ -79,6 +78,13 @@ void loop_remove(struct loop *loop, struct watch *watch)
     for (int i = loop->batch_next; i < loop->batch_length; i++)
         if (loop->batch[i].data.ptr == watch)
             loop->batch[i].data.ptr = NULL;
+}
+
+void loop_remove(struct loop *loop, struct watch *watch)
+{
+    if (watch->fd >= 0)
+        epoll_ctl(loop->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
+    loop_forget(loop, watch);
 }
 
 void loop_again(struct loop *loop, struct watch *watch)

@@ -63,6 +63,10 @@ void loop_change(struct loop *loop, struct watch *watch, uint32_t events);
  * freed at once. Harmless if the watch is not in the loop. */
 void loop_remove(struct loop *loop, struct watch *watch);
 
+/* The same, of a descriptor that is closed next, and is nobody else's: then the kernel stops
+ * watching by itself. */
+void loop_forget(struct loop *loop, struct watch *watch);
+
 /* Calls `ready` once more in the next turn, for work that was cut short to be fair to others. */
 void loop_again(struct loop *loop, struct watch *watch);
 

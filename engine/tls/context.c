@@ -3,6 +3,7 @@
 
 #include "core/log.h"
 #include "tls/endpoint.h"
+#include "tls/library.h"
 
 #include <openssl/err.h>
 
@@ -83,8 +84,8 @@ static bool init_origin(struct tls_context *context, const struct tls_settings *
 bool tls_context_init(struct tls_context *context, const struct tls_settings *settings)
 {
     *context = (struct tls_context){
-        .device = SSL_CTX_new(TLS_server_method()),
-        .origin = SSL_CTX_new(TLS_client_method()),
+        .device = SSL_CTX_new_ex(library_context(), NULL, TLS_server_method()),
+        .origin = SSL_CTX_new_ex(library_context(), NULL, TLS_client_method()),
     };
     if (context->device != NULL && context->origin != NULL && init_device(context, settings) &&
         init_origin(context, settings))

@@ -59,12 +59,13 @@ bool endpoint_start_tls(struct endpoint *endpoint, SSL_CTX *context)
         return false;
     SSL_set_app_data(endpoint->ssl, endpoint);
     SSL_set_info_callback(endpoint->ssl, note_alert);
-    /* A record's header and body in one read, and what stands behind them. */
-    SSL_set_read_ahead(endpoint->ssl, 1);
     if (!SSL_is_server(endpoint->ssl))
         SSL_set_cert_cb(endpoint->ssl, note_request, endpoint);
     /* Otherwise a stream that ends without close_notify could not be answered any more. */
     SSL_set_options(endpoint->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
+    /* A record's header and body in one read, and what stands behind them: a handshake's many small
+     * records in one go. */
+    SSL_set_read_ahead(endpoint->ssl, 1);
     if (SSL_is_server(endpoint->ssl))
         SSL_set_accept_state(endpoint->ssl);
     else
@@ -140,6 +141,15 @@ enum io endpoint_handshake(struct endpoint *endpoint)
     return tls_result(endpoint, SSL_do_handshake(endpoint->ssl));
 }
 
+/* A ticket of the origin's makes OpenSSL take a buffer for writing, which it would keep until the
+ * next write: 16 KB for as long as a connection is idle. Not while a record is half read: before
+ * 3.0.14 the buffer with its head would go, too (CVE-2024-4741). */
+static void give_buffers_back(SSL *ssl)
+{
+    if (SSL_rstate_string(ssl)[1] == 'H')
+        (void)SSL_free_buffers(ssl);
+}
+
 enum io endpoint_read(struct endpoint *endpoint, void *buffer, size_t size, size_t *count)
 {
     if (endpoint->ssl == NULL) {
@@ -153,6 +163,8 @@ enum io endpoint_read(struct endpoint *endpoint, void *buffer, size_t size, size
     errno = 0;
     enum io io = tls_result(endpoint, SSL_read_ex(endpoint->ssl, buffer, size, count));
     endpoint->drained = SSL_has_pending(endpoint->ssl) == 0;
+    if (endpoint->drained)
+        give_buffers_back(endpoint->ssl);
     return io;
 }
 

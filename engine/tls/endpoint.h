@@ -59,7 +59,8 @@ void endpoint_init(struct endpoint *endpoint, int fd);
  * caller must keep. False if there is no memory. */
 bool endpoint_start_tls(struct endpoint *endpoint, SSL_CTX *context) must_check;
 
-/* IO_OK when it is done. */
+/* IO_OK when it is done. What came right behind it may have been read from the socket with it:
+ * epoll tells nothing of that, and endpoint_read() or endpoint_peek() has it. */
 enum io endpoint_handshake(struct endpoint *endpoint);
 
 /* Up to `size` bytes; *count is set with IO_OK only. Then `drained` tells whether one more would

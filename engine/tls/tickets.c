@@ -12,6 +12,10 @@
 /* How long a device may come back with a ticket, in seconds. */
 #define TICKET_LIFE 7200
 
+/* After a full handshake of TLS 1.3. Each is used once, and replaced then, so a device that opens
+ * some connections at a time soon has as many: a second one would be made and sent for few. */
+#define TICKETS_AT_FIRST 1
+
 static int keys_index_value;
 
 static void make_keys_index(void)
@@ -130,7 +134,8 @@ bool tickets_init(struct tickets *tickets, SSL_CTX *context, const struct ticket
     *tickets = (struct tickets){.begun = secret->made};
     memcpy(tickets->chain, secret->bytes, sizeof(tickets->chain));
     SSL_CTX_set_timeout(context, TICKET_LIFE);
-    return derive_current(tickets) && SSL_CTX_set_ex_data(context, keys_index(), tickets) == 1 &&
+    return SSL_CTX_set_num_tickets(context, TICKETS_AT_FIRST) == 1 && derive_current(tickets) &&
+           SSL_CTX_set_ex_data(context, keys_index(), tickets) == 1 &&
            SSL_CTX_set_tlsext_ticket_key_evp_cb(context, use_key) == 1;
 }
 

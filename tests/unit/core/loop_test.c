@@ -214,6 +214,32 @@ static void a_descriptor_that_cannot_be_watched_is_refused(void **state)
 
 /* ---- removing ---- */
 
+/* Two are told of in the same turn: the first forgets the other, and its descriptor is closed. */
+static void note_and_forget_other(struct watch *watch, uint32_t events)
+{
+    struct watch *other = &probe_of(watch)->other->watch;
+    int fd = other->fd;
+    note(watch, events);
+    loop_forget(&loop, other);
+    if (fd >= 0)
+        close(fd);
+}
+
+static void a_forgotten_watch_is_not_told_once_its_descriptor_is_closed(void **state)
+{
+    (void)state;
+    struct probe one, two;
+    add_readable(&one, 'a', note_and_forget_other);
+    add_readable(&two, 'b', note_and_forget_other);
+    one.other = &two;
+    two.other = &one;
+    for (int i = 0; i < 2; i++) /* the second time there is nothing left to forget */
+        loop_turn(&loop, 0);
+    assert_int_equal(one.calls + two.calls, 2);
+    assert_true(one.calls == 0 || two.calls == 0);
+    drop_probe(one.calls > 0 ? &one : &two);
+}
+
 static void a_removed_watch_is_not_told(void **state)
 {
     (void)state;
@@ -495,6 +521,7 @@ int main(void)
         with_loop(more_watches_than_a_batch_are_all_told),
         with_loop(a_descriptor_that_cannot_be_watched_is_refused),
         with_loop(a_removed_watch_is_not_told),
+        with_loop(a_forgotten_watch_is_not_told_once_its_descriptor_is_closed),
         with_loop(what_is_fetched_for_a_removed_watch_is_dropped),
         with_loop(a_watch_may_free_its_owner),
         with_loop(a_watch_that_asks_is_called_once_more_with_no_events),

@@ -11,6 +11,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <poll.h>
 
@@ -287,6 +288,50 @@ static void a_full_tls_socket_wants_to_write_and_loses_nothing(void **state)
     assert_true(was_full);
     assert_memory_equal(bytes, received, SIZE);
     fini_pair(&pair);
+}
+
+/* Byte after byte, with a look at it after each. */
+static void a_record_that_comes_in_pieces_is_read_when_it_is_whole(void **state)
+{
+    (void)state;
+    void (*const inits[])(struct pair * pair) = {init_server_pair, init_client_pair};
+    for (size_t i = 0; i < 2; i++) {
+        struct pair pair;
+        char *bytes;
+        inits[i](&pair);
+        SSL_set0_wbio(pair.theirs, BIO_new(BIO_s_mem()));
+        they_write(&pair, "hello");
+        long length = BIO_get_mem_data(SSL_get_wbio(pair.theirs), &bytes);
+        assert_true(length > 5);
+        for (long at = 0; at < length; at++) {
+            assert_int_equal(read_some(&pair), IO_WANT_READ);
+            assert_int_equal(write(pair.their_fd, bytes + at, 1), 1);
+        }
+        assert_we_read(&pair, "hello");
+        fini_pair(&pair);
+    }
+}
+
+/* In the context that the engine has for origins buffers are given back: a ticket, which OpenSSL
+ * takes two for, is no reason to keep them. */
+static void a_ticket_that_came_leaves_no_buffer_behind(void **state)
+{
+    (void)state;
+    struct pair pair;
+    SSL_CTX *context = their_client_context();
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+    init_tls_pair(&pair, context, their_server);
+    assert_int_equal(shake_hands(&pair), IO_OK);
+    assert_int_equal(read_some(&pair), IO_WANT_READ);
+    size_t before = mallinfo2().uordblks;
+    assert_int_equal(SSL_new_session_ticket(pair.theirs), 1);
+    assert_int_equal(SSL_do_handshake(pair.theirs), 1);
+    assert_int_equal(read_some(&pair), IO_WANT_READ);
+    assert_non_null(SSL_get_session(pair.ours.ssl));
+    assert_true(SSL_SESSION_has_ticket(SSL_get_session(pair.ours.ssl)));
+    assert_true(mallinfo2().uordblks - before < SSL3_RT_MAX_PLAIN_LENGTH);
+    fini_pair(&pair);
+    SSL_CTX_free(context);
 }
 
 /* ---- how it ends ---- */
@@ -675,6 +720,8 @@ int main(void)
         cmocka_unit_test(an_ssl_knows_its_endpoint),
         cmocka_unit_test(the_context_may_go_before_the_endpoint),
         cmocka_unit_test(a_full_tls_socket_wants_to_write_and_loses_nothing),
+        cmocka_unit_test(a_record_that_comes_in_pieces_is_read_when_it_is_whole),
+        cmocka_unit_test(a_ticket_that_came_leaves_no_buffer_behind),
         cmocka_unit_test(close_notify_is_an_end_and_the_other_way_stays_open),
         cmocka_unit_test(a_stream_that_ends_without_close_notify_is_truncated),
         cmocka_unit_test(our_end_is_close_notify_and_fin_and_we_read_on),

@@ -15,12 +15,14 @@
 static struct identity identity;
 static SSL_CTX *device;
 static SSL_SESSION *given; /* the last ticket that the device was given */
+static unsigned given_count;
 
 static int keep_ticket(SSL *ssl, SSL_SESSION *session)
 {
     (void)ssl;
     SSL_SESSION_free(given);
     given = session;
+    given_count++;
     return 1;
 }
 
@@ -160,6 +162,22 @@ static void S1_a_ticket_of_TLS_1_3_that_was_used_is_replaced(void **state)
     fini_server(&server);
 }
 
+static void each_handshake_gives_one_ticket(void **state)
+{
+    (void)state;
+    struct ticket_secret secret;
+    struct server server;
+    assert_true(ticket_secret_make(&secret));
+    init_server(&server, &secret, 0);
+    given_count = 0;
+    SSL_SESSION *ticket = first_ticket(&server, TLS1_3_VERSION);
+    assert_int_equal(given_count, 1);
+    assert_true(visit(&server, TLS1_3_VERSION, &usual, ticket));
+    assert_int_equal(given_count, 2);
+    SSL_SESSION_free(ticket);
+    fini_server(&server);
+}
+
 static void S1_whatever_has_changed_leads_to_a_full_handshake(void **state)
 {
     (void)state;
@@ -258,6 +276,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(S1_a_device_that_comes_back_resumes_with_any_worker),
         cmocka_unit_test(S1_a_ticket_of_TLS_1_3_that_was_used_is_replaced),
+        cmocka_unit_test(each_handshake_gives_one_ticket),
         cmocka_unit_test(S1_whatever_has_changed_leads_to_a_full_handshake),
         cmocka_unit_test(S4_a_ticket_dies_with_the_policy),
         cmocka_unit_test(S4_a_key_is_accepted_for_half_a_day_after_its_time_and_then_wiped),
