@@ -17,7 +17,7 @@ enum state { CONNECTING, HANDSHAKING, SENDING, RECEIVING, HELD };
 enum io { IO_DONE, IO_AGAIN, IO_END, IO_BROKEN };
 
 struct samples {
-    uint32_t *values;
+    float *values;
     size_t count, room;
 };
 

@@ -50,12 +50,12 @@ void add_sample(struct samples *samples, double seconds)
         if (samples->values == NULL)
             die("samples");
     }
-    samples->values[samples->count++] = (uint32_t)(seconds * 1e6 + 0.5);
+    samples->values[samples->count++] = (float)(seconds * 1e6);
 }
 
 static int compare(const void *a, const void *b)
 {
-    uint32_t one = *(const uint32_t *)a, other = *(const uint32_t *)b;
+    float one = *(const float *)a, other = *(const float *)b;
     return (one > other) - (one < other);
 }
 
@@ -65,8 +65,9 @@ static void print_samples(const char *name, struct samples *samples)
     if (count == 0)
         return;
     qsort(samples->values, count, sizeof(*samples->values), compare);
-    printf(", \"%s\": {\"median\": %u, \"p99\": %u, \"max\": %u}", name, samples->values[count / 2],
-           samples->values[count - 1 - count / 100], samples->values[count - 1]);
+    printf(", \"%s\": {\"median\": %.1f, \"p99\": %.1f, \"max\": %.1f}", name,
+           (double)samples->values[count / 2], (double)samples->values[count - 1 - count / 100],
+           (double)samples->values[count - 1]);
 }
 
 /* ---- all of them ---- */
