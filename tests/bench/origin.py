@@ -130,7 +130,9 @@ def prepare(lab, blob_size):
     lab.router.run("ip", "route", "add", FRESH_NETWORK, "via", "198.51.100.2")
     lab.device.run("sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535", "net.ipv4.tcp_tw_reuse=1")
     lab.router.run("sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535", "net.ipv4.tcp_tw_reuse=1",
-                   "net.core.somaxconn=16384")
+                   "net.core.somaxconn=16384",
+                   # the systems' own ports are no connection's of those that ran before
+                   "net.ipv4.ip_local_reserved_ports=8440-8449")
     lab.origin.run("sysctl", "-qw", "net.core.somaxconn=16384")
     subprocess.run(["nginx", "-t", "-q", "-c", directory / "nginx.conf"], check=True)
     pid = int((directory / "nginx.pid").read_text())
