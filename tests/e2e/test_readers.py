@@ -163,6 +163,15 @@ def test_T1_nghttpd_and_its_trailers(lab, engine, tmp_path):
     assert not started.records("anomaly")
 
 
+def check_calls(records):
+    """One that is echoed, twenty in a stream, and one that is refused."""
+    calls = [record["intercept"]["grpc"] for record in records]
+    assert [(call["service"], call["method"], call["status"], call["request_messages"],
+             call["response_messages"]) for call in calls] == [
+        ("test.Echo", "Echo", 0, 1, 1), ("test.Echo", "Talk", 0, 20, 20), ("test.Echo", "Refuse", 7, 1, 0)]
+    assert calls[2]["message"] == "not you"
+
+
 def test_T2_grpc_calls_have_their_method_messages_and_status(lab, engine, tmp_path):
     started = engine(TAKEN)
     server = run_program(lab, lab.origin, tmp_path, GRPC_SERVER, lab.origin_directory / "origin.pem",
@@ -172,11 +181,7 @@ def test_T2_grpc_calls_have_their_method_messages_and_status(lab, engine, tmp_pa
     server.terminate()
     server.wait(timeout=20 * PATIENCE)
     records = started.wait_records("http", 3)
-    calls = [record["intercept"]["grpc"] for record in records]
-    assert [(call["service"], call["method"], call["status"], call["request_messages"],
-             call["response_messages"]) for call in calls] == [
-        ("test.Echo", "Echo", 0, 1, 1), ("test.Echo", "Talk", 0, 20, 20), ("test.Echo", "Refuse", 7, 1, 0)]
-    assert calls[2]["message"] == "not you"
+    check_calls(records)
     assert records[0]["http"]["length"] == 1000005 == records[0]["intercept"]["http"]["request_length"]
 
 
