@@ -10,9 +10,9 @@
 #include <sys/socket.h>
 
 /* New certificates for one device, a second and at once, by one worker: a browser with many tabs
- * gets what it needs, and so does a network behind a router of its own, which is one device. */
-#define DEVICE_RATE 2
-#define DEVICE_BURST 600
+ * gets what it needs. */
+#define DEVICE_RATE 1
+#define DEVICE_BURST 200
 
 static void go_on(struct conn *conn, bool cached)
 {

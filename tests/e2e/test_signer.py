@@ -297,7 +297,7 @@ def test_X1_one_device_that_needs_too_many_certificates_harms_no_other(lab, engi
                 assert on_failure == "closed"
                 return False
 
-    assert not all(is_intercepted(number) for number in range(3000))
+    assert not all(is_intercepted(number) for number in range(1500))
     last = wait_for(lambda: [record["intercept"] for record in started.records("flow")
                              if record["intercept"]["ending"] == "forge_limit"
                              or record["intercept"]["reason"] == "overload"], "its record")[0]
