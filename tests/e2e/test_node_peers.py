@@ -17,7 +17,8 @@ DEBIAN = "/usr/share/nodejs"
 WS_SERVER = """
     const [certificate, key, port] = process.argv.slice(1);
     const fs = require('fs'), ws = require('ws');
-    const tls = require('https').createServer({cert: fs.readFileSync(certificate), key: fs.readFileSync(key)});
+    const pair = {cert: fs.readFileSync(certificate), key: fs.readFileSync(key)};
+    const tls = require('https').createServer(pair);
     const server = new ws.WebSocketServer({server: tls, perMessageDeflate: {threshold: 100}});
     let count = 0;
     server.on('connection', socket => {
@@ -56,7 +57,9 @@ GRPC_SERVER = """
         responseStream: streams, requestSerialize: as_is, requestDeserialize: as_is,
         responseSerialize: as_is, responseDeserialize: as_is});
     const server = new grpc.Server();
-    server.addService({Echo: method('Echo', false), Talk: method('Talk', true), Refuse: method('Refuse', false)}, {
+    const methods = {Echo: method('Echo', false), Talk: method('Talk', true),
+        Refuse: method('Refuse', false)};
+    server.addService(methods, {
         Echo: (call, done) => { console.log('Echo', call.request.length); done(null, call.request); },
         Talk: call => {
             call.on('data', bytes => { console.log('Talk', bytes.length); call.write(bytes); });
@@ -77,8 +80,8 @@ GRPC_CLIENT = """
     const client = new grpc.Client(address + ':' + port,
         grpc.credentials.createSsl(require('fs').readFileSync(ca)),
         {'grpc.ssl_target_name_override': 'origin.test'});
-    const ask = (name, bytes) => new Promise(done => client.makeUnaryRequest('/test.Echo/' + name, as_is, as_is,
-        bytes, (error, answer) => done(error || answer)));
+    const ask = (name, bytes) => new Promise(done => client.makeUnaryRequest(
+        '/test.Echo/' + name, as_is, as_is, bytes, (error, answer) => done(error || answer)));
     const talk = count => new Promise(done => {
         const call = client.makeBidiStreamRequest('/test.Echo/Talk', as_is, as_is);
         let got = 0;
@@ -101,8 +104,8 @@ def grpc_js(tmp_path_factory):
     """Where gRPC's own library for Node.js is, from the npm registry: Debian has none."""
     directory = tmp_path_factory.mktemp("npm")
     try:
-        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", directory,
-                        "@grpc/grpc-js@1"], check=True, capture_output=True, timeout=120)
+        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix",
+                        directory, "@grpc/grpc-js@1"], check=True, capture_output=True, timeout=120)
     except (OSError, subprocess.SubprocessError) as failure:
         pytest.skip("npm, or its registry, is not to be had here: %s" % failure)
     return directory / "node_modules"
@@ -138,7 +141,8 @@ def test_T3_messages_of_nodes_ws_are_what_its_server_got(lab, engine, tmp_path):
     assert len(got) == MESSAGES + 2
     assert said[:-1] == got[:-1] and answered[:-1] == [*got[:MESSAGES], got[-2].replace("ping", "pong")]
     assert all(record["intercept"]["websocket"]["compressed"] for record in records[:2 * MESSAGES])
-    assert got[-1] == "close %d" % ways["to_server"][-1]["intercept"]["websocket"]["close_code"] == "close 4001"
+    closing = ways["to_server"][-1]["intercept"]["websocket"]["close_code"]
+    assert got[-1] == "close %d" % closing == "close 4001"
     assert not started.records("anomaly")
 
 
