@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "conn/arrival.h"
 
-#include "conn/dial.h"
 #include "conn/forging.h"
 #include "conn/intercepting.h"
 #include "conn/notes.h"

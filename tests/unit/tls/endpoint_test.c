@@ -192,13 +192,23 @@ static void tls_bytes_go_both_ways_as_server_and_as_client(void **state)
     }
 }
 
+/* What does not fit is there for the next read. */
+static void assert_halves_are_told(struct pair *pair)
+{
+    char half[4];
+    size_t count;
+    they_write(pair, "halves");
+    assert_int_equal(endpoint_read(&pair->ours, half, sizeof(half), &count), IO_OK);
+    assert_false(pair->ours.drained);
+    assert_we_read(pair, "es");
+    assert_true(pair->ours.drained);
+}
+
 /* What OpenSSL holds, no event tells of. */
 static void a_read_tells_whether_there_may_be_more(void **state)
 {
     (void)state;
     struct pair pair;
-    char half[4];
-    size_t count;
     init_server_pair(&pair);
     they_write(&pair, "one");
     they_write(&pair, "two");
@@ -206,11 +216,7 @@ static void a_read_tells_whether_there_may_be_more(void **state)
     assert_false(pair.ours.drained);
     assert_we_read(&pair, "two");
     assert_true(pair.ours.drained);
-    they_write(&pair, "halves");
-    assert_int_equal(endpoint_read(&pair.ours, half, sizeof(half), &count), IO_OK);
-    assert_false(pair.ours.drained);
-    assert_we_read(&pair, "es");
-    assert_true(pair.ours.drained);
+    assert_halves_are_told(&pair);
     fini_pair(&pair);
 }
 
@@ -218,14 +224,8 @@ static void a_plain_read_that_fills_its_buffer_may_have_left_more(void **state)
 {
     (void)state;
     struct pair pair;
-    char half[4];
-    size_t count;
     init_pair(&pair);
-    they_write(&pair, "halves");
-    assert_int_equal(endpoint_read(&pair.ours, half, sizeof(half), &count), IO_OK);
-    assert_false(pair.ours.drained);
-    assert_we_read(&pair, "es");
-    assert_true(pair.ours.drained);
+    assert_halves_are_told(&pair);
     fini_pair(&pair);
 }
 
