@@ -77,8 +77,12 @@ enum holds {
 static inline const char *mac_text(const uint8_t mac[static MAC_SIZE],
                                    char text[static MAC_TEXT_SIZE])
 {
-    snprintf(text, MAC_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
-             mac[4], mac[5]);
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < MAC_SIZE; i++) {
+        text[3 * i] = digits[mac[i] >> 4];
+        text[3 * i + 1] = digits[mac[i] & 15];
+        text[3 * i + 2] = i + 1 < MAC_SIZE ? ':' : '\0';
+    }
     return text;
 }
 
