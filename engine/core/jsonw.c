@@ -42,8 +42,7 @@ static bool grow(struct jsonw *json, size_t length)
     return true;
 }
 
-/* Once something did not fit, nothing does any more. */
-static bool make_room(struct jsonw *json, size_t length)
+bool jsonw_make_room(struct jsonw *json, size_t length)
 {
     if (!json->overflow && json->growing && grow(json, length))
         return true;
@@ -52,26 +51,16 @@ static bool make_room(struct jsonw *json, size_t length)
     return false;
 }
 
-/* Where so many bytes may be written; NULL: they do not fit. Room for the NUL is always kept. */
-static inline char *reserve(struct jsonw *json, size_t length)
-{
-    if (json->size - json->length <= length && !make_room(json, length))
-        return NULL;
-    char *at = json->text + json->length;
-    json->length += length;
-    return at;
-}
-
 static void put(struct jsonw *json, const char *bytes, size_t length)
 {
-    char *to = reserve(json, length);
+    char *to = jsonw_reserve(json, length);
     if (to != NULL)
         memcpy(to, bytes, length);
 }
 
 static inline void put_char(struct jsonw *json, char c)
 {
-    char *to = reserve(json, 1);
+    char *to = jsonw_reserve(json, 1);
     if (to != NULL)
         *to = c;
 }
@@ -144,16 +133,41 @@ static inline uint64_t short_word(const unsigned char *at, size_t length)
     return (uint64_t)first << 32 | last;
 }
 
-/* Whether all characters stand for themselves: most text is nothing else. What is left behind the
- * last whole word is looked at together with some that were before. */
-static inline bool is_plain(const unsigned char *at, size_t length)
+/* Less than eight bytes; what is in the middle may be written twice. */
+static inline void copy_short(char *to, const unsigned char *at, size_t length)
 {
-    if (length < 8)
-        return length == 0 || suspects(short_word(at, length)) == 0;
+    uint32_t first, last;
+    if (length >= sizeof(first)) {
+        memcpy(&first, at, sizeof(first));
+        memcpy(&last, at + length - sizeof(last), sizeof(last));
+        memcpy(to, &first, sizeof(first));
+        memcpy(to + length - sizeof(last), &last, sizeof(last));
+    } else if (length > 0) {
+        to[0] = (char)at[0];
+        to[length / 2] = (char)at[length / 2];
+        to[length - 1] = (char)at[length - 1];
+    }
+}
+
+static inline bool copy_plain_word(char *to, const unsigned char *from)
+{
+    uint64_t word = word_at(from);
+    memcpy(to, &word, sizeof(word));
+    return suspects(word) == 0;
+}
+
+/* False if a character does not stand for itself; most text has none such. What is left behind the
+ * last whole word is looked at together with some that were before. */
+static inline bool copy_plain(char *to, const unsigned char *from, size_t length)
+{
+    if (length < 8) {
+        copy_short(to, from, length);
+        return length == 0 || suspects(short_word(from, length)) == 0;
+    }
     for (size_t i = 0; i + 8 < length; i += 8)
-        if (suspects(word_at(at + i)) != 0)
+        if (!copy_plain_word(to + i, from + i))
             return false;
-    return suspects(word_at(at + length - 8)) == 0;
+    return copy_plain_word(to + length - 8, from + length - 8);
 }
 
 /* How many characters stand for themselves before the first that does not. */
@@ -193,74 +207,13 @@ static void put_careful(struct jsonw *json, const unsigned char *at, size_t leng
     put_char(json, '"');
 }
 
-static void put_quoted(struct jsonw *json, const void *text, size_t length)
+void jsonw_quoted(struct jsonw *json, char *to, const void *text, size_t length)
 {
-    if (!is_plain(text, length)) {
-        put_careful(json, text, length);
+    to[0] = to[length + 1] = '"';
+    if (copy_plain(to + 1, text, length))
         return;
-    }
-    char *to = reserve(json, length + 2);
-    if (to == NULL)
-        return;
-    to[0] = '"';
-    memcpy(to + 1, text, length);
-    to[length + 1] = '"';
-}
-
-static void put_key(struct jsonw *json, const char *key)
-{
-    if (json->comma)
-        put_char(json, ',');
-    json->comma = true;
-    if (key == NULL)
-        return;
-    put_quoted(json, key, strlen(key));
-    put_char(json, ':');
-}
-
-static void open_with(struct jsonw *json, const char *key, const char *bracket)
-{
-    put_key(json, key);
-    put(json, bracket, 1);
-    json->comma = false;
-}
-
-static void close_with(struct jsonw *json, const char *bracket)
-{
-    put(json, bracket, 1);
-    json->comma = true;
-}
-
-void jsonw_object(struct jsonw *json, const char *key)
-{
-    open_with(json, key, "{");
-}
-
-void jsonw_object_end(struct jsonw *json)
-{
-    close_with(json, "}");
-}
-
-void jsonw_array(struct jsonw *json, const char *key)
-{
-    open_with(json, key, "[");
-}
-
-void jsonw_array_end(struct jsonw *json)
-{
-    close_with(json, "]");
-}
-
-void jsonw_bytes(struct jsonw *json, const char *key, const void *text, size_t length)
-{
-    put_key(json, key);
-    put_quoted(json, text, length);
-}
-
-void jsonw_string(struct jsonw *json, const char *key, const char *text)
-{
-    if (text != NULL)
-        jsonw_bytes(json, key, text, strlen(text));
+    json->length = (size_t)(to - json->text);
+    put_careful(json, text, length);
 }
 
 void jsonw_uint(struct jsonw *json, const char *key, uint64_t number)
@@ -269,45 +222,19 @@ void jsonw_uint(struct jsonw *json, const char *key, uint64_t number)
     do
         *--at = (char)('0' + number % 10);
     while ((number /= 10) > 0);
-    put_key(json, key);
-    put(json, at, (size_t)(text + sizeof(text) - at));
+    jsonw_value(json, key, at, (size_t)(text + sizeof(text) - at));
 }
 
 void jsonw_int(struct jsonw *json, const char *key, int64_t number)
 {
     char text[24];
-    put_key(json, key);
-    put(json, text, (size_t)snprintf(text, sizeof(text), "%" PRId64, number));
-}
-
-void jsonw_bool(struct jsonw *json, const char *key, bool value)
-{
-    put_key(json, key);
-    put(json, value ? "true" : "false", value ? 4 : 5);
-}
-
-void jsonw_members(struct jsonw *json, const char *text)
-{
-    put_key(json, NULL);
-    put(json, text, strlen(text));
-}
-
-void jsonw_raw(struct jsonw *json, const char *key, const char *text)
-{
-    put_key(json, key);
-    put(json, text, strlen(text));
-}
-
-void jsonw_text_value(struct jsonw *json, const char *key, struct text text)
-{
-    if (text.at != NULL)
-        jsonw_bytes(json, key, text.at, text.length);
+    snprintf(text, sizeof(text), "%" PRId64, number);
+    jsonw_raw(json, key, text);
 }
 
 void jsonw_printable(struct jsonw *json, const char *key, struct text text)
 {
-    put_key(json, key);
-    put_char(json, '"');
+    jsonw_raw(json, key, "\"");
     while (text.length > 0) {
         size_t plain = plain_length((const unsigned char *)text.at, text.length);
         put(json, text.at, plain);
@@ -327,8 +254,7 @@ void jsonw_base64(struct jsonw *json, const char *key, struct text text)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const unsigned char *at = (const unsigned char *)text.at;
-    put_key(json, key);
-    put_char(json, '"');
+    jsonw_raw(json, key, "\"");
     for (size_t left = text.length, count; left > 0; left -= count, at += count) {
         count = left < 3 ? left : 3;
         unsigned bits = (unsigned)at[0] << 16 | (left > 1 ? (unsigned)at[1] << 8 : 0) |

@@ -68,7 +68,7 @@ static void write_headers(struct writing *writing, const char *key,
 }
 
 /* RFC 9113, section 7, in Suricata's writing. */
-static const char *error_name(uint32_t code, char text[static 16])
+static void write_error_code(struct jsonw *json, uint32_t code)
 {
     static const char *const names[] = {"NO_ERROR",
                                         "PROTOCOL_ERROR",
@@ -84,20 +84,18 @@ static const char *error_name(uint32_t code, char text[static 16])
                                         "ENHANCE_YOUR_CALM",
                                         "INADEQUATE_SECURITY",
                                         "HTTP_1_1_REQUIRED"};
-    if (code < ARRAY_SIZE(names))
-        return names[code];
-    snprintf(text, 16, "%u", (unsigned)code);
-    return text;
+    char number[16];
+    snprintf(number, sizeof(number), "%u", (unsigned)code);
+    jsonw_string(json, "error_code", code < ARRAY_SIZE(names) ? names[code] : number);
 }
 
 static void write_http2_side(struct jsonw *json, const char *key, const struct http_exchange *http,
                              bool is_server)
 {
-    char text[16];
     if (!http->is_reset || http->reset_by_server != is_server)
         return; /* Suricata's schema wants no empty one */
     jsonw_object(json, key);
-    jsonw_string(json, "error_code", error_name(http->reset_code, text));
+    write_error_code(json, http->reset_code);
     jsonw_object_end(json);
 }
 

@@ -117,18 +117,6 @@ static void raw_json_is_a_value_like_any_other(void **state)
     assert_string_equal(jsonw_text(&json), "{\"a\":{\"b\":[1]},\"c\":null}");
 }
 
-static void a_key_is_escaped_as_a_text_is(void **state)
-{
-    (void)state;
-    char buffer[256];
-    struct jsonw json;
-    jsonw_init(&json, buffer, sizeof(buffer));
-    jsonw_object(&json, NULL);
-    jsonw_uint(&json, "a\"\n\xff", 1);
-    jsonw_object_end(&json);
-    assert_string_equal(jsonw_text(&json), "{\"a\\\"\\n" REPLACEMENT "\":1}");
-}
-
 static void the_text_may_be_looked_at_before_its_end(void **state)
 {
     (void)state;
@@ -404,7 +392,6 @@ int main(void)
         cmocka_unit_test(an_unknown_fact_is_left_out_without_a_trace),
         cmocka_unit_test(numbers_are_written_to_their_limits),
         cmocka_unit_test(raw_json_is_a_value_like_any_other),
-        cmocka_unit_test(a_key_is_escaped_as_a_text_is),
         cmocka_unit_test(the_text_may_be_looked_at_before_its_end),
         cmocka_unit_test(quotes_and_control_characters_are_escaped),
         cmocka_unit_test(every_ascii_character_is_read_back_as_itself),
