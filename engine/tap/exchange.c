@@ -6,8 +6,9 @@
 #include "tap/doh.h"
 #include "tap/redact.h"
 
-/* Most headers of a request fit in that. */
-#define FIRST_TEXT 1024
+/* Most headers of a request fit in that; and it is small enough for what the C library keeps at
+ * hand for a thread (1,032 bytes). */
+#define FIRST_TEXT 1000
 
 struct exchange *exchange_new(struct tap *tap, const char *protocol, unsigned version)
 {
@@ -48,12 +49,10 @@ void exchange_start(struct exchange *exchange, struct exchange_part *part)
 static bool make_room(struct exchange *exchange, struct exchange_part *part, size_t length)
 {
     size_t size = part->text_size > 0 ? part->text_size : FIRST_TEXT;
-    while (size < part->text_length + length)
-        size *= 2;
-    if (size > EXCHANGE_TEXT)
+    while (size < EXCHANGE_TEXT && size - part->text_length < length)
+        size = 2 * size < EXCHANGE_TEXT ? 2 * size : EXCHANGE_TEXT;
+    if (size - part->text_length < length)
         return false;
-    if (size == part->text_size)
-        return true;
     char *text = tap_realloc(exchange->tap, part->text, size);
     if (text == NULL)
         return false;
@@ -66,7 +65,8 @@ static bool make_room(struct exchange *exchange, struct exchange_part *part, siz
 static bool add(struct exchange *exchange, struct exchange_part *part, struct exchange_span *span,
                 const char *bytes, size_t length)
 {
-    if (length > EXCHANGE_TEXT || !make_room(exchange, part, length))
+    bool has_room = part->text != NULL && length <= (size_t)part->text_size - part->text_length;
+    if (!has_room && !make_room(exchange, part, length))
         return false;
     if (length > 0)
         memcpy(part->text + part->text_length, bytes, length);

@@ -212,14 +212,21 @@ static void end_line(struct http1 *http, struct http1_half *half)
 
 /* ---- the bytes ---- */
 
+static void keep_of_line(struct http1_half *half, const uint8_t *bytes, size_t length)
+{
+    if (half->line_length >= HTTP1_LINE_KEPT)
+        return;
+    size_t room = HTTP1_LINE_KEPT - half->line_length;
+    memcpy(half->line + half->line_length, bytes, length < room ? length : room);
+}
+
 static size_t read_line(struct http1 *http, struct http1_half *half, const uint8_t *bytes,
                         size_t length)
 {
     const uint8_t *end = memchr(bytes, '\n', length);
     size_t count = end != NULL ? (size_t)(end - bytes) + 1 : length;
     bool has_return = count > 1 ? bytes[count - 2] == '\r' : half->ends_in_return;
-    for (size_t i = 0; i < count && half->line_length + i < HTTP1_LINE_KEPT; i++)
-        half->line[half->line_length + i] = (char)bytes[i];
+    keep_of_line(half, bytes, count);
     half->line_length += count;
     half->ends_in_return = bytes[count - 1] == '\r';
     if (half->part == HTTP1_CHUNK_SIZE || half->part == HTTP1_CHUNK_END)

@@ -176,6 +176,19 @@ static void headers_are_as_they_were_sent_and_trailers_behind_them(void **state)
                      &(struct tap_options){.bodies = 1});
 }
 
+static void a_header_of_nothing_is_told_as_that(void **state)
+{
+    static const uint8_t block[] = {0, 0, 0}; /* RFC 7541, 6.2.2: no name, no value */
+    static const char *const response[] = {":status=200", NULL};
+    struct stream stream;
+    (void)state;
+    begin(&stream);
+    frame(&stream, UP, NGHTTP2_HEADERS, END_STREAM | END_HEADERS, 1, block, sizeof(block));
+    headers(&stream, DOWN, END_STREAM, 1, response);
+    assert_told_with(&stream, "0 http2 @1 HTTP/2 - - - 0 -> 200 0\n  > : \n  < :status: 200\n",
+                     &(struct tap_options){.bodies = 1});
+}
+
 static void padding_priority_and_continuation_are_no_content(void **state)
 {
     struct stream stream;
@@ -409,6 +422,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(streams_are_told_as_they_end),
         cmocka_unit_test(headers_are_as_they_were_sent_and_trailers_behind_them),
+        cmocka_unit_test(a_header_of_nothing_is_told_as_that),
         cmocka_unit_test(padding_priority_and_continuation_are_no_content),
         cmocka_unit_test(resets_and_what_comes_behind_them),
         cmocka_unit_test(what_a_server_promises_is_told),
