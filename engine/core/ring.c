@@ -76,7 +76,7 @@ bool ring_put_two(struct ring *ring, uint32_t tag, const void *first, size_t fir
     memcpy(ring->bytes + offset + sizeof(header), first, first_length);
     if (second_length > 0)
         memcpy(ring->bytes + offset + sizeof(header) + first_length, second, second_length);
-    atomic_store_explicit(&ring->tail, tail + skip + space_of(length), memory_order_release);
+    atomic_store(&ring->tail, tail + skip + space_of(length));
     return true;
 }
 
@@ -84,7 +84,7 @@ bool ring_put_two(struct ring *ring, uint32_t tag, const void *first, size_t fir
 static bool find_oldest(struct ring *ring, size_t *head, struct header *header)
 {
     *head = atomic_load_explicit(&ring->head, memory_order_relaxed);
-    if (*head == atomic_load_explicit(&ring->tail, memory_order_acquire))
+    if (*head == atomic_load(&ring->tail))
         return false;
     size_t offset = *head & (ring->size - 1);
     memcpy(header, ring->bytes + offset, sizeof(*header));

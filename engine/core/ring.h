@@ -2,7 +2,10 @@
  *
  * ring.h - a queue of byte records between one writing and one reading thread.
  *
- * Neither side ever waits: a record that does not fit is refused. */
+ * Neither side ever waits: a record that does not fit is refused. What a record's writer has
+ * written and what its reader has read stand in one order with all other sequentially consistent
+ * accesses: a writer that asks, behind a record, whether the reader sleeps, and a reader that looks
+ * once more when it has said so, do not miss each other. */
 #ifndef CORE_RING_H
 #define CORE_RING_H
 

@@ -175,9 +175,10 @@ static void nap_over(struct timer *timer)
         timer_start(timer, &recorder->nap_time, recorder->loop.now, nap_over);
         return;
     }
-    /* A feed that saw us awake does not ring: so look once more after lying down. Both sides
-     * exchange the flag: either the feed finds us asleep, or we see what it had put before. */
-    (void)atomic_exchange(&recorder->asleep, true);
+    /* A feed that saw us awake does not ring: so look once more after lying down. Each side writes
+     * before it reads what the other one writes, in an order that both see (ring.h): either the
+     * feed finds us asleep, or we see what it had put before. */
+    atomic_store(&recorder->asleep, true);
     if (drain_feeds(recorder)) {
         atomic_store(&recorder->asleep, false);
         timer_start(timer, &recorder->nap_time, recorder->loop.now, nap_over);
@@ -219,7 +220,7 @@ void recorder_put(struct recorder_feed *feed, enum output output, const char *li
         counter_add(&feed->dropped, 1);
         return;
     }
-    if (atomic_exchange(&feed->recorder->asleep, false)) {
+    if (atomic_load(&feed->recorder->asleep) && atomic_exchange(&feed->recorder->asleep, false)) {
         uint64_t one = 1;
         (void)!write(feed->recorder->data, &one, sizeof(one));
     }
