@@ -232,7 +232,7 @@ set border 1 lc rgb "#888888"
 unset ytics
 set xtics nomirror scale 0 rotate by -20
 set xrange [-0.6:*]
-set rmargin 4
+set rmargin 8
 set bmargin 4
 set tmargin 3
 set multiplot layout 2,2
