@@ -12,6 +12,30 @@
 
 /* ---- HTTP ---- */
 
+/* What a header's name stands for, where that means something to us (tap/field.h). */
+enum http_field {
+    HTTP_FIELD_OTHER,
+    HTTP_FIELD_METHOD, /* this one and the next three are HTTP/2's pseudo-headers */
+    HTTP_FIELD_PATH,
+    HTTP_FIELD_AUTHORITY,
+    HTTP_FIELD_STATUS,
+    HTTP_FIELD_ACCEPT,
+    HTTP_FIELD_CONTENT_ENCODING,
+    HTTP_FIELD_CONTENT_TYPE,
+    HTTP_FIELD_CREDENTIAL, /* any whose whole value is one */
+    HTTP_FIELD_GRPC_MESSAGE,
+    HTTP_FIELD_GRPC_STATUS,
+    HTTP_FIELD_HOST,
+    HTTP_FIELD_LOCATION,
+    HTTP_FIELD_REFERER,
+    HTTP_FIELD_UPGRADE,
+    HTTP_FIELD_URL, /* any other whose value is one */
+    HTTP_FIELD_USER_AGENT,
+    HTTP_FIELD_WEBSOCKET_EXTENSIONS,
+    HTTP_FIELD_X_FORWARDED_FOR,
+    HTTP_FIELDS
+};
+
 struct http_header {
     struct text name, value;
 };
@@ -27,9 +51,10 @@ struct http_body {
 struct http_message {
     const struct http_header *headers; /* in their order, trailers behind them */
     size_t header_count;
-    bool headers_cut; /* there were more, or longer ones, than are kept */
-    bool ended;       /* all of it was seen */
-    uint64_t length;  /* of the body: as it came, without the framing of chunks */
+    uint8_t fields[HTTP_FIELDS]; /* which header is the last of this kind, from 1; 0: none is */
+    bool headers_cut;            /* there were more, or longer ones, than are kept */
+    bool ended;                  /* all of it was seen */
+    uint64_t length;             /* of the body: as it came, without the framing of chunks */
     uint64_t start, end;
     struct http_body body;
     uint64_t grpc_messages;

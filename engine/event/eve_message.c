@@ -28,20 +28,17 @@ static struct text cut(struct text text, size_t limit)
 
 /* ---- http ---- */
 
-/* The last one of this name; `at` is NULL if there is none. */
-static struct text find_header(const struct http_message *message, const char *name)
+/* The last one of this kind; `at` is NULL if there is none. */
+static struct text find_header(const struct http_message *message, enum http_field field)
 {
-    const struct text wanted = text_from(name, strlen(name));
-    for (size_t i = message->header_count; i > 0; i--)
-        if (text_equals_nocase(message->headers[i - 1].name, wanted))
-            return message->headers[i - 1].value;
-    return (struct text){0};
+    size_t number = message->fields[field];
+    return number > 0 ? message->headers[number - 1].value : (struct text){0};
 }
 
 /* Without its parameters, as Suricata has it. */
 static struct text type_of(const struct http_message *message)
 {
-    struct text type = find_header(message, "content-type");
+    struct text type = find_header(message, HTTP_FIELD_CONTENT_TYPE);
     const char *end = type.length > 0 ? memchr(type.at, ';', type.length) : NULL;
     if (end != NULL)
         type.length = (size_t)(end - type.at);
@@ -125,15 +122,15 @@ static void write_http(struct writing *writing)
     if (http->port != 0)
         jsonw_uint(json, "http_port", http->port);
     jsonw_text_value(json, "url", http->url);
-    jsonw_text_value(json, "http_user_agent", find_header(&http->request, "user-agent"));
-    jsonw_text_value(json, "xff", find_header(&http->request, "x-forwarded-for"));
+    jsonw_text_value(json, "http_user_agent", find_header(&http->request, HTTP_FIELD_USER_AGENT));
+    jsonw_text_value(json, "xff", find_header(&http->request, HTTP_FIELD_X_FORWARDED_FOR));
     jsonw_text_value(json, "http_content_type", type_of(&http->response));
-    jsonw_text_value(json, "http_refer", find_header(&http->request, "referer"));
+    jsonw_text_value(json, "http_refer", find_header(&http->request, HTTP_FIELD_REFERER));
     jsonw_text_value(json, "http_method", http->method);
     jsonw_text_value(json, "protocol", http->protocol);
     if (http->status != 0)
         jsonw_uint(json, "status", http->status);
-    jsonw_text_value(json, "redirect", find_header(&http->response, "location"));
+    jsonw_text_value(json, "redirect", find_header(&http->response, HTTP_FIELD_LOCATION));
     jsonw_uint(json, "length", http->response.length);
     if (!writing->briefly) {
         write_headers(writing, "request_headers", &http->request);

@@ -4,6 +4,7 @@
 #include "tap/decode.h"
 #include "tap/dns_packet.h"
 #include "tap/doh.h"
+#include "tap/field.h"
 #include "tap/redact.h"
 
 /* Most headers of a request fit in that; and it is small enough for what the C library keeps at
@@ -19,11 +20,15 @@ struct exchange *exchange_new(struct tap *tap, const char *protocol, unsigned ve
     exchange->protocol = protocol;
     exchange->version = version;
     exchange->number = tap_number(tap);
+    exchange->request.headers = exchange->request.few;
+    exchange->response.headers = exchange->response.few;
     return exchange;
 }
 
 static void free_part(struct tap *tap, struct exchange_part *part)
 {
+    if (part->headers != part->few)
+        tap_free(tap, part->headers);
     tap_free(tap, part->text);
     tap_free(tap, part->body);
     tap_free(tap, part->sse);
@@ -124,11 +129,25 @@ static void drop(struct exchange_part *part)
     part->dropping = part->headers_cut = true;
 }
 
-static void begin_header(struct exchange_part *part)
+/* False if there is none for one header more. */
+static bool has_header_room(struct exchange *exchange, struct exchange_part *part)
+{
+    size_t limit = part->headers == part->few ? EXCHANGE_FEW : EXCHANGE_HEADERS;
+    if (part->header_count < limit || limit == EXCHANGE_HEADERS)
+        return part->header_count < limit;
+    struct exchange_header *headers = tap_alloc(exchange->tap, EXCHANGE_HEADERS * sizeof(*headers));
+    if (headers == NULL)
+        return false;
+    memcpy(headers, part->few, sizeof(part->few));
+    part->headers = headers;
+    return true;
+}
+
+static void begin_header(struct exchange *exchange, struct exchange_part *part)
 {
     part->in_header = true;
     part->in_value = part->redacting = false;
-    part->dropping = part->header_count == EXCHANGE_HEADERS;
+    part->dropping = !has_header_room(exchange, part);
     if (part->dropping)
         part->headers_cut = true;
     else
@@ -139,7 +158,7 @@ void exchange_name(struct exchange *exchange, struct exchange_part *part, const 
                    size_t length)
 {
     if (!part->in_header)
-        begin_header(part);
+        begin_header(exchange, part);
     struct exchange_header *header = current(part);
     if (header != NULL && !add(exchange, part, &header->name, bytes, length))
         drop(part);
@@ -152,8 +171,9 @@ static void begin_value(struct exchange *exchange, struct exchange_part *part)
     if (header == NULL)
         return;
     header->value.at = part->text_length;
+    part->field = (uint8_t)field_of(text_at(part, header->name));
     part->redacting =
-        !exchange->tap->options.keep_credentials && redact_header(text_at(part, header->name));
+        !exchange->tap->options.keep_credentials && part->field == HTTP_FIELD_CREDENTIAL;
     if (part->redacting && !add(exchange, part, &header->value, REDACTED, strlen(REDACTED)))
         drop(part);
 }
@@ -175,24 +195,31 @@ void exchange_value_end(struct exchange *exchange, struct exchange_part *part)
     struct exchange_header *header = current(part);
     if (header == NULL)
         return;
-    if (!part->redacting && redact_is_url(text_at(part, header->name)))
+    if (field_is_url((enum http_field)part->field))
         redact_span(exchange, part, &header->value);
     part->header_count++;
+    part->fields[part->field] = part->header_count;
 }
 
-struct text exchange_find(const struct exchange_part *part, const char *name)
+void exchange_header(struct exchange *exchange, struct exchange_part *part, struct text name,
+                     struct text value)
 {
-    const struct text wanted = text_from(name, strlen(name));
-    for (size_t i = part->header_count; i > 0; i--)
-        if (text_equals_nocase(text_at(part, part->headers[i - 1].name), wanted))
-            return text_at(part, part->headers[i - 1].value);
-    return (struct text){0};
+    exchange_name(exchange, part, name.at, name.length);
+    exchange_value(exchange, part, value.at, value.length);
+    exchange_value_end(exchange, part);
+}
+
+struct text exchange_find(const struct exchange_part *part, enum http_field field)
+{
+    size_t number = part->fields[field];
+    return number > 0 ? text_at(part, part->headers[number - 1].value) : (struct text){0};
 }
 
 void exchange_forget(struct exchange_part *part)
 {
     part->text_length = 0;
     part->header_count = 0;
+    memset(part->fields, 0, sizeof(part->fields));
     part->in_header = part->headers_cut = false;
 }
 
@@ -200,8 +227,8 @@ void exchange_forget(struct exchange_part *part)
 
 void exchange_headers_end(struct exchange *exchange, struct exchange_part *part)
 {
-    struct text type = exchange_find(part, "content-type");
-    struct text encoding = exchange_find(part, "content-encoding");
+    struct text type = exchange_find(part, HTTP_FIELD_CONTENT_TYPE);
+    struct text encoding = exchange_find(part, HTTP_FIELD_CONTENT_ENCODING);
     part->headers_ended = true;
     part->is_grpc = type.at != NULL && grpc_is(type);
     part->is_dns = type.at != NULL && doh_is(type);
@@ -260,7 +287,7 @@ static struct http_body body_of(const struct exchange_part *part, uint8_t *decod
 {
     struct http_body body = {.text = text_from(part->body, part->body_length),
                              .cut = part->body_length < part->length};
-    struct text encoding = exchange_find(part, "content-encoding");
+    struct text encoding = exchange_find(part, HTTP_FIELD_CONTENT_ENCODING);
     size_t length;
     if (part->body == NULL)
         return (struct http_body){.cut = part->length > 0};
@@ -280,7 +307,7 @@ static struct http_body body_of(const struct exchange_part *part, uint8_t *decod
 
 static uint8_t *room_for_decoding(struct exchange *exchange, const struct exchange_part *part)
 {
-    if (part->body == NULL || exchange_find(part, "content-encoding").at == NULL)
+    if (part->body == NULL || exchange_find(part, HTTP_FIELD_CONTENT_ENCODING).at == NULL)
         return NULL;
     return tap_alloc(exchange->tap, body_limit(exchange, part));
 }
@@ -290,7 +317,7 @@ static struct http_message message_of(const struct exchange_part *part, struct h
     for (size_t i = 0; i < part->header_count; i++)
         headers[i] = (struct http_header){.name = text_at(part, part->headers[i].name),
                                           .value = text_at(part, part->headers[i].value)};
-    return (struct http_message){
+    struct http_message message = {
         .headers = headers,
         .header_count = part->header_count,
         .headers_cut = part->headers_cut,
@@ -300,6 +327,8 @@ static struct http_message message_of(const struct exchange_part *part, struct h
         .end = part->end,
         .grpc_messages = part->grpc.messages,
     };
+    memcpy(message.fields, part->fields, sizeof(message.fields));
+    return message;
 }
 
 /* RFC 9110, section 7.2: a name or an address, and perhaps a port. */
@@ -336,7 +365,7 @@ static struct http_body as_wanted(const struct exchange *exchange, struct http_b
 static void tell_dns(struct exchange *exchange, const struct http_exchange *http,
                      const struct http_body *query, const struct http_body *answer)
 {
-    struct text accepted = exchange_find(&exchange->request, "accept");
+    struct text accepted = exchange_find(&exchange->request, HTTP_FIELD_ACCEPT);
     bool is_get = text_is(http->method, "GET") &&
                   (exchange->response.is_dns || (accepted.at != NULL && doh_is(accepted)));
     const struct doh doh = {
@@ -358,7 +387,7 @@ static void tell_dns(struct exchange *exchange, const struct http_exchange *http
 
 static int grpc_status_of(const struct exchange *exchange)
 {
-    struct text status = exchange_find(&exchange->response, "grpc-status");
+    struct text status = exchange_find(&exchange->response, HTTP_FIELD_GRPC_STATUS);
     if (status.length == 0 || status.length > 3)
         return -1;
     int number = 0;
@@ -382,14 +411,14 @@ static struct http_exchange start_line_of(const struct exchange *exchange)
         .protocol = text_from(protocols[exchange->version - (is_2 ? 18 : 10)], is_2 ? 6 : 8),
     };
     if (is_2) {
-        told.method = exchange_find(request, ":method");
-        told.url = exchange_find(request, ":path");
+        told.method = exchange_find(request, HTTP_FIELD_METHOD);
+        told.url = exchange_find(request, HTTP_FIELD_PATH);
     } else if (exchange->method != NULL) {
         told.method = text_from(exchange->method, strlen(exchange->method));
         told.url = text_at(request, exchange->url);
     }
-    struct text authority = exchange_find(request, ":authority");
-    split_host(authority.at != NULL ? authority : exchange_find(request, "host"), &told);
+    struct text authority = exchange_find(request, HTTP_FIELD_AUTHORITY);
+    split_host(authority.at != NULL ? authority : exchange_find(request, HTTP_FIELD_HOST), &told);
     return told;
 }
 
@@ -403,7 +432,7 @@ static void tell_http(struct exchange *exchange, struct http_exchange *told)
     told->reset_by_server = exchange->reset_by_server;
     told->is_grpc = request->is_grpc || response->is_grpc;
     told->grpc_status = grpc_status_of(exchange);
-    told->grpc_message = grpc_message(exchange_find(response, "grpc-message"), grpc);
+    told->grpc_message = grpc_message(exchange_find(response, HTTP_FIELD_GRPC_MESSAGE), grpc);
     const struct message message = {.kind = MESSAGE_HTTP,
                                     .protocol = exchange->protocol,
                                     .number = exchange->number,

@@ -6,10 +6,10 @@
  * (tap_options). A body's start is kept where that was asked for; a body of server-sent events is
  * told event by event, gRPC's messages are counted, and DNS messages (RFC 8484) are told besides.
  *
- * Memory: the structure of 1.5 KiB; for the request and for the response each up to EXCHANGE_TEXT
- * of headers, as much of the body as is wanted (of a DNS message DNS_MESSAGE_LIMIT at least), and
- * for server-sent events as much again. Headers beyond that, or for which the connection has no
- * memory left, are left out: `headers_cut`. */
+ * Memory: the structure of 0.7 KiB; for the request and for the response each up to EXCHANGE_TEXT
+ * of headers and 0.5 KiB to find them by, as much of the body as is wanted (of a DNS message
+ * DNS_MESSAGE_LIMIT at least), and for server-sent events as much again. Headers beyond that, or
+ * for which the connection has no memory left, are left out: `headers_cut`. */
 #ifndef TAP_EXCHANGE_H
 #define TAP_EXCHANGE_H
 
@@ -19,6 +19,7 @@
 
 /* Of a message. */
 #define EXCHANGE_HEADERS 64
+#define EXCHANGE_FEW 20 /* most messages have no more */
 #define EXCHANGE_TEXT 16384
 /* A longer target of a request is cut. */
 #define EXCHANGE_URL 8192
@@ -37,6 +38,7 @@ struct exchange_part {
     uint16_t text_length, text_size;
     uint8_t header_count;
     bool in_header, in_value; /* a header is read, which is not one yet; its value is */
+    uint8_t field;            /* enum http_field: what its name stands for */
     bool dropping;            /* the header that is read is not kept; */
     bool redacting;           /* its value is not */
     bool headers_cut;
@@ -49,7 +51,9 @@ struct exchange_part {
     uint32_t body_length;
     struct sse *sse;
     struct grpc grpc;
-    struct exchange_header headers[EXCHANGE_HEADERS];
+    uint8_t fields[HTTP_FIELDS];     /* as in struct http_message */
+    struct exchange_header *headers; /* the few, until there are more */
+    struct exchange_header few[EXCHANGE_FEW];
 };
 
 struct exchange {
@@ -78,15 +82,17 @@ void exchange_start(struct exchange *exchange, struct exchange_part *part);
 void exchange_url(struct exchange *exchange, const char *bytes, size_t length);
 void exchange_url_end(struct exchange *exchange);
 
-/* Of a header, in pieces, name first. It is one when its value has ended. */
+/* A header: as a whole, or in pieces, name first. It is one when its value has ended. */
+void exchange_header(struct exchange *exchange, struct exchange_part *part, struct text name,
+                     struct text value);
 void exchange_name(struct exchange *exchange, struct exchange_part *part, const char *bytes,
                    size_t length);
 void exchange_value(struct exchange *exchange, struct exchange_part *part, const char *bytes,
                     size_t length);
 void exchange_value_end(struct exchange *exchange, struct exchange_part *part);
 
-/* The value of the last header of this name (in any case), if it is kept. */
-struct text exchange_find(const struct exchange_part *part, const char *name);
+/* The value of the last header of this kind, if it is kept. */
+struct text exchange_find(const struct exchange_part *part, enum http_field field);
 
 /* What was kept of the headers is forgotten: they were those of an interim response. */
 void exchange_forget(struct exchange_part *part);

@@ -219,8 +219,9 @@ static bool start(void *state, struct tap *tap)
 static bool switch_protocol(struct reader *reader, size_t rest)
 {
     const struct exchange_part *response = &reader->oldest->response;
-    if (text_is_nocase(exchange_find(response, "upgrade"), "websocket"))
-        websocket_tap_begin(reader->tap, exchange_find(response, "sec-websocket-extensions"), rest);
+    if (text_is_nocase(exchange_find(response, HTTP_FIELD_UPGRADE), "websocket"))
+        websocket_tap_begin(reader->tap, exchange_find(response, HTTP_FIELD_WEBSOCKET_EXTENSIONS),
+                            rest);
     return false;
 }
 

@@ -117,17 +117,14 @@ struct headers {
 static void see_header(void *context, struct text name, struct text value)
 {
     const struct headers *headers = context;
-    if (headers->part == NULL)
-        return;
-    exchange_name(headers->exchange, headers->part, name.at, name.length);
-    exchange_value(headers->exchange, headers->part, value.at, value.length);
-    exchange_value_end(headers->exchange, headers->part);
+    if (headers->part != NULL)
+        exchange_header(headers->exchange, headers->part, name, value);
 }
 
 /* 0 if there is none. */
 static unsigned status_of(const struct exchange_part *part)
 {
-    struct text status = exchange_find(part, ":status");
+    struct text status = exchange_find(part, HTTP_FIELD_STATUS);
     unsigned number = 0;
     for (size_t i = 0; i < status.length; i++) {
         if (status.length != 3 || status.at[i] < '0' || status.at[i] > '9')

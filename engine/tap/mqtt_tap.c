@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tap/mqtt_tap.h"
 
+#include "tap/field.h"
 #include "tap/mqtt.h"
 #include "tap/redact.h"
 
@@ -59,7 +60,7 @@ static struct mqtt_bytes bytes_of(const struct reader *reader, const struct pack
 
 static bool is_secret(struct text name)
 {
-    return text_is(name, "authentication_data") || redact_header(name);
+    return text_is(name, "authentication_data") || field_of(name) == HTTP_FIELD_CREDENTIAL;
 }
 
 /* It stands in the packet. */

@@ -14,42 +14,6 @@ static bool is_among(struct text name, const struct text *names, size_t count)
     return false;
 }
 
-/* By their length: most headers have none of these. */
-static bool is_one(struct text name, const char *const (*names)[3], size_t lengths)
-{
-    if (name.length >= lengths)
-        return false;
-    for (const char *const *at = names[name.length]; *at != NULL; at++)
-        if (text_equals_nocase(name, text_from(*at, name.length)))
-            return true;
-    return false;
-}
-
-bool redact_header(struct text name)
-{
-    static const char *const names[][3] = {[6] = {"cookie", "apikey"},
-                                           [7] = {"api-key", "cookie2"},
-                                           [9] = {"x-api-key"},
-                                           [10] = {"set-cookie"},
-                                           [11] = {"set-cookie2"},
-                                           [12] = {"x-auth-token", "x-csrf-token"},
-                                           [13] = {"authorization"},
-                                           [14] = {"x-goog-api-key"},
-                                           [19] = {"proxy-authorization"},
-                                           [20] = {"x-amz-security-token"}};
-    return is_one(name, names, ARRAY_SIZE(names));
-}
-
-bool redact_is_url(struct text name)
-{
-    static const char *const names[][3] = {[5] = {":path"},
-                                           [6] = {"origin"},
-                                           [7] = {"referer"},
-                                           [8] = {"location"},
-                                           [16] = {"content-location"}};
-    return is_one(name, names, ARRAY_SIZE(names));
-}
-
 static bool is_secret(struct text name)
 {
     static const struct text names[] = {NAME("access_token"),

@@ -9,12 +9,6 @@
 /* What stands where a credential stood. */
 #define REDACTED "(redacted)"
 
-/* True if the value of a header of this name is a credential as a whole. */
-bool redact_header(struct text name);
-
-/* True if the value of a header of this name is a URL. */
-bool redact_is_url(struct text name);
-
 /* True if there are credentials in the URL: a user's name and password in front of the host, or
  * parameters that are known for it (access_token, password, …) in its query or fragment. */
 bool redact_finds(struct text url);

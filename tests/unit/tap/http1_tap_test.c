@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tap/http1_tap.h"
 
+#include "tap/exchange.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -256,6 +258,23 @@ static void memory_does_not_grow_with_what_is_read(void **state)
     free(listening.told);
 }
 
+/* Up to the limit; those that mean something are the first and the last. */
+static void many_headers_are_all_told(void **state)
+{
+    (void)state;
+    for (int count = 2; count <= EXCHANGE_HEADERS; count++) {
+        char request[2000] = "GET / HTTP/1.1\r\nHost: x.test\r\n", expected[2000];
+        strcpy(expected, "0 http HTTP/1.1 GET x.test / 0 -> 200 5\n  > Host: x.test\n");
+        for (int i = 1; i < count - 1; i++) {
+            sprintf(request + strlen(request), "X-%d: %d\r\n", i, i);
+            sprintf(expected + strlen(expected), "  > X-%d: %d\n", i, i);
+        }
+        strcat(request, "Cookie: s3cret\r\n\r\n");
+        strcat(expected, "  > Cookie: (redacted)\n  < Content-Length: 5\n");
+        assert_talk_as(&(struct talk){{request, OK}, expected}, &(struct tap_options){0}, true);
+    }
+}
+
 static void too_many_unanswered_requests_end_the_reading(void **state)
 {
     (void)state;
@@ -283,6 +302,7 @@ int main(void)
         cmocka_unit_test(bodies_are_kept_as_far_as_they_were_asked_for),
         cmocka_unit_test(an_encoded_body_is_kept_decoded),
         cmocka_unit_test(memory_does_not_grow_with_what_is_read),
+        cmocka_unit_test(many_headers_are_all_told),
         cmocka_unit_test(too_many_unanswered_requests_end_the_reading),
     };
     return cmocka_run_group_tests_name("tap/http1_tap", tests, NULL, NULL);
