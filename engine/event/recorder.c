@@ -17,14 +17,19 @@
 
 #define RING_SIZE ((size_t)1 << 20)
 #define RECORDS_A_TURN 4096
-/* Where one line was more will come: for so long, in ms, nobody has to ring for them. */
+/* Where one line was more will come: for so long, in ms, nobody rings for them, unless they fill
+ * the ring. Where many were it is longer: to be woken often costs a busy machine more than to write
+ * the lines. Those of two feeds may come out of order by as much. */
 #define NAP 2
+#define LONG_NAP 20
+#define MANY 32
 /* How long the end waits for a disk, in s. */
 #define STOP_LIMIT 5
 
 struct recorder_feed {
     struct recorder *recorder;
     struct ring ring;
+    size_t unseen; /* bytes that were put since it last woke the recorder */
     struct counter dropped;
 };
 
@@ -43,7 +48,7 @@ struct recorder {
     struct watch data_watch;
     int data; /* eventfd: there is something in a ring */
     atomic_bool asleep;
-    struct timeout_class nap_time;
+    struct timeout_class nap_time, long_nap_time;
     struct timer nap;
     pthread_t thread;
     struct recorder_counters counters;
@@ -138,7 +143,7 @@ void recorder_followed(struct recorder *recorder)
  * later does not see it. */
 #define TAG_FOLLOWED 0x100u
 
-static bool drain_feed(struct recorder *recorder, struct recorder_feed *feed)
+static size_t drain_feed(struct recorder *recorder, struct recorder_feed *feed)
 {
     uint32_t tag;
     size_t length, count = 0;
@@ -152,36 +157,45 @@ static bool drain_feed(struct recorder *recorder, struct recorder_feed *feed)
         ring_consume(&feed->ring);
         count++;
     }
-    return count > 0;
+    return count;
 }
 
-static bool drain_feeds(struct recorder *recorder)
+/* Returns how many lines there were. */
+static size_t drain_feeds(struct recorder *recorder)
 {
-    bool any = false;
-    size_t count = atomic_load(&recorder->feed_count);
+    size_t lines = 0, count = atomic_load(&recorder->feed_count);
     for (size_t i = 0; i < count; i++)
-        any = drain_feed(recorder, &recorder->feeds[i]) || any;
+        lines += drain_feed(recorder, &recorder->feeds[i]);
     followed_tell(&recorder->followed);
     for (enum output which = 0; which < OUTPUTS; which++)
         flush_output(recorder, which);
-    return any;
+    return lines;
 }
 
-/* To ring, and to be woken, costs a busy thread more than the line does. */
+static void nap_over(struct timer *timer);
+
+static void nap(struct recorder *recorder, size_t lines)
+{
+    struct timeout_class *time = lines >= MANY ? &recorder->long_nap_time : &recorder->nap_time;
+    timer_start(&recorder->nap, time, recorder->loop.now, nap_over);
+}
+
 static void nap_over(struct timer *timer)
 {
     struct recorder *recorder = container_of(timer, struct recorder, nap);
-    if (drain_feeds(recorder)) {
-        timer_start(timer, &recorder->nap_time, recorder->loop.now, nap_over);
+    size_t lines = drain_feeds(recorder);
+    if (lines > 0) {
+        nap(recorder, lines);
         return;
     }
     /* A feed that saw us awake does not ring: so look once more after lying down. Each side writes
      * before it reads what the other one writes, in an order that both see (ring.h): either the
      * feed finds us asleep, or we see what it had put before. */
     atomic_store(&recorder->asleep, true);
-    if (drain_feeds(recorder)) {
+    lines = drain_feeds(recorder);
+    if (lines > 0) {
         atomic_store(&recorder->asleep, false);
-        timer_start(timer, &recorder->nap_time, recorder->loop.now, nap_over);
+        nap(recorder, lines);
     }
 }
 
@@ -192,8 +206,7 @@ static void data_ready(struct watch *watch, uint32_t events)
     uint64_t count;
     (void)!read(recorder->data, &count, sizeof(count));
     atomic_store(&recorder->asleep, false);
-    (void)drain_feeds(recorder);
-    timer_start(&recorder->nap, &recorder->nap_time, recorder->loop.now, nap_over);
+    nap(recorder, drain_feeds(recorder));
 }
 
 void recorder_drop(struct recorder_feed *feed)
@@ -211,6 +224,19 @@ bool recorder_has_room(const struct recorder_feed *feed, size_t length)
     return ring_fits(&feed->ring, length);
 }
 
+static void wake(struct recorder_feed *feed)
+{
+    uint64_t one = 1;
+    feed->unseen = 0;
+    (void)!write(feed->recorder->data, &one, sizeof(one));
+}
+
+/* True for one of those who find it asleep. */
+static bool is_asleep(struct recorder *recorder)
+{
+    return atomic_load(&recorder->asleep) && atomic_exchange(&recorder->asleep, false);
+}
+
 void recorder_put(struct recorder_feed *feed, enum output output, const char *line, size_t length)
 {
     if (!recorder_wants(feed, output))
@@ -220,10 +246,9 @@ void recorder_put(struct recorder_feed *feed, enum output output, const char *li
         counter_add(&feed->dropped, 1);
         return;
     }
-    if (atomic_load(&feed->recorder->asleep) && atomic_exchange(&feed->recorder->asleep, false)) {
-        uint64_t one = 1;
-        (void)!write(feed->recorder->data, &one, sizeof(one));
-    }
+    feed->unseen += length;
+    if (is_asleep(feed->recorder) || feed->unseen > RING_SIZE / 2)
+        wake(feed);
 }
 
 void recorder_log_sink(void *feed, const char *line, size_t length)
@@ -348,7 +373,7 @@ static void *run(void *context)
     thread_begin("recorder");
     data_ready(&recorder->data_watch, 0);
     loop_run(&recorder->loop);
-    while (drain_feeds(recorder))
+    while (drain_feeds(recorder) > 0)
         ;
     return NULL;
 }
@@ -409,6 +434,7 @@ struct recorder *recorder_start(const struct recorder_paths *paths, size_t feed_
         return NULL;
     }
     timeout_class_init(&recorder->nap_time, &recorder->loop.timeouts, NAP);
+    timeout_class_init(&recorder->long_nap_time, &recorder->loop.timeouts, LONG_NAP);
     store_init(&recorder->store, &recorder->loop);
     if (!open_outputs(recorder, paths)) {
         free_recorder(recorder);
