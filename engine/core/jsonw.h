@@ -147,9 +147,9 @@ static inline void jsonw_raw(struct jsonw *json, const char *key, const char *te
 }
 
 /* Members of an object, `"key":value` with commas between, that are JSON already. */
-static inline void jsonw_members(struct jsonw *json, const char *text)
+static inline void jsonw_members(struct jsonw *json, struct text text)
 {
-    jsonw_raw(json, NULL, text);
+    jsonw_value(json, NULL, text.at, text.length);
 }
 
 /* Any bytes: what is not printable ASCII as a dot; and in base64 (RFC 4648, section 4). */

@@ -27,16 +27,21 @@ void eve_write_time(struct jsonw *json, const char *key, const struct timeval *t
     memcpy(text + length, ".000000+0000", 13);
     for (long left = (long)time->tv_usec, i = 6; left > 0; left /= 10, i--)
         text[length + (size_t)i] = (char)('0' + left % 10);
-    jsonw_string(json, key, text);
+    jsonw_bytes(json, key, text, length + 12);
+}
+
+static void begin_at(struct jsonw *json, const struct timeval *now, const char *type)
+{
+    jsonw_object(json, NULL);
+    eve_write_time(json, "timestamp", now);
+    jsonw_string(json, "event_type", type);
 }
 
 void eve_begin(struct jsonw *json, const char *type)
 {
     struct timeval now;
     gettimeofday(&now, NULL);
-    jsonw_object(json, NULL);
-    eve_write_time(json, "timestamp", &now);
-    jsonw_string(json, "event_type", type);
+    begin_at(json, &now, type);
 }
 
 static void write_community_id(struct jsonw *json, const struct record *record)
@@ -67,21 +72,22 @@ static void write_head(struct jsonw *json, const struct record *record)
     write_community_id(json, record);
 }
 
-const char *eve_make_head(const struct record *record, struct arena *arena)
+struct text eve_make_head(const struct record *record, struct arena *arena)
 {
     char buffer[HEAD_SIZE];
     struct jsonw json;
     jsonw_init(&json, buffer, sizeof(buffer));
     write_head(&json, record);
     const char *text = jsonw_text(&json);
-    return text != NULL ? arena_strdup(arena, text) : NULL;
+    const char *head = text != NULL ? arena_strdup(arena, text) : NULL;
+    return head != NULL ? text_from(head, json.length) : (struct text){0};
 }
 
-void eve_write_header(struct jsonw *json, const char *type, const char *app_proto,
-                      const struct record *record)
+void eve_write_header(struct jsonw *json, const struct timeval *now, const char *type,
+                      const char *app_proto, const struct record *record)
 {
-    eve_begin(json, type);
-    if (record->head != NULL)
+    begin_at(json, now, type);
+    if (record->head.at != NULL)
         jsonw_members(json, record->head);
     else
         write_head(json, record);
@@ -366,7 +372,9 @@ void eve_compose(struct jsonw *json, enum eve_type type, const struct record *re
                                         [EVE_TLS] = "tls",
                                         [EVE_FLOW] = "flow",
                                         [EVE_ALERT] = "alert"};
-    eve_write_header(json, names[type], record->app_proto, record);
+    struct timeval now;
+    gettimeofday(&now, NULL);
+    eve_write_header(json, &now, names[type], record->app_proto, record);
     if (type == EVE_ALERT)
         write_alert(json, record);
     if (type == EVE_TLS || (type == EVE_ALERT && record->flow->opened))

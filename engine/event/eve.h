@@ -34,13 +34,13 @@ void eve_write(struct recorder_feed *feed, enum eve_type type, const struct reco
 void eve_compose(struct jsonw *json, enum eve_type type, const struct record *record);
 
 /* That part of a connection's events that is the same in all of them, made once (record->head)
- * where there will be many. NULL if there is no memory. */
-const char *eve_make_head(const struct record *record, struct arena *arena) must_check;
+ * where there will be many. Not there if there is no memory. */
+struct text eve_make_head(const struct record *record, struct arena *arena) must_check;
 
-/* What all events have: in front, with the object left open; and under `intercept`, whose object is
- * left open, who the device is. For writers of further kinds: eve_message.c. */
-void eve_write_header(struct jsonw *json, const char *type, const char *app_proto,
-                      const struct record *record);
+/* What all events have, of this time: in front, with the object left open; and under `intercept`,
+ * whose object is left open, who the device is. For writers of further kinds: eve_message.c. */
+void eve_write_header(struct jsonw *json, const struct timeval *now, const char *type,
+                      const char *app_proto, const struct record *record);
 void eve_open_intercept(struct jsonw *json, const struct record *record);
 
 /* Hands over what was written, with a newline behind, for which there is room. False if it did not

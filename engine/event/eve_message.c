@@ -15,6 +15,7 @@ struct writing {
     struct jsonw json;
     const struct record *record;
     const struct message *message;
+    struct timeval now;
     bool briefly; /* without headers and bodies: they were too long */
     bool has_cut; /* headers were longer than is told */
 };
@@ -180,23 +181,23 @@ static void write_body_facts(struct jsonw *json, const char *key, const struct h
 }
 
 /* The loop's clock is not the wall's. */
-static void write_start(struct jsonw *json, uint64_t start)
+static void write_start(struct writing *writing, uint64_t start)
 {
     const uint64_t now = clock_ms();
-    struct timeval time;
+    struct timeval time = writing->now;
     if (start == 0 || start > now)
         return;
-    gettimeofday(&time, NULL);
     const struct timeval ago = {.tv_sec = (time_t)((now - start) / 1000),
                                 .tv_usec = (suseconds_t)((now - start) % 1000 * 1000)};
     timersub(&time, &ago, &time);
-    eve_write_time(json, "start", &time);
+    eve_write_time(&writing->json, "start", &time);
 }
 
-static void write_times(struct jsonw *json, const struct http_exchange *http)
+static void write_times(struct writing *writing, const struct http_exchange *http)
 {
+    struct jsonw *json = &writing->json;
     const uint64_t start = http->request.start;
-    write_start(json, start);
+    write_start(writing, start);
     if (start == 0)
         return;
     if (http->request.end >= start)
@@ -223,7 +224,7 @@ static void write_http_extras(struct writing *writing)
     write_body_facts(json, "request_body", &http->request.body, http->request.length,
                      !writing->briefly);
     write_body_facts(json, "response_body", &http->response.body, http->response.length, false);
-    write_times(json, http);
+    write_times(writing, http);
     jsonw_object_end(json);
     if (http->is_grpc)
         write_grpc(json, http);
@@ -431,7 +432,7 @@ static bool write_event(struct recorder_feed *feed, struct writing *writing)
     struct jsonw *json = &writing->json;
     const struct message *message = writing->message;
     const struct form *form = &forms[message->kind];
-    eve_write_header(json, form->type, message->protocol, writing->record);
+    eve_write_header(json, &writing->now, form->type, message->protocol, writing->record);
     jsonw_uint(json, "tx_id", message->number);
     jsonw_string(json, "direction", direction_of(message));
     if (form->write != NULL)
@@ -450,6 +451,7 @@ void eve_message_write(struct recorder_feed *feed, const struct record *record,
     struct writing writing = {.record = record, .message = message};
     if (!recorder_wants(feed, OUTPUT_EVENTS))
         return;
+    gettimeofday(&writing.now, NULL);
     jsonw_init(&writing.json, buffer, sizeof(buffer) - 1);
     if (write_event(feed, &writing))
         return;

@@ -9,6 +9,7 @@
 
 #include "core/ending.h"
 #include "core/flow.h"
+#include "core/text.h"
 #include "event/alert.h"
 
 #include <sys/time.h>
@@ -79,7 +80,7 @@ struct record {
     bool forged_cached;
     bool forged_override; /* it is none: the operator's own certificate was shown */
 
-    const char *head;      /* what all its events begin with, as eve.h makes it; or NULL */
+    struct text head;      /* what all its events begin with, if eve.h has made it */
     const char *protocol;  /* that was spoken inside TLS, by Suricata's name: "failed" if nobody
                               knows  it; NULL if nothing was read */
     uint64_t transactions; /* of it that were seen */

@@ -5,7 +5,7 @@
 
 static void *take(size_t size, void *tap)
 {
-    return tap_alloc(tap, size);
+    return tap_realloc(tap, NULL, size);
 }
 
 static void give_back(void *memory, void *tap)

@@ -40,9 +40,8 @@ static size_t gather(struct http2_frames *frames, const uint8_t *bytes, size_t l
     return count;
 }
 
-static void parse_header(struct http2_frames *frames)
+static void parse_header(struct http2_frames *frames, const uint8_t *header)
 {
-    const uint8_t *header = frames->gathered;
     frames->frame = (struct http2_frame){
         .length = number_at(header, 3),
         .type = header[3],
@@ -52,6 +51,19 @@ static void parse_header(struct http2_frames *frames)
     frames->front_size = front_size(&frames->frame);
     frames->gathered_length = 0;
     frames->stage = HTTP2_IN_FRONT;
+}
+
+/* Mostly it is there as a whole. Returns how many bytes were taken. */
+static size_t read_header(struct http2_frames *frames, const uint8_t *bytes, size_t length)
+{
+    if (frames->gathered_length == 0 && length >= HTTP2_HEADER_SIZE) {
+        parse_header(frames, bytes);
+        return HTTP2_HEADER_SIZE;
+    }
+    size_t count = gather(frames, bytes, length, HTTP2_HEADER_SIZE);
+    if (frames->gathered_length == HTTP2_HEADER_SIZE)
+        parse_header(frames, frames->gathered);
+    return count;
 }
 
 static enum http2_step parse_front(struct http2_frames *frames)
@@ -93,10 +105,9 @@ size_t http2_frames_read(struct http2_frames *frames, const uint8_t *bytes, size
     size_t count = 0;
     *step = HTTP2_MORE;
     if (frames->stage == HTTP2_IN_HEADER) {
-        count = gather(frames, bytes, length, HTTP2_HEADER_SIZE);
-        if (frames->gathered_length < HTTP2_HEADER_SIZE)
+        count = read_header(frames, bytes, length);
+        if (frames->stage == HTTP2_IN_HEADER)
             return count;
-        parse_header(frames);
     }
     if (frames->stage == HTTP2_IN_FRONT) {
         if (frames->front_size > frames->frame.length) {

@@ -48,14 +48,13 @@ void *tap_realloc(struct tap *tap, void *memory, size_t size)
         return NULL;
     block->size = size;
     tap->memory += size - old;
-    if (size > old)
-        memset((char *)(block + 1) + old, 0, size - old);
     return block + 1;
 }
 
 void *tap_alloc(struct tap *tap, size_t size)
 {
-    return tap_realloc(tap, NULL, size);
+    void *memory = tap_realloc(tap, NULL, size);
+    return memory != NULL ? memset(memory, 0, size) : NULL;
 }
 
 void tap_free(struct tap *tap, void *memory)

@@ -114,8 +114,8 @@ void tap_fini(struct tap *tap, uint64_t now);
 
 /* ---- for readers ---- */
 
-/* Zeroed memory, or NULL if there is none, or none left for this connection. Unlike the arena's it
- * is given back: all of it at the latest in the reader's `fini`. */
+/* Memory, or NULL if there is none, or none left for this connection; zeroed by tap_alloc(). Unlike
+ * the arena's it is given back: all of it at the latest in the reader's `fini`. */
 void *tap_alloc(struct tap *tap, size_t size) must_check;
 void *tap_realloc(struct tap *tap, void *memory, size_t size) must_check;
 void tap_free(struct tap *tap, void *memory);

@@ -39,7 +39,8 @@ MEASURES = {
     "1 GB, HTTP/1.1, MB/s": lambda lab: download(lab, "--http1.1"),
     "1 GB, HTTP/2, MB/s": lambda lab: download(lab, "--http2"),
     "small, HTTP/1.1, requests/s": lambda lab: small_requests(lab, "--h1"),
-    "small, HTTP/2, requests/s": lambda lab: small_requests(lab, "-m", 10),
+    "small, HTTP/2, requests/s": lambda lab: small_requests(lab, "-m", 1),
+    "small, HTTP/2, ten at once, requests/s": lambda lab: small_requests(lab, "-m", 10),
 }
 
 
@@ -94,7 +95,7 @@ def main():
         (speed, used), (plain_speed, plain_used) = (
             (max(one[what][0] for one in found[reads]), min(one[what][1] for one in found[reads]))
             for reads in (True, False))
-        print("%-28s %6.0f with readers, %6.0f without: %.3f; processor %.2f s, %.2f s: %.3f"
+        print("%-40s %6.0f with readers, %6.0f without: %.3f; processor %.2f s, %.2f s: %.3f"
               % (what, speed, plain_speed, speed / plain_speed, used, plain_used, used / plain_used))
 
 

@@ -380,7 +380,7 @@ static void bytes_are_written_in_base64_and_as_what_can_be_printed(void **state)
     jsonw_printable(&json, "a", text_from("a\"\\\n\xc3\xa4~\x7f", 8));
     jsonw_text_value(&json, "b", (struct text){0});
     jsonw_text_value(&json, "c", text_from("", 0));
-    jsonw_members(&json, "\"d\":1,\"e\":2");
+    jsonw_members(&json, text_from("\"d\":1,\"e\":2", 11));
     jsonw_object_end(&json);
     assert_string_equal(jsonw_text(&json), "{\"a\":\"a\\\"\\\\...~.\",\"c\":\"\",\"d\":1,\"e\":2}");
 }
