@@ -129,6 +129,9 @@ static void drop(struct exchange_part *part)
     part->dropping = part->headers_cut = true;
 }
 
+_Static_assert(EXCHANGE_FEW < EXCHANGE_HEADERS && EXCHANGE_HEADERS <= UINT8_MAX,
+               "there are few, many, and no more than a byte can count");
+
 /* False if there is none for one header more. */
 static bool has_header_room(struct exchange *exchange, struct exchange_part *part)
 {

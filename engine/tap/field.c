@@ -4,11 +4,11 @@
 #define LONGEST 24
 
 struct field_name {
-    char text[LONGEST]; /* in place: one memory access less for each header */
+    char text[LONGEST + 1]; /* in place: one memory access less for each header */
     enum http_field field;
 };
 
-/* By their length. */
+/* By their length; behind the last of each there is an empty one. */
 static const struct field_name names[LONGEST + 1][7] = {
     [4] = {{"host", HTTP_FIELD_HOST}},
     [5] = {{":path", HTTP_FIELD_PATH}},

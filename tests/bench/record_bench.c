@@ -10,10 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCHES 100
+#define BATCHES 50
 #define BATCH 200 /* as many records as the recorder's ring holds easily */
 #define ROUNDS 5
-#define DRAIN_TIME 5000 /* in us: for the recorder to write them */
+#define DRAIN_TIME 30000 /* in us: for the recorder to write them, and to fall asleep */
 #define FRAME_HEADER 9
 
 static double seconds(void)

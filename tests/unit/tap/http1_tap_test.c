@@ -258,20 +258,68 @@ static void memory_does_not_grow_with_what_is_read(void **state)
     free(listening.told);
 }
 
-/* Up to the limit; those that mean something are the first and the last. */
+/* Those that mean something are the first and the last. One more than the limit is left out. */
 static void many_headers_are_all_told(void **state)
 {
     (void)state;
-    for (int count = 2; count <= EXCHANGE_HEADERS; count++) {
+    for (int count = 2; count <= EXCHANGE_HEADERS + 1; count++) {
+        bool cut = count > EXCHANGE_HEADERS;
         char request[2000] = "GET / HTTP/1.1\r\nHost: x.test\r\n", expected[2000];
-        strcpy(expected, "0 http HTTP/1.1 GET x.test / 0 -> 200 5\n  > Host: x.test\n");
+        sprintf(expected, "0 http HTTP/1.1 GET x.test / 0 -> 200 5%s\n  > Host: x.test\n",
+                cut ? " headers cut" : "");
         for (int i = 1; i < count - 1; i++) {
             sprintf(request + strlen(request), "X-%d: %d\r\n", i, i);
             sprintf(expected + strlen(expected), "  > X-%d: %d\n", i, i);
         }
         strcat(request, "Cookie: s3cret\r\n\r\n");
-        strcat(expected, "  > Cookie: (redacted)\n  < Content-Length: 5\n");
+        strcat(expected, cut ? "" : "  > Cookie: (redacted)\n");
+        strcat(expected, "  < Content-Length: 5\n");
         assert_talk_as(&(struct talk){{request, OK}, expected}, &(struct tap_options){0}, true);
+    }
+}
+
+static void headers_for_which_there_is_no_memory_are_left_out(void **state)
+{
+    (void)state;
+    struct listening listening = {.headers = true};
+    listen_start(&listening, &(struct tap_options){0}, "http/1.1", 443);
+    static const char line[] = "GET / HTTP/1.1\r\n", header[] = "A: b\r\n", last[] = "C: d\r\n\r\n";
+    listen_to(&listening, true, line, strlen(line), 100);
+    for (int i = 0; i < EXCHANGE_FEW; i++)
+        listen_to(&listening, true, header, strlen(header), 100);
+    void *rest = tap_alloc(listening.tap, TAP_MEMORY - listening.tap->memory);
+    assert_non_null(rest);
+    listen_to(&listening, true, last, strlen(last), 100);
+    tap_free(listening.tap, rest);
+    listen_to(&listening, false, OK, strlen(OK), 100);
+    listen_end(&listening);
+    static const char start[] = "0 http HTTP/1.1 GET - / 0 -> 200 5 headers cut\n";
+    assert_memory_equal(listening.told, start, strlen(start));
+    assert_int_equal(strlen(listening.told), strlen(start) + EXCHANGE_FEW * strlen("  > A: b\n") +
+                                                 strlen("  < Content-Length: 5\n"));
+    free(listening.told);
+}
+
+/* Not that of an interim response; but also one behind the body. */
+static void the_last_header_of_each_kind_is_at_hand(void **state)
+{
+    (void)state;
+    static const char request[] = "GET /a HTTP/1.1\r\nuser-agent: a\r\nHOST: x.test\r\n"
+                                  "User-Agent: b\r\nX: y\r\n\r\n";
+    static const char response[] = "HTTP/1.1 103 Early\r\nLocation: /b\r\nReferer: /c\r\n\r\n"
+                                   "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+                                   "Content-Type: a/b\r\nUpgrade: d\r\n\r\n"
+                                   "0\r\nContent-Type: c/d\r\n\r\n";
+    for (size_t piece = 1; piece < 300; piece *= 3) {
+        struct listening listening = {.fields = true};
+        listen_start(&listening, &(struct tap_options){0}, "http/1.1", 443);
+        listen_to(&listening, true, request, strlen(request), piece);
+        listen_to(&listening, false, response, strlen(response), piece);
+        listen_end(&listening);
+        assert_string_equal(listening.told, "0 http HTTP/1.1 GET x.test /a 0 -> 200 0\n"
+                                            "  > HOST: x.test\n  > User-Agent: b\n"
+                                            "  < Content-Type: c/d\n  < Upgrade: d\n");
+        free(listening.told);
     }
 }
 
@@ -303,6 +351,8 @@ int main(void)
         cmocka_unit_test(an_encoded_body_is_kept_decoded),
         cmocka_unit_test(memory_does_not_grow_with_what_is_read),
         cmocka_unit_test(many_headers_are_all_told),
+        cmocka_unit_test(headers_for_which_there_is_no_memory_are_left_out),
+        cmocka_unit_test(the_last_header_of_each_kind_is_at_hand),
         cmocka_unit_test(too_many_unanswered_requests_end_the_reading),
     };
     return cmocka_run_group_tests_name("tap/http1_tap", tests, NULL, NULL);

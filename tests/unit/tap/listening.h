@@ -12,6 +12,7 @@ struct listening {
     struct arena arena;
     struct tap *tap;
     bool headers; /* these are written down, too */
+    bool fields;  /* the last header of each kind is */
     size_t most_memory;
     char *told;
     size_t length, size;
@@ -47,14 +48,22 @@ static void write_text(struct listening *listening, const char *before, struct t
                text.length > length ? "..." : "");
 }
 
+static void write_header(struct listening *listening, const char *sign,
+                         const struct http_header *header)
+{
+    write_text(listening, sign, header->name);
+    write_text(listening, ": ", header->value);
+    write_down(listening, "\n");
+}
+
 static void write_side(struct listening *listening, const char *sign,
                        const struct http_message *message)
 {
-    for (size_t i = 0; listening->headers && i < message->header_count; i++) {
-        write_text(listening, sign, message->headers[i].name);
-        write_text(listening, ": ", message->headers[i].value);
-        write_down(listening, "\n");
-    }
+    for (size_t i = 0; listening->headers && i < message->header_count; i++)
+        write_header(listening, sign, &message->headers[i]);
+    for (size_t i = HTTP_FIELD_OTHER + 1; listening->fields && i < HTTP_FIELDS; i++)
+        if (message->fields[i] > 0)
+            write_header(listening, sign, &message->headers[message->fields[i] - 1]);
     if (message->body.text.length > 0) {
         write_down(listening, "%s", sign);
         write_text(listening, "body ", message->body.text);
