@@ -3,7 +3,6 @@
 on."""
 
 import contextlib
-import itertools
 import re
 import signal
 import threading
@@ -92,13 +91,12 @@ class Reloads:
     @contextlib.contextmanager
     def edits(self):
         with Control(self.alone.directory / "patterns/run/control.sock") as control:
-            commands = itertools.cycle(("ignore.add", "ignore.del"))
-
-            def edit(_):
-                begun = time.monotonic()
-                control.do(next(commands), pattern=r"^192\.0\.2\.1:443$")
-                time.sleep(max(1 / EDITS_RATE - (time.monotonic() - begun), 0))
-            yield edit
+            def edits(_):
+                for command in "ignore.add", "ignore.del":
+                    begun = time.monotonic()
+                    control.do(command, pattern=r"^203\.0\.113\.250:1$")
+                    time.sleep(max(1 / EDITS_RATE - (time.monotonic() - begun), 0))
+            yield edits
 
 
 def measure(probes, seconds, act, load):
