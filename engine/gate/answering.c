@@ -7,6 +7,9 @@
 
 /* New connections that are answered in a turn of the loop. */
 #define READS_A_TURN 256
+/* For how long lessons on SYNs are gathered: a transaction behind each was in the way of its
+ * answer. */
+#define GATHERING_MS 10
 
 /* ---- deciding ---- */
 
@@ -38,13 +41,16 @@ static void let_go(struct answering *answering, const struct lesson *lesson)
 /* The kernel learns, and then datagrams go on: those that follow at once are not seen here. A SYN
  * has gone on by now, since nothing follows until it is answered; another connection that begins
  * meanwhile is decided here, as it was. */
-static void teach_lessons(struct answering *answering)
+void answering_teach(struct answering *answering)
 {
     const struct gate_judge *judge = &answering->options->judge;
     size_t count = answering->lesson_count;
     answering->lesson_count = 0;
+    answering->datagrams_wait = false;
     if (count == 0)
         return;
+    for (size_t i = 0; i < count; i++)
+        judge->explain(&answering->lessons[i].answer, answering->remembered[i].comment);
     add_to_kernel(answering, answering->remembered, count);
     for (size_t i = 0; i < count; i++)
         if (answering->lessons[i].flow.protocol == IPPROTO_UDP)
@@ -53,10 +59,28 @@ static void teach_lessons(struct answering *answering)
         judge->note(answering->policy, &answering->lessons[i].flow, &answering->lessons[i].answer);
 }
 
+static void time_to_teach(struct timer *timer)
+{
+    struct answering *answering = container_of(timer, struct answering, timer);
+    answering_teach(answering);
+    arena_fini(&answering->arena);
+}
+
+/* After some packets were answered. */
+static void finish_turn(struct answering *answering)
+{
+    if (answering->datagrams_wait)
+        answering_teach(answering);
+    if (answering->lesson_count == 0)
+        arena_fini(&answering->arena);
+    else if (answering->timer.class == NULL)
+        timer_start(&answering->timer, &answering->gathering, answering->loop->now, time_to_teach);
+}
+
 /* What waits to be taught goes with the rest: nobody would know of it any more. */
 static void flush_device_rules(struct answering *answering)
 {
-    teach_lessons(answering);
+    answering_teach(answering);
     device_rules_flushed(&answering->device_rules);
     if (!answering->ending && !decided_flush_devices(answering->nftables))
         log_error("the kernel's decisions for devices could not be flushed: %m");
@@ -76,12 +100,13 @@ static void add_lesson(struct answering *answering, const struct lesson *lesson)
         .origin = flow->origin, .protocol = flow->protocol, .verdict = lesson->answer.verdict};
     if (lesson->answer.holds == HOLDS_FOR_DEVICE)
         decided_for_device(decided, flow, answering->options->pass_timeout, clock_ms());
-    answering->options->judge.explain(&lesson->answer, decided->comment);
     if (decided->device.family != 0)
         (void)!device_rules_add(&answering->device_rules, decided); /* nothing is newer here */
+    if (flow->protocol == IPPROTO_UDP)
+        answering->datagrams_wait = true;
     answering->lessons[answering->lesson_count++] = *lesson;
     if (answering->lesson_count == LESSONS_LIMIT)
-        teach_lessons(answering);
+        answering_teach(answering);
 }
 
 /* Destinations that pass are remembered, and those whose QUIC is refused, since a stubborn sender
@@ -121,8 +146,7 @@ static void beginning_expired(struct beginnings *beginnings, struct beginning *b
 {
     struct answering *answering = container_of(beginnings, struct answering, beginnings);
     decide_beginning(answering, beginning);
-    teach_lessons(answering);
-    arena_fini(&answering->arena);
+    finish_turn(answering);
 }
 
 /* A datagram that cannot be kept in mind is lost, and sent again. */
@@ -208,14 +232,15 @@ static void queue_ready(struct watch *watch, uint32_t events)
     (void)events;
     struct answering *answering = container_of(watch, struct answering, watch);
     (void)queue_read(&answering->queue, READS_A_TURN);
-    teach_lessons(answering);
-    arena_fini(&answering->arena);
+    finish_turn(answering);
 }
 
 /* ---- life ---- */
 
 bool answering_init(struct answering *answering, struct loop *loop)
 {
+    answering->loop = loop;
+    timeout_class_init(&answering->gathering, &loop->timeouts, GATHERING_MS);
     return beginnings_init(&answering->beginnings, loop, beginning_expired);
 }
 
@@ -248,15 +273,16 @@ void answering_close(struct answering *answering, struct loop *loop)
 
 void answering_forget(struct answering *answering)
 {
+    answering_teach(answering);
     beginnings_forget(&answering->beginnings);
     device_rules_flushed(&answering->device_rules);
 }
 
 void answering_set_policy(struct answering *answering, void *policy)
 {
+    answering_forget(answering);
     answering->options->judge.release(answering->policy);
     answering->policy = policy;
-    answering_forget(answering);
 }
 
 void answering_remember(struct answering *answering, const struct decided *decided)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * answering.h - the packets that wait in the queue for a decision, and what the kernel is taught by
- * it: before datagrams go on, and after a SYN has.
+ * it: before datagrams go on, and some milliseconds after a SYN has.
  *
  * A part of the gate; its thread. */
 #ifndef GATE_ANSWERING_H
@@ -12,8 +12,8 @@
 #include "gate/gate.h"
 #include "gate/queue.h"
 
-/* Decisions that the kernel learns in one transaction. */
-#define LESSONS_LIMIT 64
+/* Decisions that the kernel learns in one transaction; the next SYN may have to wait for it. */
+#define LESSONS_LIMIT 12
 
 struct answering {
     /* The gate's, borrowed: */
@@ -39,6 +39,10 @@ struct answering {
     } lessons[LESSONS_LIMIT];
     struct decided remembered[LESSONS_LIMIT]; /* of the lesson with the same index */
     size_t lesson_count;
+    bool datagrams_wait; /* for one of them */
+    struct loop *loop;
+    struct timeout_class gathering;
+    struct timer timer; /* until they are taught */
 };
 
 /* All but the gate's members is all-zero before, `watch.fd` is -1. False with errno. */
@@ -59,6 +63,9 @@ void answering_forget(struct answering *answering);
 
 /* An interface may have another name now. */
 void answering_forget_interface(struct answering *answering);
+
+/* Teaches the kernel at once what waits to be taught. */
+void answering_teach(struct answering *answering);
 
 /* Teaches the kernel what a worker has decided. */
 void answering_remember(struct answering *answering, const struct decided *decided);

@@ -260,6 +260,7 @@ static void drain(void *context)
     struct gate *gate = context;
     if (gate->answering.ending)
         return;
+    answering_teach(&gate->answering);
     gate->answering.ending = true;
     if (gate->queue_kind == QUEUE_NONE && !gate->options.external_ruleset &&
         !ruleset_set_lan(&gate->nftables, NULL, 0))
@@ -417,6 +418,7 @@ static void stop_thread(struct gate *gate)
 {
     mailbox_call(&gate->mailbox, loop_stop, &gate->loop);
     pthread_join(gate->thread, NULL);
+    answering_teach(&gate->answering);
     gate->running = false;
     gate->answering.ending = true;
 }

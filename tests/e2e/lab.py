@@ -344,6 +344,8 @@ class Engine:
         return json.loads(self.ctl("-j", "status").stdout)
 
     def ignored(self):
+        """What the kernel has been taught: what is about to be, is by then."""
+        time.sleep(0.03 * PATIENCE)
         return json.loads(self.ctl("-j", "ignored").stdout)
 
     def devices(self):

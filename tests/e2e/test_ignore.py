@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is ignored stays in the kernel."""
 
+import errno
 import json
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -11,7 +13,8 @@ import time
 
 import pytest
 
-from lab import (DEVICE4, ORIGIN4, ORIGIN6, PATIENCE, ROUTER4, ROUTER6, bracketed, wait_for)
+from lab import (DEVICE4, ORIGIN4, ORIGIN6, PATIENCE, ROUTER4, ROUTER6, bracketed, family_of,
+                 wait_for)
 
 IGNORED4, IGNORED6 = ORIGIN4[1], ORIGIN6[1]
 IGNORE = {"ignore": {"pattern": [r"^203\.0\.113\.2:443$", r"^2001:db8:113::2:443$"]}}
@@ -58,8 +61,41 @@ def test_first_connections_that_come_together_are_one_lesson(lab, engine, origin
 
 
 @FAMILIES
+def test_many_destinations_that_come_together_are_all_learnt(lab, engine, origin):
+    """More than the kernel is taught in one transaction."""
+    ports = range(2000, 2050)
+    started = engine({"ignore": {"pattern": r":20\d\d$"}, "network": {"port": ["443", "2000-2049"]}})
+
+    def begin():
+        with lab.device.inside():
+            clients = [socket.socket(family_of(origin), socket.SOCK_STREAM) for _ in ports]
+        for client, port in zip(clients, ports):
+            client.setblocking(False)
+            client.connect_ex((origin, port))
+        return clients
+
+    def are_refused(clients):
+        """By the origin, where nobody listens."""
+        for client in clients:
+            with client:
+                select.select([], [client], [], 10 * PATIENCE)
+                assert client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
+
+    started.signal(signal.SIGSTOP)
+    waiting = begin()
+    started.signal(signal.SIGCONT)
+    are_refused(waiting)
+    assert sorted(entry["port"] for entry in started.ignored()) == list(ports)
+    assert started.counters()["packets"] == len(ports)
+    are_refused(begin())
+    assert started.counters()["packets"] == len(ports)
+
+
+@FAMILIES
 def test_the_kernel_rule_is_listed_with_its_counter(lab, engine, origin):
     started = engine(IGNORE)
+    lab.curl("https://origin.test/hello", origin=origin)
+    assert len(started.ignored()) == 1
     lab.curl("https://origin.test/hello", origin=origin)
     rule = re.search(r"(?:tcp|6) \. %s \. 443 (.*)" % re.escape(origin), listing(lab)).group(1)
     assert int(re.search(r"packets (\d+)", rule).group(1)) > 3 and "expires 59m" in rule
