@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import origin
-from loads import CLIENT, Device
+from loads import FIRST_CLIENT, Device
 from systems import PLAIN, Interceptd, tree_of
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -63,8 +63,8 @@ class Probes:
         count = PROBES_RATE * seconds
         address = origin.MANY % ("%x:%x" % divmod(self.last + 1, 1 << 16))
         self.last += count
-        done = self.device.lab.device.run("nice", "-n", "-15", CLIENT, "-a", "-R", PROBES_RATE, "-n", count,
-                                          "-c", 1000, address, 443, timeout=600)
+        done = self.device.lab.device.run(*FIRST_CLIENT, "-a", "-R", PROBES_RATE, "-n", count, "-c", 1000,
+                                          address, 443, timeout=600)
         return self.device.check(json.loads(done.stdout))["connect_us"]
 
 
