@@ -9,7 +9,10 @@
 #ifndef CORE_THREAD_H
 #define CORE_THREAD_H
 
-/* How far it goes before the others, as nice(2) counts. */
+/* Its priority in sched(7)'s SCHED_RR, the lowest there is: a nice value does not make the kernel
+ * take the processor from another at once. Where real time is not allowed, nice(2) is the next
+ * best. */
+#define THREAD_PRIORITY 1
 #define THREAD_LEAD 15
 
 /* In the main thread, before there are others. Where that may not be, all stay equal. */
