@@ -6,37 +6,45 @@
 #include <stdbool.h>
 #include <sys/resource.h>
 
-/* Written before there are other threads. */
-static struct {
-    int policy, nice;
-    enum { NO_LEAD, LEADS_BY_NICE, LEADS_IN_REAL_TIME } lead;
-} usual;
+enum lead { NO_LEAD, LEADS_BY_NICE, LEADS_IN_REAL_TIME };
 
-/* In Linux what is set for the process 0 is the calling thread's alone. */
+/* Written before there are other threads. */
+static enum lead lead;
+static int usual_policy, usual_nice;
+
+/* The calling thread's. Not sched_setscheduler(2), which musl does not have. */
 static bool schedule(int policy, int priority)
 {
     const struct sched_param parameters = {.sched_priority = priority};
-    return sched_setscheduler(0, policy, &parameters) == 0;
+    return pthread_setschedparam(pthread_self(), policy, &parameters) == 0;
+}
+
+static enum lead take(void)
+{
+    struct sched_param parameters;
+    usual_nice = getpriority(PRIO_PROCESS, 0);
+    if (pthread_getschedparam(pthread_self(), &usual_policy, &parameters) != 0 ||
+        parameters.sched_priority > 0)
+        return NO_LEAD;
+    if (schedule(SCHED_RR, THREAD_PRIORITY))
+        return LEADS_IN_REAL_TIME;
+    /* In Linux what is set for the process 0 is the calling thread's alone. */
+    return setpriority(PRIO_PROCESS, 0, usual_nice - THREAD_LEAD) == 0 ? LEADS_BY_NICE : NO_LEAD;
 }
 
 void thread_take_lead(void)
 {
-    usual.policy = sched_getscheduler(0);
-    usual.nice = getpriority(PRIO_PROCESS, 0);
-    if (schedule(SCHED_RR, THREAD_PRIORITY))
-        usual.lead = LEADS_IN_REAL_TIME;
-    else if (setpriority(PRIO_PROCESS, 0, usual.nice - THREAD_LEAD) == 0)
-        usual.lead = LEADS_BY_NICE;
-    else
-        usual.lead = NO_LEAD;
+    const struct rlimit none = {0, 0};
+    lead = take();
+    (void)setrlimit(RLIMIT_RTPRIO, &none);
 }
 
 void thread_leave_lead(void)
 {
-    if (usual.lead == LEADS_IN_REAL_TIME)
-        (void)schedule(usual.policy, 0);
-    else if (usual.lead == LEADS_BY_NICE)
-        (void)setpriority(PRIO_PROCESS, 0, usual.nice);
+    if (lead == LEADS_IN_REAL_TIME)
+        (void)schedule(usual_policy, 0);
+    else if (lead == LEADS_BY_NICE)
+        (void)setpriority(PRIO_PROCESS, 0, usual_nice);
 }
 
 void thread_begin(const char *name)

@@ -5,17 +5,19 @@
  * One thread answers the first packet of each connection of every device, and has little to do: it
  * should not wait until others, which are busy with one connection each, have had their turn. To
  * go before them is a privilege, and by the time threads are started there is none left: so the
- * main thread takes it before, all inherit it, and all but that one give it back. */
+ * main thread takes it before, all inherit it, and all but that one give it back. What the main
+ * thread does in between, which is part of starting up, goes before others, too. */
 #ifndef CORE_THREAD_H
 #define CORE_THREAD_H
 
 /* Its priority in sched(7)'s SCHED_RR, the lowest there is: a nice value does not make the kernel
  * take the processor from another at once. Where real time is not allowed, nice(2) is the next
- * best. */
+ * best; who was started in real time stays as it is. */
 #define THREAD_PRIORITY 1
 #define THREAD_LEAD 15
 
-/* In the main thread, before there are others. Where that may not be, all stay equal. */
+/* In the main thread, before there are others. Where that may not be, all stay equal. Afterwards
+ * nobody can take it again: the process has no limit on real time left (RLIMIT_RTPRIO is 0). */
 void thread_take_lead(void);
 
 /* Gives it back, for the calling thread. */

@@ -4,12 +4,16 @@
 #include "gate/packet.h"
 
 #include <string.h>
+#include <time.h>
 
 /* New connections that are answered in a turn of the loop. */
 #define READS_A_TURN 256
 /* For how long lessons on SYNs are gathered: a transaction behind each was in the way of its
  * answer. */
 #define GATHERING_MS 10
+/* Through a flood the gate would keep its processor, since it runs in real time: after a full turn
+ * others have it for so long, the kernel's own threads among them. */
+#define BREATH_NS 200000
 
 /* ---- deciding ---- */
 
@@ -231,8 +235,10 @@ static void queue_ready(struct watch *watch, uint32_t events)
 {
     (void)events;
     struct answering *answering = container_of(watch, struct answering, watch);
-    (void)queue_read(&answering->queue, READS_A_TURN);
+    const bool flooded = queue_read(&answering->queue, READS_A_TURN);
     finish_turn(answering);
+    if (flooded)
+        (void)nanosleep(&(struct timespec){.tv_nsec = BREATH_NS}, NULL);
 }
 
 /* ---- life ---- */
@@ -248,6 +254,7 @@ void answering_fini(struct answering *answering, struct loop *loop)
 {
     answering_close(answering, loop);
     beginnings_fini(&answering->beginnings);
+    arena_fini(&answering->arena);
 }
 
 bool answering_open(struct answering *answering)

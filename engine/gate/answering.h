@@ -56,8 +56,8 @@ bool answering_open(struct answering *answering) must_check;
 bool answering_start(struct answering *answering, struct loop *loop) must_check;
 void answering_close(struct answering *answering, struct loop *loop);
 
-/* Another policy: what was decided by the old one counts no more. The kernel's rules are the
- * caller's to flush. */
+/* Another policy: what was decided by the old one counts no more. The kernel is taught what was on
+ * its way, so its rules are the caller's to flush afterwards. */
 void answering_set_policy(struct answering *answering, void *policy);
 void answering_forget(struct answering *answering);
 

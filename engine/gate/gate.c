@@ -418,7 +418,6 @@ static void stop_thread(struct gate *gate)
 {
     mailbox_call(&gate->mailbox, loop_stop, &gate->loop);
     pthread_join(gate->thread, NULL);
-    answering_teach(&gate->answering);
     gate->running = false;
     gate->answering.ending = true;
 }

@@ -47,9 +47,9 @@ struct gate_judge {
     void (*dns_answer)(void *policy, const struct flow *flow, const uint8_t *bytes, size_t length,
                        gate_dns_news *news, void *gate);
     /* The packet waits for this. What else is known of the flow is added to it, and lives in the
-     * arena, which is emptied when the packet was noted. */
+     * arena, which is emptied when the packet was noted: some milliseconds later. */
     struct gate_answer (*decide)(void *policy, struct flow *flow, struct arena *arena);
-    /* And for this: why, for whoever lists the kernel's rules. */
+    /* Why, for whoever lists the kernel's rules. */
     void (*explain)(const struct gate_answer *answer, char comment[static DECIDED_COMMENT_SIZE]);
     /* The packet has gone on: the time to write it down. */
     void (*note)(void *policy, const struct flow *flow, const struct gate_answer *answer);

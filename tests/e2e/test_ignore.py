@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from control import Control
 from lab import (DEVICE4, ORIGIN4, ORIGIN6, PATIENCE, ROUTER4, ROUTER6, bracketed, family_of,
                  wait_for)
 
@@ -89,6 +90,27 @@ def test_many_destinations_that_come_together_are_all_learnt(lab, engine, origin
     assert started.counters()["packets"] == len(ports)
     are_refused(begin())
     assert started.counters()["packets"] == len(ports)
+
+
+def test_what_the_kernel_is_about_to_learn_does_not_outlive_a_flush(lab, engine):
+    """It learns some milliseconds after a SYN has gone on."""
+    started = engine(IGNORE)
+    with Control(started.directory / "run/control.sock") as control:
+        for _ in range(5):
+            with lab.device.connect(IGNORED4):
+                control.do("ignored.flush")
+            assert started.ignored() == []
+    assert started.counters()["packets"] == 5
+
+
+def test_what_was_decided_last_is_recorded_when_it_stops(lab, engine):
+    started = engine(IGNORE)
+    with lab.device.connect(IGNORED4) as connection:
+        started.signal(signal.SIGTERM)
+        port = connection.getsockname()[1]
+        started.process.wait(timeout=10 * PATIENCE)
+    (record,) = [record for record in started.records("intercept", src_port=port)]
+    assert record["intercept"]["action"] == "bypass"
 
 
 @FAMILIES

@@ -21,11 +21,25 @@ struct seen {
     char name[16];
 };
 
+static int current_policy(void)
+{
+    int policy;
+    struct sched_param parameters;
+    assert_int_equal(pthread_getschedparam(pthread_self(), &policy, &parameters), 0);
+    return policy;
+}
+
+static bool set_policy(int policy, int priority)
+{
+    const struct sched_param parameters = {.sched_priority = priority};
+    return pthread_setschedparam(pthread_self(), policy, &parameters) == 0;
+}
+
 static void *look(void *context)
 {
     struct seen *seen = context;
     seen->begin("looking");
-    seen->policy = sched_getscheduler(0);
+    seen->policy = current_policy();
     seen->nice = getpriority(PRIO_PROCESS, 0);
     pthread_getname_np(pthread_self(), seen->name, sizeof(seen->name));
     return NULL;
@@ -50,7 +64,7 @@ static void without_a_lead_all_are_equal(void **state)
 {
     (void)state;
     thread_leave_lead();
-    assert_int_equal(sched_getscheduler(0), SCHED_OTHER);
+    assert_int_equal(current_policy(), SCHED_OTHER);
     assert_true(is_usual(seen_by(thread_begin)));
     assert_true(is_usual(seen_by(thread_begin_leading)));
 }
@@ -65,38 +79,72 @@ static void check_that_one_leads(int policy, int nice)
     assert_int_equal(leader.nice, nice);
     assert_int_equal(other.policy, SCHED_OTHER);
     assert_int_equal(other.nice, usual);
-    assert_int_equal(sched_getscheduler(0), SCHED_OTHER);
+    assert_int_equal(current_policy(), SCHED_OTHER);
     assert_int_equal(getpriority(PRIO_PROCESS, 0), usual);
 }
 
 static void one_thread_leads_and_the_others_are_as_they_were(void **state)
 {
     (void)state;
-    const struct sched_param first = {.sched_priority = THREAD_PRIORITY}, none = {0};
-    if (sched_setscheduler(0, SCHED_RR, &first) != 0)
+    if (!set_policy(SCHED_RR, THREAD_PRIORITY))
         skip();
-    assert_int_equal(sched_setscheduler(0, SCHED_OTHER, &none), 0);
+    assert_true(set_policy(SCHED_OTHER, 0));
     check_that_one_leads(SCHED_RR, getpriority(PRIO_PROCESS, 0));
 }
 
-/* In a process of its own, which can never be root again. */
-static void where_real_time_is_not_allowed_it_leads_by_its_nice_value(void **state)
+static void who_was_started_in_real_time_stays_as_it_is(void **state)
 {
     (void)state;
-    const struct rlimit no_real_time = {0, 0}, nice = {20 + THREAD_LEAD, 20 + THREAD_LEAD};
+    if (!set_policy(SCHED_FIFO, 2))
+        skip();
+    thread_take_lead();
+    struct seen leader = seen_by(thread_begin_leading), other = seen_by(thread_begin);
+    thread_leave_lead();
+    assert_int_equal(leader.policy, SCHED_FIFO);
+    assert_int_equal(other.policy, SCHED_FIFO);
+    assert_int_equal(current_policy(), SCHED_FIFO);
+    assert_true(set_policy(SCHED_OTHER, 0));
+}
+
+/* In a process of its own, which is never root again. */
+static void check_without_rights(const struct rlimit *real_time, int policy, bool nice)
+{
     if (geteuid() != 0 || getpriority(PRIO_PROCESS, 0) != 0)
         skip();
     pid_t child = fork();
     if (child == 0) {
-        bool may_be_nice = setrlimit(RLIMIT_NICE, &nice) == 0; /* else nobody leads */
-        if (setrlimit(RLIMIT_RTPRIO, &no_real_time) != 0 || setresuid(65534, 65534, 65534) != 0)
-            _exit(2);
-        check_that_one_leads(SCHED_OTHER, may_be_nice ? -THREAD_LEAD : 0);
+        const struct rlimit lead = {20 + THREAD_LEAD, 20 + THREAD_LEAD};
+        bool may = setrlimit(RLIMIT_RTPRIO, real_time) == 0 &&
+                   (!nice || setrlimit(RLIMIT_NICE, &lead) == 0);
+        if (!may || setresuid(65534, 65534, 65534) != 0)
+            _exit(77); /* not even root may raise a limit here */
+        check_that_one_leads(policy, nice ? -THREAD_LEAD : 0);
+        assert_false(set_policy(SCHED_RR, THREAD_PRIORITY));
         _exit(0);
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
+    if (status == 77 << 8)
+        skip();
     assert_int_equal(status, 0);
+}
+
+static void a_limit_is_right_enough_and_is_given_up(void **state)
+{
+    (void)state;
+    check_without_rights(&(struct rlimit){1, 1}, SCHED_RR, false);
+}
+
+static void where_real_time_is_not_allowed_it_leads_by_its_nice_value(void **state)
+{
+    (void)state;
+    check_without_rights(&(struct rlimit){0, 0}, SCHED_OTHER, true);
+}
+
+static void where_nothing_is_allowed_all_stay_equal(void **state)
+{
+    (void)state;
+    check_without_rights(&(struct rlimit){0, 0}, SCHED_OTHER, false);
 }
 
 int main(void)
@@ -104,7 +152,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_lead_all_are_equal),
         cmocka_unit_test(one_thread_leads_and_the_others_are_as_they_were),
+        cmocka_unit_test(who_was_started_in_real_time_stays_as_it_is),
+        cmocka_unit_test(a_limit_is_right_enough_and_is_given_up),
         cmocka_unit_test(where_real_time_is_not_allowed_it_leads_by_its_nice_value),
+        cmocka_unit_test(where_nothing_is_allowed_all_stay_equal),
     };
     return cmocka_run_group_tests_name("core/thread", tests, NULL, NULL);
 }
