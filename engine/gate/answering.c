@@ -86,7 +86,7 @@ static void flush_device_rules(struct answering *answering)
 {
     answering_teach(answering);
     device_rules_flushed(&answering->device_rules);
-    if (!answering->ending && !decided_flush_devices(answering->nftables))
+    if (!answering->ending && !ruleset_forget_devices(answering->nftables, answering->ruleset))
         log_error("the kernel's decisions for devices could not be flushed: %m");
 }
 

@@ -20,6 +20,7 @@ struct answering {
     const struct gate_options *options;
     struct gate_counters *counters;
     struct netlink *nftables;
+    const struct ruleset *ruleset;
 
     void *policy; /* the judge's */
     bool ending;  /* the kernel is taught nothing any more */

@@ -90,36 +90,6 @@ bool decided_add(struct netlink *netlink, const struct decided *items, size_t co
     return nft_commit(&nft, NULL);
 }
 
-static void flush_in(struct nft *nft, bool devices_only)
-{
-    for (size_t i = 0; i < DECIDED_SETS; i++)
-        if (decided_sets[i].by_device || !devices_only)
-            nft_flush_set(nft, decided_sets[i].name);
-}
-
-void decided_flush_in(struct nft *nft)
-{
-    flush_in(nft, false);
-}
-
-static bool flush(struct netlink *netlink, bool devices_only)
-{
-    struct nft nft;
-    nft_begin(&nft, netlink, RULESET_TABLE);
-    flush_in(&nft, devices_only);
-    return nft_commit(&nft, NULL);
-}
-
-bool decided_flush(struct netlink *netlink)
-{
-    return flush(netlink, false);
-}
-
-bool decided_flush_devices(struct netlink *netlink)
-{
-    return flush(netlink, true);
-}
-
 /* ---- listing ---- */
 
 struct listing {

@@ -50,13 +50,6 @@ void decided_for_device(struct decided *decided, const struct flow *flow, uint32
 /* Adds them all, or none. False with errno: ENFILE if a set is full. */
 bool decided_add(struct netlink *netlink, const struct decided *items, size_t count) must_check;
 
-/* Forgets everything, atomically; or what holds for single devices only. */
-bool decided_flush(struct netlink *netlink) must_check;
-bool decided_flush_devices(struct netlink *netlink) must_check;
-
-/* The same as part of a transaction. */
-void decided_flush_in(struct nft *nft);
-
 /* One element, as the kernel tells it. */
 struct decided_entry {
     struct decided decided;

@@ -16,7 +16,7 @@
 struct gate {
     struct gate_options options;
     struct gate_counters counters;
-    enum queue_kind queue_kind;
+    struct ruleset ruleset; /* in force */
     uint8_t ports[8192];
     uint64_t in_force_since; /* ns since 1970 */
 
@@ -65,7 +65,7 @@ static void open_dns(struct gate *gate)
     if (gate->dns.watch.fd >= 0 || gate->dns_failed)
         return;
     gate->dns_failed = true;
-    if (gate->queue_kind == QUEUE_NONE) {
+    if (gate->ruleset.queue_kind == QUEUE_NONE) {
         log_warning("without a queue DNS is not watched: names are known by the first bytes only");
     } else if (dns_queue_open(&gate->dns, &gate->loop, number, &listener)) {
         gate->dns_failed = false;
@@ -85,7 +85,7 @@ static void watch_dns(struct gate *gate, bool wanted)
     if (watched == atomic_load(&gate->watches_dns))
         return;
     if (!gate->options.external_ruleset && !gate->answering.ending &&
-        !ruleset_set_dns(&gate->nftables, gate->queue_kind, gate->options.queue, watched))
+        !ruleset_set_dns(&gate->nftables, gate->ruleset.queue_kind, gate->options.queue, watched))
         log_error("DNS could not be %s: %m", watched ? "watched" : "left alone");
     else
         atomic_store(&gate->watches_dns, watched);
@@ -138,10 +138,13 @@ bool gate_lan(struct gate *gate, struct interfaces *lan)
 
 /* ---- messages from other threads ---- */
 
-static bool flush_decided(struct gate *gate, bool (*flush)(struct netlink *netlink))
+/* ruleset_forget(), or what is like it. */
+typedef bool forget_function(struct netlink *netlink, const struct ruleset *ruleset);
+
+static bool forget(struct gate *gate, forget_function *what)
 {
     answering_forget(&gate->answering);
-    bool done = gate->answering.ending || flush(&gate->nftables);
+    bool done = gate->answering.ending || what(&gate->nftables, &gate->ruleset);
     if (!done)
         log_error("the kernel's decisions could not be flushed: %m");
     return done;
@@ -149,7 +152,7 @@ static bool flush_decided(struct gate *gate, bool (*flush)(struct netlink *netli
 
 struct flush_message {
     struct message message;
-    bool (*flush)(struct netlink *netlink);
+    forget_function *forget;
     void (*done)(void *context, bool flushed);
     void *context;
 };
@@ -157,29 +160,29 @@ struct flush_message {
 static void deliver_flush(struct message *message, void *receiver)
 {
     struct flush_message *flush = container_of(message, struct flush_message, message);
-    const bool done = flush_decided(receiver, flush->flush);
+    const bool done = forget(receiver, flush->forget);
     if (flush->done != NULL)
         flush->done(flush->context, done);
     free(flush);
 }
 
-static void post_flush(struct gate *gate, bool (*flush)(struct netlink *netlink),
+static void post_flush(struct gate *gate, forget_function *what,
                        void (*done)(void *context, bool flushed), void *context)
 {
     struct flush_message *mail = malloc(sizeof(*mail));
     CHECK(mail != NULL);
-    *mail = (struct flush_message){{.deliver = deliver_flush}, flush, done, context};
+    *mail = (struct flush_message){{.deliver = deliver_flush}, what, done, context};
     mailbox_post(&gate->mailbox, &mail->message);
 }
 
 void gate_flush(struct gate *gate, void (*done)(void *context, bool flushed), void *context)
 {
-    post_flush(gate, decided_flush, done, context);
+    post_flush(gate, ruleset_forget, done, context);
 }
 
 void gate_flush_devices(struct gate *gate, void (*done)(void *context, bool flushed), void *context)
 {
-    post_flush(gate, decided_flush_devices, done, context);
+    post_flush(gate, ruleset_forget_devices, done, context);
 }
 
 struct reload_message {
@@ -198,7 +201,8 @@ static void renew_ruleset(struct gate *gate, struct exclusions *exclusions)
     gate->options.exclusions = exclusions;
     if (gate->answering.ending)
         return;
-    if (ruleset_renew(&gate->nftables, gate->excludes_others ? exclusions : NULL))
+    if (gate->excludes_others ? ruleset_renew(&gate->nftables, &gate->ruleset, exclusions)
+                              : ruleset_forget(&gate->nftables, &gate->ruleset))
         gate->excludes_others = false;
     else
         log_error("the kernel's decisions could not be flushed: %m");
@@ -262,7 +266,7 @@ static void drain(void *context)
         return;
     answering_teach(&gate->answering);
     gate->answering.ending = true;
-    if (gate->queue_kind == QUEUE_NONE && !gate->options.external_ruleset &&
+    if (gate->ruleset.queue_kind == QUEUE_NONE && !gate->options.external_ruleset &&
         !ruleset_set_lan(&gate->nftables, NULL, 0))
         log_error("new connections are still taken: %m");
 }
@@ -279,10 +283,10 @@ void gate_ping(struct gate *gate, void (*pong)(void *context), void *context)
 
 /* ---- opening and closing ---- */
 
-static bool install(struct gate *gate)
+static struct ruleset ruleset_for(const struct gate_options *options)
 {
-    const struct gate_options *options = &gate->options;
-    struct ruleset ruleset = {
+    return (struct ruleset){
+        .external = options->external_ruleset,
         .marks = options->marks,
         .listen_port = options->listen_port,
         .queue = options->queue,
@@ -291,15 +295,20 @@ static bool install(struct gate *gate)
         .source_device = options->source_device,
         .pass_quic = options->pass_quic,
         .pass_timeout = options->pass_timeout,
+    };
+}
+
+static bool install(struct gate *gate)
+{
+    const struct ruleset_contents contents = {
         .ports = gate->ports,
         .lan = gate->lan.now.names,
         .lan_count = gate->lan.now.count,
-        .exclusions = options->exclusions,
+        .exclusions = gate->options.exclusions,
     };
-    if (!ruleset_install(&gate->nftables, &ruleset))
+    if (!ruleset_install(&gate->nftables, &gate->ruleset, &contents))
         return false;
-    gate->queue_kind = ruleset.queue_kind;
-    if (gate->queue_kind == QUEUE_NONE)
+    if (gate->ruleset.queue_kind == QUEUE_NONE)
         log_info("without a queue every connection is taken, and those that pass are relayed until "
                  "the kernel knows their destination");
     return true;
@@ -307,8 +316,7 @@ static bool install(struct gate *gate)
 
 static bool use_external(struct gate *gate)
 {
-    gate->queue_kind = gate->options.use_queue ? QUEUE_NATIVE : QUEUE_NONE;
-    if (ruleset_exists(&gate->nftables) && decided_flush(&gate->nftables))
+    if (ruleset_exists(&gate->nftables) && ruleset_forget(&gate->nftables, &gate->ruleset))
         return true;
     log_error("ruleset = external, but table inet " RULESET_TABLE " is not there: load it with nft "
               "-f, or set ruleset = managed");
@@ -356,6 +364,7 @@ struct gate *gate_open(const struct gate_options *options, void *policy)
     gate->answering.options = &gate->options;
     gate->answering.counters = &gate->counters;
     gate->answering.nftables = &gate->nftables;
+    gate->answering.ruleset = &gate->ruleset;
     gate->answering.policy = policy;
     gate->answering.watch.fd = gate->changes_watch.fd = gate->dns.watch.fd = -1;
     lan_init(&gate->lan, options->lan, options->lan_count);
@@ -392,6 +401,7 @@ static bool put_in_force(struct gate *gate)
         log_error("the policy routes could not be added: %m");
         return false;
     }
+    gate->ruleset = ruleset_for(options);
     gate->installed = options->external_ruleset ? use_external(gate) : install(gate);
     /* If the table is another's, so are routes that were there. */
     gate->routed = gate->installed || missing;
@@ -427,7 +437,7 @@ static void remove_ruleset(struct gate *gate, bool orderly)
     if (!gate->installed)
         return;
     if (gate->options.external_ruleset)
-        (void)!decided_flush(&gate->nftables);
+        (void)!ruleset_forget(&gate->nftables, &gate->ruleset);
     else if (gate->options.fail_closed && orderly)
         ruleset_remove(&gate->nftables);
 }
@@ -478,7 +488,7 @@ uint32_t gate_pass_timeout(const struct gate *gate)
 
 enum queue_kind gate_queue_kind(const struct gate *gate)
 {
-    return gate->queue_kind;
+    return gate->ruleset.queue_kind;
 }
 
 bool gate_watches_dns(const struct gate *gate)

@@ -184,6 +184,14 @@ void nft_flush_set(struct nft *nft, const char *name)
     nftnl_set_free(set);
 }
 
+void nft_delete_set(struct nft *nft, const char *name)
+{
+    struct nftnl_set *set = named_set(nft, name);
+    nftnl_set_nlmsg_build_payload(message(nft, NFT_MSG_DELSET, 0, "sets"), set);
+    message_end(nft);
+    nftnl_set_free(set);
+}
+
 static void comment_element(struct nftnl_set_elem *element, const char *comment)
 {
     struct nftnl_udata_buf *user_data = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);

@@ -54,6 +54,7 @@ struct nft_set {
 };
 void nft_add_set(struct nft *nft, const struct nft_set *set, const char *subject);
 void nft_flush_set(struct nft *nft, const char *name);
+void nft_delete_set(struct nft *nft, const char *name); /* no rule refers to it */
 
 /* One element; `comment` (or NULL) is shown by nft list. For an interval the key is its first
  * member, and `end` (or NULL) the first one behind it. */

@@ -67,20 +67,24 @@ static void add_ports(struct nft *nft, const uint8_t *ports)
     }
 }
 
+static void add_decided_set(struct nft *nft, const struct ruleset *ruleset,
+                            const struct decided_set *set)
+{
+    const struct nft_set options = {.name = set->name,
+                                    .key = set->key,
+                                    .counter = set->verdict == VERDICT_PASS,
+                                    .timeout = ruleset->pass_timeout,
+                                    .size_limit = RULESET_SIZE_LIMIT};
+    nft_add_set(nft, &options, "sets with timeouts and counters");
+}
+
 static void add_sets(struct nft *nft, const struct ruleset *ruleset)
 {
     nft_add_set(nft, &(struct nft_set){.name = "lan", .key = NFT_KEY_INTERFACE}, "sets");
     nft_add_set(nft, &(struct nft_set){.name = "ports", .key = NFT_KEY_PORT, .interval = true},
                 "sets of intervals");
-    for (size_t i = 0; i < DECIDED_SETS; i++) {
-        const struct decided_set *set = &decided_sets[i];
-        struct nft_set options = {.name = set->name,
-                                  .key = set->key,
-                                  .counter = set->verdict == VERDICT_PASS,
-                                  .timeout = ruleset->pass_timeout,
-                                  .size_limit = RULESET_SIZE_LIMIT};
-        nft_add_set(nft, &options, "sets with timeouts and counters");
-    }
+    for (size_t i = 0; i < DECIDED_SETS; i++)
+        add_decided_set(nft, ruleset, &decided_sets[i]);
 }
 
 static void add_chains(struct nft *nft)
@@ -309,7 +313,8 @@ enum owner {
 };
 
 /* False with errno; *refused then names what the kernel refused, in nft's words, or is NULL. */
-static bool try_install(struct netlink *netlink, const struct ruleset *ruleset, enum owner owner,
+static bool try_install(struct netlink *netlink, const struct ruleset *ruleset,
+                        const struct ruleset_contents *contents, enum owner owner,
                         const char **refused)
 {
     static const uint32_t flags[] = {[OWNED] = NFT_TABLE_F_OWNER,
@@ -328,9 +333,9 @@ static bool try_install(struct netlink *netlink, const struct ruleset *ruleset, 
     add_ask(&nft, ruleset);
     add_divert(&nft, ruleset);
     add_forward_and_input(&nft, ruleset);
-    add_ports(&nft, ruleset->ports);
-    exclusions_add(&nft, ruleset->exclusions);
-    add_lan(&nft, ruleset->lan, ruleset->lan_count);
+    add_ports(&nft, contents->ports);
+    exclusions_add(&nft, contents->exclusions);
+    add_lan(&nft, contents->lan, contents->lan_count);
     return nft_commit(&nft, refused);
 }
 
@@ -385,11 +390,12 @@ static bool do_with_less(struct netlink *netlink, struct ruleset *ruleset, enum 
     return false;
 }
 
-bool ruleset_install(struct netlink *netlink, struct ruleset *ruleset)
+bool ruleset_install(struct netlink *netlink, struct ruleset *ruleset,
+                     const struct ruleset_contents *contents)
 {
     enum owner owner = ruleset->fail_closed ? PERSISTENT : OWNED;
     const char *refused = NULL;
-    while (!try_install(netlink, ruleset, owner, &refused)) {
+    while (!try_install(netlink, ruleset, contents, owner, &refused)) {
         if (!do_with_less(netlink, ruleset, &owner, refused)) {
             tell_install_failure(refused);
             return false;
@@ -487,16 +493,63 @@ bool ruleset_set_lan(struct netlink *netlink, const char (*lan)[IFNAMSIZ], size_
     return nft_commit(&nft, NULL);
 }
 
-bool ruleset_renew(struct netlink *netlink, const struct exclusions *exclusions)
+/* Other sets in the place of those. The kernel frees the old ones, and what is in them, behind the
+ * transaction; to flush them it takes every element into it, and SYNs wait for our thread meanwhile
+ * (4.4 ms for 15,000 elements, against 0.2). A set can only go together with the rules that refer
+ * to it. */
+static void replace_sets(struct nft *nft, const struct ruleset *ruleset, bool devices_only)
+{
+    nft_flush_chain(nft, "decide");
+    if (!devices_only)
+        nft_flush_chain(nft, "ask");
+    for (size_t i = 0; i < DECIDED_SETS; i++) {
+        if (devices_only && !decided_sets[i].by_device)
+            continue;
+        nft_delete_set(nft, decided_sets[i].name);
+        add_decided_set(nft, ruleset, &decided_sets[i]);
+    }
+    add_decide(nft, ruleset);
+    if (!devices_only)
+        add_ask(nft, ruleset);
+}
+
+static void flush_sets(struct nft *nft, bool devices_only)
+{
+    for (size_t i = 0; i < DECIDED_SETS; i++)
+        if (decided_sets[i].by_device || !devices_only)
+            nft_flush_set(nft, decided_sets[i].name);
+}
+
+static bool forget(struct netlink *netlink, const struct ruleset *ruleset, bool devices_only,
+                   const struct exclusions *exclusions)
 {
     struct nft nft;
     nft_begin_large(&nft, netlink, RULESET_TABLE);
-    decided_flush_in(&nft);
+    if (ruleset->external)
+        flush_sets(&nft, devices_only);
+    else
+        replace_sets(&nft, ruleset, devices_only);
     if (exclusions != NULL) {
         nft_flush_chain(&nft, EXCLUSIONS_CHAIN);
         exclusions_add(&nft, exclusions);
     }
     return nft_commit(&nft, NULL);
+}
+
+bool ruleset_forget(struct netlink *netlink, const struct ruleset *ruleset)
+{
+    return forget(netlink, ruleset, false, NULL);
+}
+
+bool ruleset_forget_devices(struct netlink *netlink, const struct ruleset *ruleset)
+{
+    return forget(netlink, ruleset, true, NULL);
+}
+
+bool ruleset_renew(struct netlink *netlink, const struct ruleset *ruleset,
+                   const struct exclusions *exclusions)
+{
+    return forget(netlink, ruleset, false, exclusions);
 }
 
 bool ruleset_exists(struct netlink *netlink)

@@ -46,14 +46,19 @@ struct marks {
 struct marks marks_choose(uint32_t take, uint32_t mask);
 
 struct ruleset {
+    bool external; /* somebody else's: only its elements are ours to change */
     struct marks marks;
     uint16_t listen_port;
     uint16_t queue;
     enum queue_kind queue_kind;
-    bool source_device;          /* origins see the device's address: their answers come to us */
-    bool pass_quic;              /* QUIC flows, where there is no queue to ask of it */
-    bool fail_closed;            /* stays behind when we end, and lets nothing new through */
-    uint32_t pass_timeout;       /* seconds */
+    bool source_device;    /* origins see the device's address: their answers come to us */
+    bool pass_quic;        /* QUIC flows, where there is no queue to ask of it */
+    bool fail_closed;      /* stays behind when we end, and lets nothing new through */
+    uint32_t pass_timeout; /* seconds */
+};
+
+/* What it is filled with at first. */
+struct ruleset_contents {
     const uint8_t *ports;        /* 65536 bits: the TCP ports that are taken */
     const char (*lan)[IFNAMSIZ]; /* the devices' interfaces */
     size_t lan_count;
@@ -69,7 +74,8 @@ static inline bool port_is_in(const uint8_t *ports, uint16_t port)
 /* Replaces the table, atomically, by what `ruleset` says, or by the best of it that this kernel
  * can: `queue_kind` is changed to what is used, and what is done without is logged. False with
  * errno after the reason was logged; EPERM if the table is owned by another process. */
-bool ruleset_install(struct netlink *netlink, struct ruleset *ruleset) must_check;
+bool ruleset_install(struct netlink *netlink, struct ruleset *ruleset,
+                     const struct ruleset_contents *contents) must_check;
 
 /* Removes a table that would stay. */
 void ruleset_remove(struct netlink *netlink);
@@ -81,9 +87,14 @@ bool ruleset_set_dns(struct netlink *netlink, enum queue_kind kind, uint16_t que
 /* Says which interfaces are the devices'. */
 bool ruleset_set_lan(struct netlink *netlink, const char (*lan)[IFNAMSIZ], size_t count) must_check;
 
-/* Forgets every decision and, unless `exclusions` is NULL, says anew which devices are excluded: in
- * one transaction. */
-bool ruleset_renew(struct netlink *netlink, const struct exclusions *exclusions) must_check;
+/* Forgets every decision, or those that hold for single devices only: in one transaction, which
+ * takes as long for a hundred thousand of them as for one. */
+bool ruleset_forget(struct netlink *netlink, const struct ruleset *ruleset) must_check;
+bool ruleset_forget_devices(struct netlink *netlink, const struct ruleset *ruleset) must_check;
+
+/* Forgets every decision and says anew which devices are excluded, in one transaction. */
+bool ruleset_renew(struct netlink *netlink, const struct ruleset *ruleset,
+                   const struct exclusions *exclusions) must_check;
 
 /* True if a table of this name, with our sets, is there: for `ruleset = external`. */
 bool ruleset_exists(struct netlink *netlink);

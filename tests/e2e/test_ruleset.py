@@ -10,6 +10,7 @@ import time
 import pytest
 
 import peers
+from control import Control
 from lab import ORIGIN4, ORIGIN6, PATIENCE, ROOT, wait_for
 
 TEXT = ROOT / "nft/interceptd.nft"
@@ -61,8 +62,13 @@ def test_the_text_is_what_the_engine_loads(lab, engine, network):
     text = text_for(network)
     interfaces = re.search(r"elements = \{ (.*) \}.*# the devices' interfaces", text)
     names = interfaces.group(1).replace('"', "").split(", ")
-    engine({"network": {"lan": names, **network}})
+    started = engine({"network": {"lan": names, **network}})
     built = listing(lab)
+    started.reload()
+    assert listing(lab) == built  # where to forget, it was put together anew
+    with Control(started.directory / "run/control.sock") as control:
+        control.do("ignored.flush")
+    assert listing(lab) == built
     if not kernel_has_queue(lab):
         # The xtables target, as nft translates it (with the help of the iptables package). It cannot be
         # loaded as text: something else stands there.
