@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/mailbox.h"
 
+#include "core/thread.h"
+
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -32,7 +34,7 @@ bool mailbox_init(struct mailbox *mailbox, struct loop *loop, void *receiver)
     mailbox->loop = loop;
     mailbox->receiver = receiver;
     STAILQ_INIT(&mailbox->queue);
-    pthread_mutex_init(&mailbox->lock, NULL);
+    thread_mutex_init(&mailbox->lock);
     mailbox->wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return mailbox->wakeup >= 0 &&
            loop_add(loop, &mailbox->watch, mailbox->wakeup, EPOLLIN, mail_ready);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/thread.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <sys/resource.h>
@@ -56,4 +55,14 @@ void thread_begin(const char *name)
 void thread_begin_leading(const char *name)
 {
     pthread_setname_np(pthread_self(), name);
+}
+
+void thread_mutex_init(pthread_mutex_t *mutex)
+{
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    /* A kernel or libc that knows nothing of it leaves the usual kind. */
+    (void)pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT);
+    pthread_mutex_init(mutex, &attributes);
+    pthread_mutexattr_destroy(&attributes);
 }

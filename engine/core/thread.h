@@ -10,6 +10,8 @@
 #ifndef CORE_THREAD_H
 #define CORE_THREAD_H
 
+#include <pthread.h>
+
 /* Its priority in sched(7)'s SCHED_RR, the lowest there is: a nice value does not make the kernel
  * take the processor from another at once. Where real time is not allowed, nice(2) is the next
  * best; who was started in real time stays as it is. */
@@ -27,5 +29,9 @@ void thread_leave_lead(void);
  * for all threads; the second, for the one that leads. */
 void thread_begin(const char *name);
 void thread_begin_leading(const char *name);
+
+/* A mutex that the leading thread takes, too. Who holds it while that one waits has its priority
+ * for so long (PTHREAD_PRIO_INHERIT): otherwise all the others that are busy would go first. */
+void thread_mutex_init(pthread_mutex_t *mutex);
 
 #endif

@@ -2,13 +2,14 @@
 #include "gate/lan.h"
 
 #include "core/log.h"
+#include "core/thread.h"
 
 #include <string.h>
 
 void lan_init(struct lan *lan, const char *const *named, size_t named_count)
 {
     *lan = (struct lan){.named = named, .named_count = named_count};
-    pthread_mutex_init(&lan->lock, NULL);
+    thread_mutex_init(&lan->lock);
 }
 
 void lan_fini(struct lan *lan)

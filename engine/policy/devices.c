@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "policy/devices.h"
 
+#include "core/thread.h"
+
 #include <pthread.h>
 #include <sys/queue.h>
 
@@ -66,7 +68,7 @@ struct devices *devices_new(void)
     struct devices *devices = calloc(1, sizeof(*devices));
     if (devices == NULL)
         return NULL;
-    pthread_mutex_init(&devices->lock, NULL);
+    thread_mutex_init(&devices->lock);
     TAILQ_INIT(&devices->by_age);
     return devices;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "policy/learned.h"
 
+#include "core/thread.h"
 #include "policy/learned_table.h"
 
 #include <pthread.h>
@@ -16,7 +17,7 @@ struct learned *learned_new(void)
     struct learned *learned = malloc(sizeof(*learned));
     if (learned == NULL)
         return NULL;
-    pthread_mutex_init(&learned->lock, NULL);
+    thread_mutex_init(&learned->lock);
     learned_table_init(&learned->table);
     return learned;
 }

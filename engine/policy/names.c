@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "policy/names.h"
 
+#include "core/thread.h"
+
 #include <pthread.h>
 #include <sys/queue.h>
 
@@ -63,7 +65,7 @@ struct names *names_new(void)
     struct names *names = calloc(1, sizeof(*names));
     if (names == NULL)
         return NULL;
-    pthread_mutex_init(&names->lock, NULL);
+    thread_mutex_init(&names->lock);
     TAILQ_INIT(&names->by_age);
     return names;
 }

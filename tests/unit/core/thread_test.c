@@ -11,9 +11,15 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+/* From the state to the priority in /proc/PID/stat, proc(5). */
+#define SKIP_TO_PRIORITY " %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d "
+#define PATIENCE_MS 10000
 
 struct seen {
     void (*begin)(const char *name);
@@ -147,6 +153,47 @@ static void where_nothing_is_allowed_all_stay_equal(void **state)
     check_without_rights(&(struct rlimit){0, 0}, SCHED_OTHER, false);
 }
 
+static void *wait_for_it(void *context)
+{
+    pthread_mutex_t *mutex = context;
+    pthread_mutex_lock(mutex);
+    pthread_mutex_unlock(mutex);
+    return NULL;
+}
+
+/* As the kernel has it at the moment, sched(7): -1 - its priority in real time; others have 20 and
+ * their nice value. */
+static int own_priority(void)
+{
+    int priority = 0;
+    FILE *file = fopen("/proc/thread-self/stat", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%*d (%*[^)]) %*c" SKIP_TO_PRIORITY "%d", &priority), 1);
+    fclose(file);
+    return priority;
+}
+
+static void who_holds_what_the_leader_waits_for_goes_first(void **state)
+{
+    (void)state;
+    const struct timespec moment = {.tv_nsec = 1000000};
+    pthread_mutex_t mutex;
+    pthread_t leader;
+    if (!set_policy(SCHED_RR, THREAD_PRIORITY))
+        skip();
+    thread_mutex_init(&mutex);
+    pthread_mutex_lock(&mutex);
+    assert_int_equal(pthread_create(&leader, NULL, wait_for_it, &mutex), 0);
+    assert_true(set_policy(SCHED_OTHER, 0));
+    for (int i = 0; i < PATIENCE_MS && own_priority() >= 0; i++)
+        nanosleep(&moment, NULL);
+    assert_int_equal(own_priority(), -1 - THREAD_PRIORITY);
+    pthread_mutex_unlock(&mutex);
+    assert_int_equal(own_priority(), 20 + getpriority(PRIO_PROCESS, 0));
+    pthread_join(leader, NULL);
+    pthread_mutex_destroy(&mutex);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +203,7 @@ int main(void)
         cmocka_unit_test(a_limit_is_right_enough_and_is_given_up),
         cmocka_unit_test(where_real_time_is_not_allowed_it_leads_by_its_nice_value),
         cmocka_unit_test(where_nothing_is_allowed_all_stay_equal),
+        cmocka_unit_test(who_holds_what_the_leader_waits_for_goes_first),
     };
     return cmocka_run_group_tests_name("core/thread", tests, NULL, NULL);
 }
