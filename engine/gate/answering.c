@@ -19,10 +19,10 @@
 
 static void add_to_kernel(struct answering *answering, const struct decided *decided, size_t count)
 {
-    if (decided_add(answering->nftables, decided, count))
-        counter_add(&answering->counters->remembered, count);
-    else
-        counter_add(&answering->counters->forgotten, count);
+    const size_t added =
+        decided_add(answering->nftables, &answering->room, decided, count, clock_ms());
+    counter_add(&answering->counters->remembered, added);
+    counter_add(&answering->counters->forgotten, count - added);
 }
 
 static uint32_t mark_for(const struct answering *answering, const struct flow *flow,
@@ -283,6 +283,7 @@ void answering_forget(struct answering *answering)
     answering_teach(answering);
     beginnings_forget(&answering->beginnings);
     device_rules_flushed(&answering->device_rules);
+    answering->room = (struct decided_room){0};
 }
 
 void answering_set_policy(struct answering *answering, void *policy)

@@ -13,7 +13,7 @@
 #include "gate/queue.h"
 
 /* Decisions that the kernel learns in one transaction; the next SYN may have to wait for it. */
-#define LESSONS_LIMIT 12
+#define LESSONS_LIMIT DECIDED_LIMIT
 
 struct answering {
     /* The gate's, borrowed: */
@@ -24,6 +24,7 @@ struct answering {
 
     void *policy; /* the judge's */
     bool ending;  /* the kernel is taught nothing any more */
+    struct decided_room room;
     struct queue queue;
     struct watch watch;
     struct beginnings beginnings;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "gate/decided.h"
 
+#include "core/log.h"
 #include "gate/ruleset.h"
 
+#include <errno.h>
 #include <libnftnl/common.h>
 #include <libnftnl/expr.h>
 #include <libnftnl/set.h>
@@ -75,19 +77,76 @@ void decided_for_device(struct decided *decided, const struct flow *flow, uint32
         decided->timeout = left > 0 ? (uint32_t)left : 1;
 }
 
-bool decided_add(struct netlink *netlink, const struct decided *items, size_t count)
+static void add(struct nft *nft, const struct decided_set *set, const struct decided *decided)
+{
+    unsigned char key[NFT_KEY_MAX_SIZE];
+    encode_key(decided, key);
+    const char *comment = decided->comment[0] != '\0' ? decided->comment : NULL;
+    nft_add_timed_element(nft, set->name, set->key, key, comment, decided->timeout);
+}
+
+static bool has_room(const struct decided_room *room, const struct decided *decided, uint64_t now)
+{
+    const struct decided_set *set = set_for(decided);
+    CHECK(set != NULL);
+    return room->full_until[set - decided_sets] <= now;
+}
+
+/* False if the refusal was about something else. */
+static bool note_full(struct decided_room *room, const char *refused, uint64_t now)
+{
+    for (size_t i = 0; i < DECIDED_SETS; i++) {
+        if (refused != decided_sets[i].name)
+            continue;
+        if (room->full_until[i] == 0)
+            log_warning(
+                "the kernel's set %s is full: connections to destinations that are not in it "
+                "are decided one by one",
+                refused);
+        room->full_until[i] = now + DECIDED_FULL_MS;
+        return true;
+    }
+    return false;
+}
+
+static void note_room(struct decided_room *room, const struct decided *decided)
+{
+    room->full_until[set_for(decided) - decided_sets] = 0;
+}
+
+static bool try_add(struct netlink *netlink, const struct decided *const *items, size_t count,
+                    const char **refused)
 {
     struct nft nft;
     nft_begin(&nft, netlink, RULESET_TABLE);
-    for (size_t i = 0; i < count; i++) {
-        const struct decided_set *set = set_for(&items[i]);
-        unsigned char key[NFT_KEY_MAX_SIZE];
-        CHECK(set != NULL);
-        encode_key(&items[i], key);
-        const char *comment = items[i].comment[0] != '\0' ? items[i].comment : NULL;
-        nft_add_timed_element(&nft, set->name, set->key, key, comment, items[i].timeout);
-    }
-    return nft_commit(&nft, NULL);
+    for (size_t i = 0; i < count; i++)
+        add(&nft, set_for(items[i]), items[i]);
+    return nft_commit(&nft, refused);
+}
+
+size_t decided_add(struct netlink *netlink, struct decided_room *room, const struct decided *items,
+                   size_t count, uint64_t now)
+{
+    const struct decided *fitting[DECIDED_LIMIT];
+    const char *refused;
+    size_t fit;
+    CHECK(count <= DECIDED_LIMIT);
+    do { /* each time one set less has room */
+        fit = 0;
+        for (size_t i = 0; i < count; i++)
+            if (has_room(room, &items[i], now))
+                fitting[fit++] = &items[i];
+        if (fit == 0) {
+            errno = ENFILE;
+            return 0;
+        }
+        if (try_add(netlink, fitting, fit, &refused)) {
+            for (size_t i = 0; i < fit; i++)
+                note_room(room, fitting[i]);
+            return fit;
+        }
+    } while (errno == ENFILE && note_full(room, refused, now));
+    return 0;
 }
 
 /* ---- listing ---- */

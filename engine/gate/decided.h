@@ -47,8 +47,21 @@ struct decided {
 void decided_for_device(struct decided *decided, const struct flow *flow, uint32_t timeout,
                         uint64_t now);
 
-/* Adds them all, or none. False with errno: ENFILE if a set is full. */
-bool decided_add(struct netlink *netlink, const struct decided *items, size_t count) must_check;
+/* Which sets have room; all-zero at first. A full one is left alone for a while: to refuse an
+ * element the kernel waits for all processors (synchronize_rcu(), 8 ms), and new connections would
+ * wait with us. */
+struct decided_room {
+    uint64_t full_until[DECIDED_SETS]; /* as clock_ms() has it; 0: it is not full */
+};
+#define DECIDED_FULL_MS 10000
+
+/* Decisions that are added at once, at most. */
+#define DECIDED_LIMIT 12
+
+/* Adds them, but for those whose set is full: how many, or 0 with errno, then none. `now` as
+ * clock_ms() has it. */
+size_t decided_add(struct netlink *netlink, struct decided_room *room, const struct decided *items,
+                   size_t count, uint64_t now) must_check;
 
 /* One element, as the kernel tells it. */
 struct decided_entry {

@@ -241,8 +241,7 @@ void nft_add_timed_element(struct nft *nft, const char *name, enum nft_key key, 
     struct nftnl_set_elem *element = append_element(set, key, value, 0, comment);
     if (timeout > 0)
         nftnl_set_elem_set_u64(element, NFTNL_SET_ELEM_TIMEOUT, (uint64_t)timeout * 1000);
-    nftnl_set_elems_nlmsg_build_payload(message(nft, NFT_MSG_NEWSETELEM, NLM_F_CREATE, "sets"),
-                                        set);
+    nftnl_set_elems_nlmsg_build_payload(message(nft, NFT_MSG_NEWSETELEM, NLM_F_CREATE, name), set);
     message_end(nft);
     nftnl_set_free(set);
 }

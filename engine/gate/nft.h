@@ -61,7 +61,8 @@ void nft_delete_set(struct nft *nft, const char *name); /* no rule refers to it 
 void nft_add_element(struct nft *nft, const char *set, enum nft_key key, const void *value,
                      const void *end, const char *comment);
 
-/* The same, of a set with timeouts: it lives for so many seconds, or 0: as long as others. */
+/* The same, of a set with timeouts: it lives for so many seconds, or 0: as long as others. A
+ * refusal is blamed on `set`, which outlives the transaction. */
 void nft_add_timed_element(struct nft *nft, const char *set, enum nft_key key, const void *value,
                            const char *comment, uint32_t timeout);
 

@@ -262,12 +262,21 @@ def test_a_full_set_costs_nothing_but_speed(lab, engine):
     """The kernel takes no more rules: what is ignored passes all the same."""
     network = load_external(lab, size_131072="size 2")
     try:
-        started = engine({"network": network, "ignore": {"pattern": r"^203\.0\.113\.[2-4]:443$"}})
+        started = engine({"network": network, "ignore": {"pattern": [
+            r"^203\.0\.113\.[2-4]:443$", r"^\[2001:db8:113::2\]:443$"]}})
         for origin in ORIGIN4[1:4] * 2:
             assert "interceptd lab" in lab.issuer(origin)
         wait_for(lambda: started.status()["gate"]["kernel_rules_refused"] > 0, "a refusal")
         assert len(started.ignored()) <= 2
         assert "O = interceptd," in lab.issuer(ORIGIN4[0])
+        # The other sets have room, and after a flush this one has, too.
+        assert "interceptd lab" in lab.issuer(ORIGIN6[1])
+        wait_for(lambda: ORIGIN6[1] in str(started.ignored()), "the IPv6 destination")
+        assert started.log().count("passed4 is full") == 1
+        with Control(started.directory / "run/control.sock") as control:
+            control.do("ignored.flush")
+        assert "interceptd lab" in lab.issuer(ORIGIN4[3])
+        wait_for(lambda: ORIGIN4[3] in str(started.ignored()), "what had no room before")
         started.stop()
     finally:
         lab.router.run("nft", "delete", "table", "inet", "interceptd")
