@@ -61,8 +61,10 @@ void thread_mutex_init(pthread_mutex_t *mutex)
 {
     pthread_mutexattr_t attributes;
     pthread_mutexattr_init(&attributes);
-    /* A kernel or libc that knows nothing of it leaves the usual kind. */
+    /* Where the kernel cannot do it, musl says so here, and the attributes stay as they were; glibc
+     * says so at the mutex, and leaves that as it was. */
     (void)pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT);
-    pthread_mutex_init(mutex, &attributes);
+    if (pthread_mutex_init(mutex, &attributes) != 0)
+        pthread_mutex_init(mutex, NULL);
     pthread_mutexattr_destroy(&attributes);
 }

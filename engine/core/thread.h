@@ -30,8 +30,9 @@ void thread_leave_lead(void);
 void thread_begin(const char *name);
 void thread_begin_leading(const char *name);
 
-/* A mutex that the leading thread takes, too. Who holds it while that one waits has its priority
- * for so long (PTHREAD_PRIO_INHERIT): otherwise all the others that are busy would go first. */
+/* A mutex that the leading thread takes, too. Where that one leads in real time, who holds the
+ * mutex while it waits has its priority for so long (PTHREAD_PRIO_INHERIT): otherwise all the
+ * others that are busy would go first. A nice value is not lent, and some kernels lend nothing. */
 void thread_mutex_init(pthread_mutex_t *mutex);
 
 #endif
