@@ -86,7 +86,8 @@ static void flush_device_rules(struct answering *answering)
 {
     answering_teach(answering);
     device_rules_flushed(&answering->device_rules);
-    if (!answering->ending && !ruleset_forget_devices(answering->nftables, answering->ruleset))
+    decided_room_reset(&answering->room, true);
+    if (!answering->ending && !ruleset_forget(answering->nftables, answering->ruleset, true))
         log_error("the kernel's decisions for devices could not be flushed: %m");
 }
 
@@ -278,17 +279,17 @@ void answering_close(struct answering *answering, struct loop *loop)
 
 /* ---- what others know ---- */
 
-void answering_forget(struct answering *answering)
+void answering_forget(struct answering *answering, bool devices_only)
 {
     answering_teach(answering);
     beginnings_forget(&answering->beginnings);
     device_rules_flushed(&answering->device_rules);
-    answering->room = (struct decided_room){0};
+    decided_room_reset(&answering->room, devices_only);
 }
 
 void answering_set_policy(struct answering *answering, void *policy)
 {
-    answering_forget(answering);
+    answering_forget(answering, false);
     answering->options->judge.release(answering->policy);
     answering->policy = policy;
 }

@@ -59,9 +59,9 @@ bool answering_start(struct answering *answering, struct loop *loop) must_check;
 void answering_close(struct answering *answering, struct loop *loop);
 
 /* Another policy: what was decided by the old one counts no more. The kernel is taught what was on
- * its way, so its rules are the caller's to flush afterwards. */
+ * its way, so its rules, or those for single devices, are the caller's to flush afterwards. */
 void answering_set_policy(struct answering *answering, void *policy);
-void answering_forget(struct answering *answering);
+void answering_forget(struct answering *answering, bool devices_only);
 
 /* An interface may have another name now. */
 void answering_forget_interface(struct answering *answering);

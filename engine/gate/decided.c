@@ -16,10 +16,11 @@
 const struct decided_set decided_sets[DECIDED_SETS] = {
     {"passed4", NFT_KEY_PROTO_ADDR4_PORT, VERDICT_PASS, AF_INET, false},
     {"passed6", NFT_KEY_PROTO_ADDR6_PORT, VERDICT_PASS, AF_INET6, false},
-    {"device_passed4", NFT_KEY_DEVICE4_PROTO_ADDR4_PORT, VERDICT_PASS, AF_INET, true},
-    {"device_passed6", NFT_KEY_DEVICE6_PROTO_ADDR6_PORT, VERDICT_PASS, AF_INET6, true},
     {"refused4", NFT_KEY_PROTO_ADDR4_PORT, VERDICT_TAKE, AF_INET, false},
     {"refused6", NFT_KEY_PROTO_ADDR6_PORT, VERDICT_TAKE, AF_INET6, false},
+    /* The last, and so they are also when only they were replaced: the kernel appends sets. */
+    {"device_passed4", NFT_KEY_DEVICE4_PROTO_ADDR4_PORT, VERDICT_PASS, AF_INET, true},
+    {"device_passed6", NFT_KEY_DEVICE6_PROTO_ADDR6_PORT, VERDICT_PASS, AF_INET6, true},
 };
 
 static const struct decided_set *set_for(const struct decided *decided)
@@ -98,20 +99,26 @@ static bool note_full(struct decided_room *room, const char *refused, uint64_t n
     for (size_t i = 0; i < DECIDED_SETS; i++) {
         if (refused != decided_sets[i].name)
             continue;
-        if (room->full_until[i] == 0)
+        if (!room->told[i])
             log_warning(
                 "the kernel's set %s is full: connections to destinations that are not in it "
                 "are decided one by one",
                 refused);
+        room->told[i] = true;
         room->full_until[i] = now + DECIDED_FULL_MS;
         return true;
     }
     return false;
 }
 
-static void note_room(struct decided_room *room, const struct decided *decided)
+void decided_room_reset(struct decided_room *room, bool devices_only)
 {
-    room->full_until[set_for(decided) - decided_sets] = 0;
+    for (size_t i = 0; i < DECIDED_SETS; i++) {
+        if (devices_only && !decided_sets[i].by_device)
+            continue;
+        room->full_until[i] = 0;
+        room->told[i] = false;
+    }
 }
 
 static bool try_add(struct netlink *netlink, const struct decided *const *items, size_t count,
@@ -140,11 +147,8 @@ size_t decided_add(struct netlink *netlink, struct decided_room *room, const str
             errno = ENFILE;
             return 0;
         }
-        if (try_add(netlink, fitting, fit, &refused)) {
-            for (size_t i = 0; i < fit; i++)
-                note_room(room, fitting[i]);
+        if (try_add(netlink, fitting, fit, &refused))
             return fit;
-        }
     } while (errno == ENFILE && note_full(room, refused, now));
     return 0;
 }

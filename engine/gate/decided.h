@@ -2,11 +2,11 @@
  *
  * decided.h - destinations that the kernel decides by itself, because we told it to.
  *
- * Sets in our table, for each family: the destinations whose connections pass, those whose pass for
- * one device, and those whose QUIC is refused. An element is a kernel rule for one address and port
- * (and device); it expires by itself, and the sets are bounded. They are sets, not verdict maps: an
- * element with a jump in a map makes the kernel validate the whole table again for each one that is
- * added (13 ms at 60,000 elements, against 10 us for a set).
+ * Sets in our table, for each family: the destinations whose connections pass, those whose QUIC is
+ * refused, and those whose connections pass for one device. An element is a kernel rule for one
+ * address and port (and device); it expires by itself, and the sets are bounded. They are sets, not
+ * verdict maps: an element with a jump in a map makes the kernel validate the whole table again for
+ * each one that is added (13 ms at 60,000 elements, against 10 us for a set).
  *
  * One thread at a time: the one that holds the netlink socket. */
 #ifndef GATE_DECIDED_H
@@ -51,9 +51,13 @@ void decided_for_device(struct decided *decided, const struct flow *flow, uint32
  * element the kernel waits for all processors (synchronize_rcu(), 8 ms), and new connections would
  * wait with us. */
 struct decided_room {
-    uint64_t full_until[DECIDED_SETS]; /* as clock_ms() has it; 0: it is not full */
+    uint64_t full_until[DECIDED_SETS]; /* as clock_ms() has it */
+    bool told[DECIDED_SETS];           /* that it is full: once is enough */
 };
 #define DECIDED_FULL_MS 10000
+
+/* The sets are empty, or those for single devices. */
+void decided_room_reset(struct decided_room *room, bool devices_only);
 
 /* Decisions that are added at once, at most. */
 #define DECIDED_LIMIT 12

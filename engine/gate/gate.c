@@ -138,13 +138,11 @@ bool gate_lan(struct gate *gate, struct interfaces *lan)
 
 /* ---- messages from other threads ---- */
 
-/* ruleset_forget(), or what is like it. */
-typedef bool forget_function(struct netlink *netlink, const struct ruleset *ruleset);
-
-static bool forget(struct gate *gate, forget_function *what)
+static bool forget(struct gate *gate, bool devices_only)
 {
-    answering_forget(&gate->answering);
-    bool done = gate->answering.ending || what(&gate->nftables, &gate->ruleset);
+    answering_forget(&gate->answering, devices_only);
+    bool done =
+        gate->answering.ending || ruleset_forget(&gate->nftables, &gate->ruleset, devices_only);
     if (!done)
         log_error("the kernel's decisions could not be flushed: %m");
     return done;
@@ -152,7 +150,7 @@ static bool forget(struct gate *gate, forget_function *what)
 
 struct flush_message {
     struct message message;
-    forget_function *forget;
+    bool devices_only;
     void (*done)(void *context, bool flushed);
     void *context;
 };
@@ -160,29 +158,29 @@ struct flush_message {
 static void deliver_flush(struct message *message, void *receiver)
 {
     struct flush_message *flush = container_of(message, struct flush_message, message);
-    const bool done = forget(receiver, flush->forget);
+    const bool done = forget(receiver, flush->devices_only);
     if (flush->done != NULL)
         flush->done(flush->context, done);
     free(flush);
 }
 
-static void post_flush(struct gate *gate, forget_function *what,
+static void post_flush(struct gate *gate, bool devices_only,
                        void (*done)(void *context, bool flushed), void *context)
 {
     struct flush_message *mail = malloc(sizeof(*mail));
     CHECK(mail != NULL);
-    *mail = (struct flush_message){{.deliver = deliver_flush}, what, done, context};
+    *mail = (struct flush_message){{.deliver = deliver_flush}, devices_only, done, context};
     mailbox_post(&gate->mailbox, &mail->message);
 }
 
 void gate_flush(struct gate *gate, void (*done)(void *context, bool flushed), void *context)
 {
-    post_flush(gate, ruleset_forget, done, context);
+    post_flush(gate, false, done, context);
 }
 
 void gate_flush_devices(struct gate *gate, void (*done)(void *context, bool flushed), void *context)
 {
-    post_flush(gate, ruleset_forget_devices, done, context);
+    post_flush(gate, true, done, context);
 }
 
 struct reload_message {
@@ -202,7 +200,7 @@ static void renew_ruleset(struct gate *gate, struct exclusions *exclusions)
     if (gate->answering.ending)
         return;
     if (gate->excludes_others ? ruleset_renew(&gate->nftables, &gate->ruleset, exclusions)
-                              : ruleset_forget(&gate->nftables, &gate->ruleset))
+                              : ruleset_forget(&gate->nftables, &gate->ruleset, false))
         gate->excludes_others = false;
     else
         log_error("the kernel's decisions could not be flushed: %m");
@@ -316,7 +314,7 @@ static bool install(struct gate *gate)
 
 static bool use_external(struct gate *gate)
 {
-    if (ruleset_exists(&gate->nftables) && ruleset_forget(&gate->nftables, &gate->ruleset))
+    if (ruleset_exists(&gate->nftables) && ruleset_forget(&gate->nftables, &gate->ruleset, false))
         return true;
     log_error("ruleset = external, but table inet " RULESET_TABLE " is not there: load it with nft "
               "-f, or set ruleset = managed");
@@ -437,7 +435,7 @@ static void remove_ruleset(struct gate *gate, bool orderly)
     if (!gate->installed)
         return;
     if (gate->options.external_ruleset)
-        (void)!ruleset_forget(&gate->nftables, &gate->ruleset);
+        (void)!ruleset_forget(&gate->nftables, &gate->ruleset, false);
     else if (gate->options.fail_closed && orderly)
         ruleset_remove(&gate->nftables);
 }

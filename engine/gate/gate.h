@@ -68,7 +68,7 @@ struct gate_options {
     bool pass_quic;        /* as in struct ruleset */
     uint32_t pass_timeout; /* seconds */
     uint32_t route_table;
-    const uint8_t *ports;          /* as in struct ruleset; borrowed during gate_open() */
+    const uint8_t *ports;          /* as in struct ruleset_contents; borrowed in gate_open() */
     const char *const *lan;        /* names of interfaces, borrowed for the gate's life; */
     size_t lan_count;              /* none: found, and followed as they change */
     struct exclusions *exclusions; /* goes over to the gate */

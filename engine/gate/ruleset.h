@@ -72,8 +72,9 @@ static inline bool port_is_in(const uint8_t *ports, uint16_t port)
 }
 
 /* Replaces the table, atomically, by what `ruleset` says, or by the best of it that this kernel
- * can: `queue_kind` is changed to what is used, and what is done without is logged. False with
- * errno after the reason was logged; EPERM if the table is owned by another process. */
+ * can, and fills it with the contents: `queue_kind` is changed to what is used, and what is done
+ * without is logged. False with errno after the reason was logged; EPERM if the table is owned by
+ * another process. */
 bool ruleset_install(struct netlink *netlink, struct ruleset *ruleset,
                      const struct ruleset_contents *contents) must_check;
 
@@ -88,9 +89,10 @@ bool ruleset_set_dns(struct netlink *netlink, enum queue_kind kind, uint16_t que
 bool ruleset_set_lan(struct netlink *netlink, const char (*lan)[IFNAMSIZ], size_t count) must_check;
 
 /* Forgets every decision, or those that hold for single devices only: in one transaction, which
- * takes as long for a hundred thousand of them as for one. */
-bool ruleset_forget(struct netlink *netlink, const struct ruleset *ruleset) must_check;
-bool ruleset_forget_devices(struct netlink *netlink, const struct ruleset *ruleset) must_check;
+ * takes as long for a hundred thousand of them as for one. In a ruleset of somebody else's it takes
+ * as long as there are many: each is deleted. */
+bool ruleset_forget(struct netlink *netlink, const struct ruleset *ruleset,
+                    bool devices_only) must_check;
 
 /* Forgets every decision and says anew which devices are excluded, in one transaction. */
 bool ruleset_renew(struct netlink *netlink, const struct ruleset *ruleset,

@@ -68,7 +68,9 @@ def test_the_text_is_what_the_engine_loads(lab, engine, network):
     assert listing(lab) == built  # where to forget, it was put together anew
     with Control(started.directory / "run/control.sock") as control:
         control.do("ignored.flush")
-    assert listing(lab) == built
+        assert listing(lab) == built
+        control.do("learned.forget", all=True)  # that is about single devices
+        assert listing(lab) == built
     if not kernel_has_queue(lab):
         # The xtables target, as nft translates it (with the help of the iptables package). It cannot be
         # loaded as text: something else stands there.
