@@ -97,7 +97,7 @@ struct pool {
     /* Scratch, for one call at a time. */
     uint8_t peeked[HELLO_WIRE_LIMIT];
     uint8_t message[HELLO_LIMIT];
-    unsigned char relayed[RELAY_BUFFER_SIZE];
+    struct relay_space relay_space;
     uint8_t signing[SIGNING_MESSAGE_LIMIT];
 };
 

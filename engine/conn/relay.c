@@ -8,13 +8,13 @@
 #define READS_A_TURN 16
 
 void relay_init(struct relay *relay, struct endpoint *device, struct endpoint *origin,
-                struct slab *buffers, unsigned char *scratch)
+                struct slab *buffers, struct relay_space *space)
 {
     *relay = (struct relay){
         .up = {.from = device, .to = origin, .from_events = EPOLLIN},
         .down = {.from = origin, .to = device, .from_events = EPOLLIN},
         .buffers = buffers,
-        .scratch = scratch,
+        .space = space,
     };
 }
 
@@ -97,16 +97,16 @@ static enum step keep_left(struct relay *relay, struct relay_half *half, const u
     return STEP_WAIT;
 }
 
-/* In the scratch there is what was kept, and `length` more. False if there is no memory. */
+/* In the space there is what was kept, and `length` more. False if there is no memory. */
 static bool filter(struct relay *relay, struct relay_half *half, size_t *length)
 {
     const struct relay_filter *given = &half->filter;
     if (given->run == NULL)
         return true;
     if (half->kept_length > 0)
-        memcpy(relay->scratch, half->kept, half->kept_length);
-    *length =
-        given->run(given->context, relay->scratch, half->kept_length + *length, &half->kept_length);
+        memcpy(relay->space->read, half->kept, half->kept_length);
+    *length = given->run(given->context, relay->space->read, half->kept_length + *length,
+                         &half->kept_length);
     if (half->kept_length == 0) {
         slab_free(relay->buffers, half->kept);
         half->kept = NULL;
@@ -115,15 +115,15 @@ static bool filter(struct relay *relay, struct relay_half *half, size_t *length)
     if (half->kept == NULL)
         half->kept = slab_alloc(relay->buffers);
     if (half->kept != NULL)
-        memcpy(half->kept, relay->scratch + *length, half->kept_length);
+        memcpy(half->kept, relay->space->read + *length, half->kept_length);
     return half->kept != NULL;
 }
 
 static void show(const struct relay *relay, const struct relay_half *half, size_t length)
 {
     if (relay->tap.read != NULL)
-        relay->tap.read(relay->tap.context, half == &relay->up, relay->scratch + half->kept_length,
-                        length);
+        relay->tap.read(relay->tap.context, half == &relay->up,
+                        relay->space->read + half->kept_length, length);
 }
 
 static void show_end(const struct relay *relay, const struct relay_half *half)
@@ -145,7 +145,7 @@ static void release_kept(struct relay_half *half)
 static enum step read_and_write(struct relay *relay, struct relay_half *half)
 {
     size_t length, written;
-    enum io io = endpoint_read(half->from, relay->scratch + half->kept_length,
+    enum io io = endpoint_read(half->from, relay->space->read + half->kept_length,
                                RELAY_BUFFER_SIZE - half->kept_length, &length);
     if (is_wait(io)) {
         half->from_events = io_events(io);
@@ -163,10 +163,10 @@ static enum step read_and_write(struct relay *relay, struct relay_half *half)
     show(relay, half, length);
     if (!filter(relay, half, &length))
         return STEP_NO_MEMORY;
-    io = write_all(half, relay->scratch, length, &written);
+    io = write_all(half, relay->space->read, length, &written);
     if (is_wait(io)) {
         half->to_events = io_events(io);
-        return keep_left(relay, half, relay->scratch + written, length - written);
+        return keep_left(relay, half, relay->space->read + written, length - written);
     }
     if (io != IO_OK)
         return STEP_TO_ERROR;
@@ -176,9 +176,8 @@ static enum step read_and_write(struct relay *relay, struct relay_half *half)
     return STEP_WAIT;
 }
 
-static enum step run_half(struct relay *relay, struct relay_half *half)
+static enum step run_steps(struct relay *relay, struct relay_half *half)
 {
-    half->from_events = half->to_events = 0;
     for (int reads = 0; reads < READS_A_TURN; reads++) {
         if (half->end == RELAY_ENDED)
             return STEP_WAIT;
@@ -191,6 +190,26 @@ static enum step run_half(struct relay *relay, struct relay_half *half)
     }
     half->from_events = EPOLLIN;
     return STEP_ON;
+}
+
+/* What was not sent last time goes first, and while it waits nothing is read. */
+static enum step run_half(struct relay *relay, struct relay_half *half)
+{
+    half->from_events = half->to_events = 0;
+    enum step step = STEP_ON;
+    enum io io = endpoint_flush(half->to);
+    if (io == IO_OK) {
+        endpoint_gather(half->to, &relay->space->written);
+        step = run_steps(relay, half);
+        io = endpoint_flush(half->to);
+    }
+    if (io == IO_OK || (step != STEP_ON && step != STEP_WAIT))
+        return step;
+    if (io != IO_WANT_WRITE)
+        return STEP_TO_ERROR;
+    half->from_events = 0;
+    half->to_events |= EPOLLOUT;
+    return STEP_WAIT;
 }
 
 static enum relay_result result_of(const struct relay *relay, const struct relay_half *half,

@@ -2,10 +2,10 @@
  *
  * relay.h - both directions between two endpoints, through our hands.
  *
- * Each direction reads, and writes what it read; what cannot be written is kept in one bounded
- * buffer, and while there is any, nothing more is read: that is all the back-pressure there is. The
- * end of a stream is passed on as it came: with close_notify or without. One thread; nothing waits.
- */
+ * Each direction reads, and writes what it read, several records in one go (tls/gather.h). What
+ * cannot be written is kept, in one bounded buffer before TLS and one behind it; while there is
+ * any, nothing more is read: that is all the back-pressure there is. The end of a stream is passed
+ * on as it came: with close_notify or without. One thread; nothing waits. */
 #ifndef CONN_RELAY_H
 #define CONN_RELAY_H
 
@@ -46,12 +46,18 @@ struct relay_half {
     uint64_t bytes; /* written so far */
 };
 
+/* A thread's, of use during a call. */
+struct relay_space {
+    unsigned char read[RELAY_BUFFER_SIZE];
+    struct gather written;
+};
+
 struct relay {
     struct relay_half up, down; /* from the device, to the device */
     struct relay_tap tap;       /* or none: all-zero */
     struct slab *buffers;
-    bool device_first;      /* the device ended its stream before the origin did */
-    unsigned char *scratch; /* RELAY_BUFFER_SIZE bytes, shared with others between calls */
+    struct relay_space *space;
+    bool device_first; /* the device ended its stream before the origin did */
 };
 
 enum relay_result {
@@ -65,7 +71,7 @@ enum relay_result {
 
 /* Borrows all of it for the relay's life. */
 void relay_init(struct relay *relay, struct endpoint *device, struct endpoint *origin,
-                struct slab *buffers, unsigned char *scratch);
+                struct slab *buffers, struct relay_space *space);
 void relay_fini(struct relay *relay);
 
 /* Moves what can be moved. The flags say which sides have news; both, the first time. */

@@ -113,7 +113,7 @@ static void follow_http1(struct conn *conn)
 static void init_relay(struct conn *conn)
 {
     relay_init(&conn->through.relay, &conn->device.endpoint, &conn->origin.endpoint,
-               &conn->pool->buffer_slab, conn->pool->relayed);
+               &conn->pool->buffer_slab, &conn->pool->relay_space);
 }
 
 static void begin_relay(struct conn *conn)

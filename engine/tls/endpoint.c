@@ -9,7 +9,8 @@
 
 void endpoint_init(struct endpoint *endpoint, int fd)
 {
-    *endpoint = (struct endpoint){.fd = fd, .alert_in = NO_ALERT, .alert_out = NO_ALERT};
+    *endpoint =
+        (struct endpoint){.fd = fd, .outgoing.fd = fd, .alert_in = NO_ALERT, .alert_out = NO_ALERT};
 }
 
 struct endpoint *endpoint_of(const SSL *ssl)
@@ -55,8 +56,13 @@ static int note_request(SSL *ssl, void *context)
 bool endpoint_start_tls(struct endpoint *endpoint, SSL_CTX *context)
 {
     endpoint->ssl = SSL_new(context);
-    if (endpoint->ssl == NULL || SSL_set_fd(endpoint->ssl, endpoint->fd) != 1)
+    BIO *outgoing = outgoing_bio(&endpoint->outgoing);
+    if (endpoint->ssl == NULL || outgoing == NULL ||
+        SSL_set_rfd(endpoint->ssl, endpoint->fd) != 1) {
+        BIO_free(outgoing);
         return false;
+    }
+    SSL_set0_wbio(endpoint->ssl, outgoing);
     SSL_set_app_data(endpoint->ssl, endpoint);
     SSL_set_info_callback(endpoint->ssl, note_alert);
     if (!SSL_is_server(endpoint->ssl))
@@ -190,8 +196,23 @@ enum io endpoint_write(struct endpoint *endpoint, const void *bytes, size_t leng
     return tls_result(endpoint, SSL_write_ex(endpoint->ssl, bytes, length, count));
 }
 
+void endpoint_gather(struct endpoint *endpoint, struct gather *gather)
+{
+    outgoing_gather(&endpoint->outgoing, gather);
+}
+
+enum io endpoint_flush(struct endpoint *endpoint)
+{
+    static const enum io results[] = {
+        [SENT] = IO_OK, [SENT_LATER] = IO_WANT_WRITE, [SENT_FAILED] = IO_RESET};
+    return results[outgoing_flush(&endpoint->outgoing)];
+}
+
 enum io endpoint_shutdown(struct endpoint *endpoint, bool notify)
 {
+    enum io flushed = endpoint_flush(endpoint);
+    if (flushed != IO_OK)
+        return flushed;
     if (endpoint->ssl != NULL && notify) {
         ERR_clear_error();
         errno = 0;
@@ -223,6 +244,7 @@ void endpoint_close(struct endpoint *endpoint, bool reset)
         SSL_free(endpoint->ssl);
     }
     endpoint->ssl = NULL;
+    outgoing_fini(&endpoint->outgoing);
     if (endpoint->fd < 0)
         return;
     if (reset) {

@@ -8,6 +8,7 @@
 #define TLS_ENDPOINT_H
 
 #include "core/macros.h"
+#include "tls/gather.h"
 
 #include <openssl/ssl.h>
 #include <stdbool.h>
@@ -31,16 +32,17 @@ enum io {
 #define NO_ALERT (-1)
 
 struct endpoint {
-    int fd;                  /* owned; -1 if there is none */
-    SSL *ssl;                /* owned; NULL without TLS */
-    int alert_in, alert_out; /* the last TLS alert (RFC 8446, section 6) each way, or NO_ALERT; of
-                              * the peer's only those that end something */
-    bool notified;           /* the peer has sent close_notify */
-    bool drained;            /* the last read has left nothing, neither here nor in the socket */
-    char failure[96];        /* what OpenSSL says, for IO_FAILED */
-    bool mismatch;           /* it says: no version, cipher, group or signature in common */
-    bool asked;              /* a server has asked for a certificate (RFC 8446, section 4.3.2) */
-    bool stop_when_asked;    /* then the handshake is to go no further */
+    int fd;                   /* owned; -1 if there is none */
+    SSL *ssl;                 /* owned; NULL without TLS */
+    struct outgoing outgoing; /* what goes from there into the socket */
+    int alert_in, alert_out;  /* the last TLS alert (RFC 8446, section 6) each way, or NO_ALERT; of
+                               * the peer's only those that end something */
+    bool notified;            /* the peer has sent close_notify */
+    bool drained;             /* the last read has left nothing, neither here nor in the socket */
+    char failure[96];         /* what OpenSSL says, for IO_FAILED */
+    bool mismatch;            /* it says: no version, cipher, group or signature in common */
+    bool asked;               /* a server has asked for a certificate (RFC 8446, section 4.3.2) */
+    bool stop_when_asked;     /* then the handshake is to go no further */
     /* What a server side answers to ALPN: the protocol, or NULL for not at all. */
     const unsigned char *alpn;
     unsigned char alpn_length;
@@ -68,6 +70,13 @@ enum io endpoint_handshake(struct endpoint *endpoint);
  * where no event tells of it. */
 enum io endpoint_read(struct endpoint *endpoint, void *buffer, size_t size, size_t *count);
 enum io endpoint_write(struct endpoint *endpoint, const void *bytes, size_t length, size_t *count);
+
+/* From now on what is written goes to the socket by the records that fit into `gather`, which is
+ * borrowed until endpoint_flush(): that sends what is there, as long as the socket takes it. The
+ * rest it keeps, with IO_WANT_WRITE; nothing else goes before it. Without TLS nothing is gathered.
+ */
+void endpoint_gather(struct endpoint *endpoint, struct gather *gather);
+enum io endpoint_flush(struct endpoint *endpoint);
 
 /* Looks whether the peer has anything to say, and takes nothing of it. */
 enum io endpoint_peek(struct endpoint *endpoint);

@@ -357,7 +357,7 @@ static void exchange(struct relay *relay, struct connection *connection)
 static void relay(unsigned times)
 {
     static struct stage stage;
-    static unsigned char scratch[RELAY_BUFFER_SIZE];
+    static struct relay_space space;
     struct connection connection;
     struct slab buffers;
     struct relay relay;
@@ -368,7 +368,7 @@ static void relay(unsigned times)
     open_connection(&stage, &connection);
     intercept(&stage, &connection);
     slab_init(&buffers, RELAY_BUFFER_SIZE, 4);
-    relay_init(&relay, &connection.device.endpoint, &connection.origin.endpoint, &buffers, scratch);
+    relay_init(&relay, &connection.device.endpoint, &connection.origin.endpoint, &buffers, &space);
     tap_init(&tap, &options, &connection.arena, text_from(NULL, 0), 443);
     tap_listen(&tap, hear, &heard);
     relay.tap = (struct relay_tap){.read = show, .context = &tap};

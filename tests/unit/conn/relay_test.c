@@ -26,7 +26,7 @@ struct side {
 struct stage {
     struct side device, origin;
     struct slab buffers;
-    unsigned char scratch[RELAY_BUFFER_SIZE];
+    struct relay_space space;
     struct relay relay;
 };
 
@@ -132,7 +132,7 @@ static struct stage *new_stage(void)
 static void init_relay(struct stage *stage)
 {
     relay_init(&stage->relay, &stage->device.endpoint, &stage->origin.endpoint, &stage->buffers,
-               stage->scratch);
+               &stage->space);
 }
 
 static int make_plain_stage(void **state)
@@ -829,7 +829,7 @@ static void close_notify_comes_after_everything_that_waits(void **state)
     assert_int_equal(down.sent, down.total);
     peer_ends(&stage->origin);
     assert_int_equal(pump(stage), RELAY_GOING);
-    assert_non_null(stage->relay.down.left);
+    assert_true(stage->relay.down.left != NULL || stage->device.endpoint.outgoing.unsent != NULL);
     receive_the_rest(stage, &down);
     assert_int_equal(peer_listens(&stage->device), HEARD_NOTIFY);
 }

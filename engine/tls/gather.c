@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tls/gather.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+struct unsent {
+    size_t start, end;
+    unsigned char bytes[];
+};
+
+static enum sent result_of(ssize_t count)
+{
+    if (count >= 0)
+        return SENT;
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? SENT_LATER : SENT_FAILED;
+}
+
+static enum sent send_unsent(struct outgoing *outgoing)
+{
+    struct unsent *unsent = outgoing->unsent;
+    if (unsent == NULL)
+        return SENT;
+    ssize_t count = send(outgoing->fd, unsent->bytes + unsent->start, unsent->end - unsent->start,
+                         MSG_NOSIGNAL);
+    if (count < 0)
+        return result_of(count);
+    unsent->start += (size_t)count;
+    if (unsent->start < unsent->end)
+        return SENT_LATER;
+    free(unsent);
+    outgoing->unsent = NULL;
+    return SENT;
+}
+
+static enum sent keep_unsent(struct outgoing *outgoing, const unsigned char *bytes, size_t length)
+{
+    outgoing->unsent = malloc(sizeof(*outgoing->unsent) + length);
+    if (outgoing->unsent == NULL)
+        return SENT_FAILED;
+    outgoing->unsent->start = 0;
+    outgoing->unsent->end = length;
+    memcpy(outgoing->unsent->bytes, bytes, length);
+    return SENT_LATER;
+}
+
+/* There is nothing unsent. */
+static enum sent send_gathered(struct outgoing *outgoing)
+{
+    struct gather *gather = outgoing->gather;
+    size_t length = gather->length, done = 0;
+    gather->length = 0;
+    if (length == 0)
+        return SENT;
+    ssize_t count = send(outgoing->fd, gather->bytes, length, MSG_NOSIGNAL);
+    if (result_of(count) == SENT_FAILED)
+        return SENT_FAILED;
+    if (count > 0)
+        done = (size_t)count;
+    return done == length ? SENT : keep_unsent(outgoing, gather->bytes + done, length - done);
+}
+
+void outgoing_gather(struct outgoing *outgoing, struct gather *gather)
+{
+    outgoing->gather = gather;
+}
+
+enum sent outgoing_flush(struct outgoing *outgoing)
+{
+    enum sent sent = send_unsent(outgoing);
+    if (sent == SENT && outgoing->gather != NULL)
+        sent = send_gathered(outgoing);
+    outgoing->gather = NULL;
+    return sent;
+}
+
+void outgoing_fini(struct outgoing *outgoing)
+{
+    free(outgoing->unsent);
+    outgoing->unsent = NULL;
+}
+
+/* ---- for OpenSSL ---- */
+
+static enum sent put(struct outgoing *outgoing, const char *bytes, size_t length, size_t *count)
+{
+    struct gather *gather = outgoing->gather;
+    enum sent sent = send_unsent(outgoing);
+    if (sent == SENT && gather != NULL && length > GATHER_SIZE - gather->length)
+        sent = send_gathered(outgoing);
+    if (sent != SENT)
+        return sent;
+    if (gather == NULL || length > GATHER_SIZE) {
+        ssize_t written = send(outgoing->fd, bytes, length, MSG_NOSIGNAL);
+        *count = written >= 0 ? (size_t)written : 0;
+        return result_of(written);
+    }
+    memcpy(gather->bytes + gather->length, bytes, length);
+    gather->length += length;
+    *count = length;
+    return SENT;
+}
+
+static int write_bytes(BIO *bio, const char *bytes, size_t length, size_t *count)
+{
+    enum sent sent = put(BIO_get_data(bio), bytes, length, count);
+    BIO_clear_retry_flags(bio);
+    if (sent == SENT_LATER)
+        BIO_set_retry_write(bio);
+    return sent == SENT ? 1 : -1;
+}
+
+/* OpenSSL flushes at the end of a flight of its handshake, where nothing is gathered. */
+static long control(BIO *bio, int command, long number, void *pointer)
+{
+    (void)bio;
+    (void)number;
+    (void)pointer;
+    return command == BIO_CTRL_FLUSH;
+}
+
+static BIO_METHOD *method;
+
+static void make_method(void)
+{
+    method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "outgoing");
+    if (method == NULL)
+        return;
+    BIO_meth_set_write_ex(method, write_bytes);
+    BIO_meth_set_ctrl(method, control);
+}
+
+BIO *outgoing_bio(struct outgoing *outgoing)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_method);
+    BIO *bio = method != NULL ? BIO_new(method) : NULL;
+    if (bio == NULL)
+        return NULL;
+    BIO_set_data(bio, outgoing);
+    BIO_set_init(bio, 1);
+    return bio;
+}

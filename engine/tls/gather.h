@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * gather.h - the bytes of TLS records on their way into a socket: several in one go.
+ *
+ * OpenSSL writes each record by itself. Whoever writes many in a row may have them gathered: then
+ * the kernel makes packets of 64 KB of them instead of 16, and does all that it does with a packet
+ * a quarter as often. What the socket does not take is kept, and goes before everything else; that
+ * is never more than GATHER_SIZE for a connection.
+ *
+ * One thread. Nothing here waits. */
+#ifndef TLS_GATHER_H
+#define TLS_GATHER_H
+
+#include "core/macros.h"
+
+#include <openssl/bio.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define GATHER_SIZE (64 << 10)
+
+/* A thread's: empty but between outgoing_gather() and outgoing_flush(). */
+struct gather {
+    size_t length;
+    unsigned char bytes[GATHER_SIZE];
+};
+
+struct outgoing {
+    int fd;                /* borrowed */
+    struct gather *gather; /* borrowed, or NULL: each write goes to the socket at once */
+    struct unsent *unsent; /* owned; NULL: nothing was left */
+};
+
+enum sent {
+    SENT,
+    SENT_LATER,  /* the rest, when the socket is writable */
+    SENT_FAILED, /* with errno */
+};
+
+/* For SSL_set0_wbio(); borrows `outgoing`, all-zero but for `fd`. NULL if there is no memory. */
+BIO *outgoing_bio(struct outgoing *outgoing) must_check;
+
+/* From now on writes are gathered, until outgoing_flush(); which also ends it. */
+void outgoing_gather(struct outgoing *outgoing, struct gather *gather);
+enum sent outgoing_flush(struct outgoing *outgoing) must_check;
+
+/* Forgets what was not sent. */
+void outgoing_fini(struct outgoing *outgoing);
+
+#endif
