@@ -192,7 +192,8 @@ static enum step run_steps(struct relay *relay, struct relay_half *half)
     return STEP_ON;
 }
 
-/* What was not sent last time goes first, and while it waits nothing is read. */
+/* What was not sent last time goes first, and while it waits nothing is read. After an error what
+ * the socket does not take at once is lost. */
 static enum step run_half(struct relay *relay, struct relay_half *half)
 {
     half->from_events = half->to_events = 0;

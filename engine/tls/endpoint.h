@@ -71,10 +71,10 @@ enum io endpoint_handshake(struct endpoint *endpoint);
 enum io endpoint_read(struct endpoint *endpoint, void *buffer, size_t size, size_t *count);
 enum io endpoint_write(struct endpoint *endpoint, const void *bytes, size_t length, size_t *count);
 
-/* From now on what is written goes to the socket by the records that fit into `gather`, which is
- * borrowed until endpoint_flush(): that sends what is there, as long as the socket takes it. The
- * rest it keeps, with IO_WANT_WRITE; nothing else goes before it. Without TLS nothing is gathered.
- */
+/* From now on what is written goes to the socket by as much as fits into `gather`, which is
+ * borrowed until endpoint_flush() or endpoint_shutdown(): they send what is there, as long as the
+ * socket takes it. The rest is kept, with IO_WANT_WRITE; nothing else goes before it. Without TLS
+ * nothing is gathered. */
 void endpoint_gather(struct endpoint *endpoint, struct gather *gather);
 enum io endpoint_flush(struct endpoint *endpoint);
 

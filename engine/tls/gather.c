@@ -85,22 +85,24 @@ void outgoing_fini(struct outgoing *outgoing)
 
 /* ---- for OpenSSL ---- */
 
+/* As much as there is room for, as write(2) does: OpenSSL comes back with the rest. */
 static enum sent put(struct outgoing *outgoing, const char *bytes, size_t length, size_t *count)
 {
     struct gather *gather = outgoing->gather;
     enum sent sent = send_unsent(outgoing);
-    if (sent == SENT && gather != NULL && length > GATHER_SIZE - gather->length)
+    if (sent == SENT && gather != NULL && gather->length == GATHER_SIZE)
         sent = send_gathered(outgoing);
     if (sent != SENT)
         return sent;
-    if (gather == NULL || length > GATHER_SIZE) {
+    if (gather == NULL) {
         ssize_t written = send(outgoing->fd, bytes, length, MSG_NOSIGNAL);
         *count = written >= 0 ? (size_t)written : 0;
         return result_of(written);
     }
-    memcpy(gather->bytes + gather->length, bytes, length);
-    gather->length += length;
-    *count = length;
+    const size_t room = GATHER_SIZE - gather->length;
+    *count = length < room ? length : room;
+    memcpy(gather->bytes + gather->length, bytes, *count);
+    gather->length += *count;
     return SENT;
 }
 
@@ -113,7 +115,8 @@ static int write_bytes(BIO *bio, const char *bytes, size_t length, size_t *count
     return sent == SENT ? 1 : -1;
 }
 
-/* OpenSSL flushes at the end of a flight of its handshake, where nothing is gathered. */
+/* OpenSSL flushes at the end of a flight of its handshake, where nothing is gathered; and what is
+ * gathered behind that goes out at the end of the turn. */
 static long control(BIO *bio, int command, long number, void *pointer)
 {
     (void)bio;

@@ -3,9 +3,9 @@
  * gather.h - the bytes of TLS records on their way into a socket: several in one go.
  *
  * OpenSSL writes each record by itself. Whoever writes many in a row may have them gathered: then
- * the kernel makes packets of 64 KB of them instead of 16, and does all that it does with a packet
+ * the kernel makes packets of 63 KB of them instead of 16, and does all that it does with a packet
  * a quarter as often. What the socket does not take is kept, and goes before everything else; that
- * is never more than GATHER_SIZE for a connection.
+ * is never more than GATHER_SIZE for each side of a connection.
  *
  * One thread. Nothing here waits. */
 #ifndef TLS_GATHER_H
@@ -14,10 +14,10 @@
 #include "core/macros.h"
 
 #include <openssl/bio.h>
-#include <stdbool.h>
 #include <stddef.h>
 
-#define GATHER_SIZE (64 << 10)
+/* As much as goes into one packet before it is cut into segments: 64 KB with its headers. */
+#define GATHER_SIZE ((size_t)63 << 10)
 
 /* A thread's: empty but between outgoing_gather() and outgoing_flush(). */
 struct gather {
@@ -34,7 +34,7 @@ struct outgoing {
 enum sent {
     SENT,
     SENT_LATER,  /* the rest, when the socket is writable */
-    SENT_FAILED, /* with errno */
+    SENT_FAILED, /* with errno: the socket's, or ENOMEM */
 };
 
 /* For SSL_set0_wbio(); borrows `outgoing`, all-zero but for `fd`. NULL if there is no memory. */
