@@ -221,7 +221,7 @@ static void linger_ready(struct conn *conn, uint32_t events)
     (void)events;
     int fd = conn->device.endpoint.fd;
     ssize_t length =
-        recv(fd, conn->pool->relay_space.read, sizeof(conn->pool->relay_space.read), 0);
+        recv(fd, conn->pool->relay_space.scratch, sizeof(conn->pool->relay_space.scratch), 0);
     if (length == 0 || (length < 0 && errno != EAGAIN && errno != EINTR))
         conn_end(conn, conn->record.ending, false);
 }

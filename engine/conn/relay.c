@@ -97,15 +97,15 @@ static enum step keep_left(struct relay *relay, struct relay_half *half, const u
     return STEP_WAIT;
 }
 
-/* In the space there is what was kept, and `length` more. False if there is no memory. */
+/* In the scratch there is what was kept, and `length` more. False if there is no memory. */
 static bool filter(struct relay *relay, struct relay_half *half, size_t *length)
 {
     const struct relay_filter *given = &half->filter;
     if (given->run == NULL)
         return true;
     if (half->kept_length > 0)
-        memcpy(relay->space->read, half->kept, half->kept_length);
-    *length = given->run(given->context, relay->space->read, half->kept_length + *length,
+        memcpy(relay->space->scratch, half->kept, half->kept_length);
+    *length = given->run(given->context, relay->space->scratch, half->kept_length + *length,
                          &half->kept_length);
     if (half->kept_length == 0) {
         slab_free(relay->buffers, half->kept);
@@ -115,7 +115,7 @@ static bool filter(struct relay *relay, struct relay_half *half, size_t *length)
     if (half->kept == NULL)
         half->kept = slab_alloc(relay->buffers);
     if (half->kept != NULL)
-        memcpy(half->kept, relay->space->read + *length, half->kept_length);
+        memcpy(half->kept, relay->space->scratch + *length, half->kept_length);
     return half->kept != NULL;
 }
 
@@ -123,7 +123,7 @@ static void show(const struct relay *relay, const struct relay_half *half, size_
 {
     if (relay->tap.read != NULL)
         relay->tap.read(relay->tap.context, half == &relay->up,
-                        relay->space->read + half->kept_length, length);
+                        relay->space->scratch + half->kept_length, length);
 }
 
 static void show_end(const struct relay *relay, const struct relay_half *half)
@@ -145,7 +145,7 @@ static void release_kept(struct relay_half *half)
 static enum step read_and_write(struct relay *relay, struct relay_half *half)
 {
     size_t length, written;
-    enum io io = endpoint_read(half->from, relay->space->read + half->kept_length,
+    enum io io = endpoint_read(half->from, relay->space->scratch + half->kept_length,
                                RELAY_BUFFER_SIZE - half->kept_length, &length);
     if (is_wait(io)) {
         half->from_events = io_events(io);
@@ -163,10 +163,10 @@ static enum step read_and_write(struct relay *relay, struct relay_half *half)
     show(relay, half, length);
     if (!filter(relay, half, &length))
         return STEP_NO_MEMORY;
-    io = write_all(half, relay->space->read, length, &written);
+    io = write_all(half, relay->space->scratch, length, &written);
     if (is_wait(io)) {
         half->to_events = io_events(io);
-        return keep_left(relay, half, relay->space->read + written, length - written);
+        return keep_left(relay, half, relay->space->scratch + written, length - written);
     }
     if (io != IO_OK)
         return STEP_TO_ERROR;
@@ -200,7 +200,7 @@ static enum step run_half(struct relay *relay, struct relay_half *half)
     enum step step = STEP_ON;
     enum io io = endpoint_flush(half->to);
     if (io == IO_OK) {
-        endpoint_gather(half->to, &relay->space->written);
+        endpoint_gather(half->to, &relay->space->gather);
         step = run_steps(relay, half);
         io = endpoint_flush(half->to);
     }

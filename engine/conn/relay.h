@@ -2,7 +2,7 @@
  *
  * relay.h - both directions between two endpoints, through our hands.
  *
- * Each direction reads, and writes what it read, several records in one go (tls/gather.h). What
+ * Each direction reads, and writes what it read, several records in one go (tls/outgoing.h). What
  * cannot be written is kept, in one bounded buffer before TLS and one behind it; while there is
  * any, nothing more is read: that is all the back-pressure there is. The end of a stream is passed
  * on as it came: with close_notify or without. One thread; nothing waits. */
@@ -48,8 +48,8 @@ struct relay_half {
 
 /* A thread's, of use during a call. */
 struct relay_space {
-    unsigned char read[RELAY_BUFFER_SIZE];
-    struct gather written;
+    unsigned char scratch[RELAY_BUFFER_SIZE]; /* what is read */
+    struct gather gather;                     /* what is written */
 };
 
 struct relay {

@@ -27,8 +27,8 @@ bool upgrading_begin(struct conn *conn, const uint8_t *bytes, size_t length, boo
 
 static ssize_t peek(struct conn *conn, const struct conn_side *side)
 {
-    return recv(side->endpoint.fd, conn->pool->relay_space.read,
-                sizeof(conn->pool->relay_space.read), MSG_PEEK);
+    return recv(side->endpoint.fd, conn->pool->relay_space.scratch,
+                sizeof(conn->pool->relay_space.scratch), MSG_PEEK);
 }
 
 static void drop_waiting(struct conn *conn, const struct conn_side *side)
@@ -43,8 +43,8 @@ static size_t take(struct conn *conn, bool by_device, size_t length)
 {
     struct starttls *reader = &conn->through.upgrade.reader;
     if (by_device)
-        return starttls_by_device(reader, conn->pool->relay_space.read, length);
-    size_t taken = starttls_by_origin(reader, conn->pool->relay_space.read, length);
+        return starttls_by_device(reader, conn->pool->relay_space.scratch, length);
+    size_t taken = starttls_by_origin(reader, conn->pool->relay_space.scratch, length);
     /* Before the device hears that TLS begins, it has nothing to say in TLS. */
     if (reader->turn == STARTTLS_BEGINS)
         drop_waiting(conn, &conn->device);
@@ -66,12 +66,12 @@ static bool move(struct conn *conn, bool by_device)
         *taken = take(conn, by_device, (size_t)length);
     if (*taken == 0 || upgrade->reader.turn == STARTTLS_OVER)
         return false;
-    length = send(to->endpoint.fd, conn->pool->relay_space.read, *taken, MSG_NOSIGNAL);
+    length = send(to->endpoint.fd, conn->pool->relay_space.scratch, *taken, MSG_NOSIGNAL);
     if (length <= 0)
         return false;
     *taken -= (size_t)length;
     upgrade->waits = false;
-    return recv(from->endpoint.fd, conn->pool->relay_space.read, (size_t)length, 0) == length;
+    return recv(from->endpoint.fd, conn->pool->relay_space.scratch, (size_t)length, 0) == length;
 }
 
 /* Both have agreed, and both have been told. */

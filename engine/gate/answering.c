@@ -110,7 +110,7 @@ static void add_lesson(struct answering *answering, const struct lesson *lesson)
     if (flow->protocol == IPPROTO_UDP)
         answering->datagrams_wait = true;
     answering->lessons[answering->lesson_count++] = *lesson;
-    if (answering->lesson_count == LESSONS_LIMIT)
+    if (answering->lesson_count == DECIDED_LIMIT)
         answering_teach(answering);
 }
 

@@ -12,9 +12,6 @@
 #include "gate/gate.h"
 #include "gate/queue.h"
 
-/* Decisions that the kernel learns in one transaction; the next SYN may have to wait for it. */
-#define LESSONS_LIMIT DECIDED_LIMIT
-
 struct answering {
     /* The gate's, borrowed: */
     const struct gate_options *options;
@@ -38,8 +35,8 @@ struct answering {
         struct waiting_packets packets;
         struct flow flow;
         struct gate_answer answer;
-    } lessons[LESSONS_LIMIT];
-    struct decided remembered[LESSONS_LIMIT]; /* of the lesson with the same index */
+    } lessons[DECIDED_LIMIT];
+    struct decided remembered[DECIDED_LIMIT]; /* of the lesson with the same index */
     size_t lesson_count;
     bool datagrams_wait; /* for one of them */
     struct loop *loop;

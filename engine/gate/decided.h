@@ -59,7 +59,7 @@ struct decided_room {
 /* The sets are empty, or those for single devices. */
 void decided_room_reset(struct decided_room *room, bool devices_only);
 
-/* Decisions that are added at once, at most. */
+/* Decisions that are added in one transaction, at most: the next SYN may have to wait for it. */
 #define DECIDED_LIMIT 12
 
 /* Adds them, but for those whose set is full: how many, or 0 with errno, then none. `now` as

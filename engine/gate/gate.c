@@ -85,7 +85,7 @@ static void watch_dns(struct gate *gate, bool wanted)
     if (watched == atomic_load(&gate->watches_dns))
         return;
     if (!gate->options.external_ruleset && !gate->answering.ending &&
-        !ruleset_set_dns(&gate->nftables, gate->ruleset.queue_kind, gate->options.queue, watched))
+        !ruleset_set_dns(&gate->nftables, &gate->ruleset, watched))
         log_error("DNS could not be %s: %m", watched ? "watched" : "left alone");
     else
         atomic_store(&gate->watches_dns, watched);

@@ -450,13 +450,13 @@ static void add_dns_rules(struct nft *nft, const char *chain,
 }
 
 /* Between a device and its resolver, which may be this box. */
-static void add_dns(struct nft *nft, enum queue_kind kind, uint16_t queue)
+static void add_dns(struct nft *nft, const struct ruleset *ruleset)
 {
     add_dns_chains(nft);
 
     /* queue flags bypass to QUEUE + 1 */
     nft_rule(nft, "dns");
-    queue_to(nft, kind, dns_queue_number(queue), true);
+    queue_to(nft, ruleset->queue_kind, dns_queue_number(ruleset->queue), true);
 
     /* iifname != @lan accept */
     nft_rule(nft, "queries");
@@ -473,12 +473,12 @@ static void add_dns(struct nft *nft, enum queue_kind kind, uint16_t queue)
     add_dns_rules(nft, "answers", nft_source_port);
 }
 
-bool ruleset_set_dns(struct netlink *netlink, enum queue_kind kind, uint16_t queue, bool watched)
+bool ruleset_set_dns(struct netlink *netlink, const struct ruleset *ruleset, bool watched)
 {
     struct nft nft;
     nft_begin_large(&nft, netlink, RULESET_TABLE);
     if (watched) {
-        add_dns(&nft, kind, queue);
+        add_dns(&nft, ruleset);
     } else {
         for (size_t i = 0; i < ARRAY_SIZE(dns_chains); i++)
             nft_flush_chain(&nft, dns_chains[i]);

@@ -82,7 +82,7 @@ bool ruleset_install(struct netlink *netlink, struct ruleset *ruleset,
 void ruleset_remove(struct netlink *netlink);
 
 /* From now on the DNS messages of devices go to the queue behind this one; or they do no more. */
-bool ruleset_set_dns(struct netlink *netlink, enum queue_kind kind, uint16_t queue,
+bool ruleset_set_dns(struct netlink *netlink, const struct ruleset *ruleset,
                      bool watched) must_check;
 
 /* Says which interfaces are the devices'. */

@@ -131,15 +131,6 @@ static enum io tls_result(struct endpoint *endpoint, int result)
     }
 }
 
-static enum io plain_result(ssize_t result, enum io would_block)
-{
-    if (result >= 0)
-        return IO_OK;
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
-        return would_block;
-    return IO_RESET;
-}
-
 enum io endpoint_handshake(struct endpoint *endpoint)
 {
     ERR_clear_error();
@@ -160,7 +151,7 @@ enum io endpoint_read(struct endpoint *endpoint, void *buffer, size_t size, size
 {
     if (endpoint->ssl == NULL) {
         ssize_t length = recv(endpoint->fd, buffer, size, 0);
-        enum io io = plain_result(length, IO_WANT_READ);
+        enum io io = io_of_socket(length, IO_WANT_READ);
         *count = io == IO_OK ? (size_t)length : 0;
         endpoint->drained = *count < size;
         return io == IO_OK && length == 0 ? IO_EOF : io;
@@ -187,7 +178,7 @@ enum io endpoint_write(struct endpoint *endpoint, const void *bytes, size_t leng
 {
     if (endpoint->ssl == NULL) {
         ssize_t written = send(endpoint->fd, bytes, length, MSG_NOSIGNAL);
-        enum io io = plain_result(written, IO_WANT_WRITE);
+        enum io io = io_of_socket(written, IO_WANT_WRITE);
         *count = io == IO_OK ? (size_t)written : 0;
         return io;
     }
@@ -203,9 +194,7 @@ void endpoint_gather(struct endpoint *endpoint, struct gather *gather)
 
 enum io endpoint_flush(struct endpoint *endpoint)
 {
-    static const enum io results[] = {
-        [SENT] = IO_OK, [SENT_LATER] = IO_WANT_WRITE, [SENT_FAILED] = IO_RESET};
-    return results[outgoing_flush(&endpoint->outgoing)];
+    return outgoing_flush(&endpoint->outgoing);
 }
 
 enum io endpoint_shutdown(struct endpoint *endpoint, bool notify)

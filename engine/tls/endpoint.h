@@ -8,25 +8,11 @@
 #define TLS_ENDPOINT_H
 
 #include "core/macros.h"
-#include "tls/gather.h"
+#include "tls/outgoing.h"
 
 #include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/epoll.h>
-#include <sys/types.h>
-
-/* What came of an operation. */
-enum io {
-    IO_OK,
-    IO_WANT_READ,  /* nothing done: try again when the socket is readable, */
-    IO_WANT_WRITE, /* or writable */
-    IO_EOF,        /* the peer ended its stream: with close_notify, or, without TLS, with FIN */
-    IO_TRUNCATED,  /* TLS, and the stream ended with FIN alone (RFC 8446, section 6.1) */
-    IO_RESET,      /* the connection is gone: RST, or an error of the network */
-    IO_ASKED,      /* the peer wants a certificate, and `stop_when_asked` is set */
-    IO_FAILED,     /* the TLS protocol was broken: `failure` says how */
-};
 
 /* No alert has this number. */
 #define NO_ALERT (-1)
@@ -47,12 +33,6 @@ struct endpoint {
     const unsigned char *alpn;
     unsigned char alpn_length;
 };
-
-/* Which of epoll's events IO_WANT_READ and IO_WANT_WRITE wait for. */
-static inline uint32_t io_events(enum io io)
-{
-    return io == IO_WANT_READ ? EPOLLIN : EPOLLOUT;
-}
 
 /* Takes over the socket. */
 void endpoint_init(struct endpoint *endpoint, int fd);

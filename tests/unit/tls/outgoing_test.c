@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "tls/gather.h"
+#include "tls/outgoing.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -90,7 +90,7 @@ static void what_is_gathered_goes_out_together(void **state)
     assert_int_equal(BIO_write(stage->bio, "one", 3), 3);
     assert_int_equal(BIO_write(stage->bio, "two", 3), 3);
     assert_peer_has_nothing(stage);
-    assert_int_equal(outgoing_flush(&stage->outgoing), SENT);
+    assert_int_equal(outgoing_flush(&stage->outgoing), IO_OK);
     assert_peer_has(stage, "onetwo");
     assert_int_equal(BIO_write(stage->bio, "three", 5), 5);
     assert_peer_has(stage, "three");
@@ -108,7 +108,7 @@ static void what_does_not_fit_waits_for_the_next_go(void **state)
     assert_int_equal(recv(stage->peer, bytes, sizeof(bytes), 0), GATHER_SIZE);
     assert_int_equal(bytes[GATHER_SIZE - 1], 'a');
     assert_peer_has_nothing(stage);
-    assert_int_equal(outgoing_flush(&stage->outgoing), SENT);
+    assert_int_equal(outgoing_flush(&stage->outgoing), IO_OK);
     assert_peer_has(stage, "b");
 }
 
@@ -133,14 +133,14 @@ static size_t write_from(struct stage *stage, size_t place, size_t length)
 static size_t fill(struct stage *stage)
 {
     size_t total = 0;
-    enum sent sent;
+    enum io io;
     do {
         outgoing_gather(&stage->outgoing, &gather);
         total += write_from(stage, total, 10000);
         total += write_from(stage, total, 10000);
-        sent = outgoing_flush(&stage->outgoing);
-        assert_int_not_equal(sent, SENT_FAILED);
-    } while (sent == SENT);
+        io = outgoing_flush(&stage->outgoing);
+        assert_int_not_equal(io, IO_RESET);
+    } while (io == IO_OK);
     return total;
 }
 
@@ -169,11 +169,11 @@ static void what_the_socket_does_not_take_goes_before_the_rest(void **state)
     outgoing_gather(&stage->outgoing, &gather);
     assert_int_equal(BIO_write(stage->bio, next, 2), -1);
     assert_true(BIO_should_write(stage->bio));
-    assert_int_equal(outgoing_flush(&stage->outgoing), SENT_LATER);
+    assert_int_equal(outgoing_flush(&stage->outgoing), IO_WANT_WRITE);
     size_t heard = 0;
     do
         heard = listen_to(stage, heard, 10000);
-    while (outgoing_flush(&stage->outgoing) == SENT_LATER);
+    while (outgoing_flush(&stage->outgoing) == IO_WANT_WRITE);
     assert_int_equal(listen_to(stage, heard, SIZE_MAX), total);
     assert_int_equal(BIO_write(stage->bio, next, 2), 2);
     assert_false(BIO_should_retry(stage->bio));
@@ -191,10 +191,10 @@ static void what_is_full_is_sent_before_more_is_taken(void **state)
     } while (!BIO_should_write(stage->bio));
     assert_int_equal(gather.length, 0);
     assert_non_null(stage->outgoing.unsent);
-    assert_int_equal(outgoing_flush(&stage->outgoing), SENT_LATER);
+    assert_int_equal(outgoing_flush(&stage->outgoing), IO_WANT_WRITE);
     size_t heard = listen_to(stage, 0, SIZE_MAX);
     assert_true(total - heard <= GATHER_SIZE);
-    while (outgoing_flush(&stage->outgoing) == SENT_LATER)
+    while (outgoing_flush(&stage->outgoing) == IO_WANT_WRITE)
         heard = listen_to(stage, heard, SIZE_MAX);
     assert_int_equal(listen_to(stage, heard, SIZE_MAX), total);
 }
@@ -216,12 +216,12 @@ static void a_peer_that_is_gone_is_an_error(void **state)
     stage->peer = -1;
     outgoing_gather(&stage->outgoing, &gather);
     assert_int_equal(BIO_write(stage->bio, "ab", 2), 2);
-    assert_int_equal(outgoing_flush(&stage->outgoing), SENT_FAILED);
+    assert_int_equal(outgoing_flush(&stage->outgoing), IO_RESET);
     assert_int_equal(errno, EPIPE);
     assert_int_equal(BIO_write(stage->bio, "ab", 2), -1);
     assert_false(BIO_should_retry(stage->bio));
     outgoing_gather(&stage->outgoing, &gather);
-    assert_int_equal(outgoing_flush(&stage->outgoing), SENT); /* of what failed nothing is left */
+    assert_int_equal(outgoing_flush(&stage->outgoing), IO_OK); /* of what failed nothing is left */
 }
 
 #define ON(stage, test) cmocka_unit_test_setup_teardown(test, stage, free_stage)
@@ -237,5 +237,5 @@ int main(void)
         ON(make_stream, what_was_not_sent_may_be_forgotten),
         ON(make_messages, a_peer_that_is_gone_is_an_error),
     };
-    return cmocka_run_group_tests_name("tls/gather", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("tls/outgoing", tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * gather.h - the bytes of TLS records on their way into a socket: several in one go.
+ * outgoing.h - the bytes of TLS records on their way into a socket: several in one go.
  *
  * OpenSSL writes each record by itself. Whoever writes many in a row may have them gathered: then
  * the kernel makes packets of 63 KB of them instead of 16, and does all that it does with a packet
@@ -8,10 +8,11 @@
  * is never more than GATHER_SIZE for each side of a connection.
  *
  * One thread. Nothing here waits. */
-#ifndef TLS_GATHER_H
-#define TLS_GATHER_H
+#ifndef TLS_OUTGOING_H
+#define TLS_OUTGOING_H
 
 #include "core/macros.h"
+#include "tls/io.h"
 
 #include <openssl/bio.h>
 #include <stddef.h>
@@ -31,18 +32,14 @@ struct outgoing {
     struct unsent *unsent; /* owned; NULL: nothing was left */
 };
 
-enum sent {
-    SENT,
-    SENT_LATER,  /* the rest, when the socket is writable */
-    SENT_FAILED, /* with errno: the socket's, or ENOMEM */
-};
-
 /* For SSL_set0_wbio(); borrows `outgoing`, all-zero but for `fd`. NULL if there is no memory. */
 BIO *outgoing_bio(struct outgoing *outgoing) must_check;
 
-/* From now on writes are gathered, until outgoing_flush(); which also ends it. */
+/* From now on writes are gathered, until outgoing_flush(); which also ends it: IO_OK, IO_WANT_WRITE
+ * if the rest waits until the socket is writable, or IO_RESET with errno, the socket's or ENOMEM.
+ */
 void outgoing_gather(struct outgoing *outgoing, struct gather *gather);
-enum sent outgoing_flush(struct outgoing *outgoing) must_check;
+enum io outgoing_flush(struct outgoing *outgoing) must_check;
 
 /* Forgets what was not sent. */
 void outgoing_fini(struct outgoing *outgoing);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "tls/gather.h"
+#include "tls/outgoing.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,55 +11,48 @@ struct unsent {
     unsigned char bytes[];
 };
 
-static enum sent result_of(ssize_t count)
-{
-    if (count >= 0)
-        return SENT;
-    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? SENT_LATER : SENT_FAILED;
-}
-
-static enum sent send_unsent(struct outgoing *outgoing)
+static enum io send_unsent(struct outgoing *outgoing)
 {
     struct unsent *unsent = outgoing->unsent;
     if (unsent == NULL)
-        return SENT;
+        return IO_OK;
     ssize_t count = send(outgoing->fd, unsent->bytes + unsent->start, unsent->end - unsent->start,
                          MSG_NOSIGNAL);
     if (count < 0)
-        return result_of(count);
+        return io_of_socket(count, IO_WANT_WRITE);
     unsent->start += (size_t)count;
     if (unsent->start < unsent->end)
-        return SENT_LATER;
+        return IO_WANT_WRITE;
     free(unsent);
     outgoing->unsent = NULL;
-    return SENT;
+    return IO_OK;
 }
 
-static enum sent keep_unsent(struct outgoing *outgoing, const unsigned char *bytes, size_t length)
+static enum io keep_unsent(struct outgoing *outgoing, const unsigned char *bytes, size_t length)
 {
     outgoing->unsent = malloc(sizeof(*outgoing->unsent) + length);
     if (outgoing->unsent == NULL)
-        return SENT_FAILED;
+        return IO_RESET;
     outgoing->unsent->start = 0;
     outgoing->unsent->end = length;
     memcpy(outgoing->unsent->bytes, bytes, length);
-    return SENT_LATER;
+    return IO_WANT_WRITE;
 }
 
 /* There is nothing unsent. */
-static enum sent send_gathered(struct outgoing *outgoing)
+static enum io send_gathered(struct outgoing *outgoing)
 {
     struct gather *gather = outgoing->gather;
     size_t length = gather->length, done = 0;
     gather->length = 0;
     if (length == 0)
-        return SENT;
+        return IO_OK;
     ssize_t count = send(outgoing->fd, gather->bytes, length, MSG_NOSIGNAL);
-    if (result_of(count) == SENT_FAILED)
-        return SENT_FAILED;
+    if (io_of_socket(count, IO_WANT_WRITE) == IO_RESET)
+        return IO_RESET;
     if (count > 0)
         done = (size_t)count;
-    return done == length ? SENT : keep_unsent(outgoing, gather->bytes + done, length - done);
+    return done == length ? IO_OK : keep_unsent(outgoing, gather->bytes + done, length - done);
 }
 
 void outgoing_gather(struct outgoing *outgoing, struct gather *gather)
@@ -68,13 +60,13 @@ void outgoing_gather(struct outgoing *outgoing, struct gather *gather)
     outgoing->gather = gather;
 }
 
-enum sent outgoing_flush(struct outgoing *outgoing)
+enum io outgoing_flush(struct outgoing *outgoing)
 {
-    enum sent sent = send_unsent(outgoing);
-    if (sent == SENT && outgoing->gather != NULL)
-        sent = send_gathered(outgoing);
+    enum io io = send_unsent(outgoing);
+    if (io == IO_OK && outgoing->gather != NULL)
+        io = send_gathered(outgoing);
     outgoing->gather = NULL;
-    return sent;
+    return io;
 }
 
 void outgoing_fini(struct outgoing *outgoing)
@@ -86,33 +78,33 @@ void outgoing_fini(struct outgoing *outgoing)
 /* ---- for OpenSSL ---- */
 
 /* As much as there is room for, as write(2) does: OpenSSL comes back with the rest. */
-static enum sent put(struct outgoing *outgoing, const char *bytes, size_t length, size_t *count)
+static enum io put(struct outgoing *outgoing, const char *bytes, size_t length, size_t *count)
 {
     struct gather *gather = outgoing->gather;
-    enum sent sent = send_unsent(outgoing);
-    if (sent == SENT && gather != NULL && gather->length == GATHER_SIZE)
-        sent = send_gathered(outgoing);
-    if (sent != SENT)
-        return sent;
+    enum io io = send_unsent(outgoing);
+    if (io == IO_OK && gather != NULL && gather->length == GATHER_SIZE)
+        io = send_gathered(outgoing);
+    if (io != IO_OK)
+        return io;
     if (gather == NULL) {
         ssize_t written = send(outgoing->fd, bytes, length, MSG_NOSIGNAL);
         *count = written >= 0 ? (size_t)written : 0;
-        return result_of(written);
+        return io_of_socket(written, IO_WANT_WRITE);
     }
     const size_t room = GATHER_SIZE - gather->length;
     *count = length < room ? length : room;
     memcpy(gather->bytes + gather->length, bytes, *count);
     gather->length += *count;
-    return SENT;
+    return IO_OK;
 }
 
 static int write_bytes(BIO *bio, const char *bytes, size_t length, size_t *count)
 {
-    enum sent sent = put(BIO_get_data(bio), bytes, length, count);
+    enum io io = put(BIO_get_data(bio), bytes, length, count);
     BIO_clear_retry_flags(bio);
-    if (sent == SENT_LATER)
+    if (io == IO_WANT_WRITE)
         BIO_set_retry_write(bio);
-    return sent == SENT ? 1 : -1;
+    return io == IO_OK ? 1 : -1;
 }
 
 /* OpenSSL flushes at the end of a flight of its handshake, where nothing is gathered; and what is
