@@ -125,8 +125,8 @@ FIGURES = (("median", "SYN, median, µs", 0), ("p99", "p99, µs", 0), ("max", "m
 
 
 def reload(alone, size):
-    """By turns: nothing, another program, a reload of the same, of a pattern more, and edits; with the workers
-    idle, and with all that they can do in handshakes."""
+    """By turns: nothing, another program, a reload of the same, of a pattern more, and edits; with the
+    workers idle, and with all that they can do in handshakes."""
     ignored = patterns(size["patterns"])
     found = {}
     with alone.running(ignored) as device:
