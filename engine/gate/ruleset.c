@@ -224,9 +224,20 @@ static void add_ask(struct nft *nft)
     nft_rule_end(nft, "goto");
 }
 
+/* ct mark & MASK == PASS accept */
+static void accept_passed(struct nft *nft, const char *chain, const struct marks *marks)
+{
+    nft_rule(nft, chain);
+    nft_ct_mark_is(nft, marks->mask, marks->pass, true);
+    nft_accept(nft);
+    nft_rule_end(nft, "ct mark");
+}
+
 static void add_divert(struct nft *nft, const struct ruleset *ruleset)
 {
     const struct marks *marks = &ruleset->marks;
+    accept_passed(nft, "divert", marks);
+
     /* meta mark & MASK == TAKE meta l4proto tcp tproxy to :PORT
      *     ct mark set ct mark & ~MASK | TAKE accept */
     nft_rule(nft, "divert");
@@ -252,12 +263,6 @@ static void add_divert(struct nft *nft, const struct ruleset *ruleset)
     nft_goto(nft, "pass");
     nft_rule_end(nft, "meta mark");
 
-    /* ct mark & MASK == PASS accept */
-    nft_rule(nft, "divert");
-    nft_ct_mark_is(nft, marks->mask, marks->pass, true);
-    nft_accept(nft);
-    nft_rule_end(nft, "ct mark");
-
     /* ct mark & MASK == TAKE meta mark set meta mark & ~MASK | TAKE accept */
     nft_rule(nft, "divert");
     nft_ct_mark_is(nft, marks->mask, marks->take, true);
@@ -280,6 +285,8 @@ static void add_divert(struct nft *nft, const struct ruleset *ruleset)
 static void add_forward_and_input(struct nft *nft, const struct ruleset *ruleset)
 {
     const struct marks *marks = &ruleset->marks;
+    accept_passed(nft, "forward", marks);
+
     /* meta mark & MASK == REFUSE reject */
     nft_rule(nft, "forward");
     nft_mark_is(nft, marks->mask, marks->refuse, true);
